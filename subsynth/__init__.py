@@ -1,0 +1,19 @@
+"""Synthetic subtitle crops with exact binary ground truth.
+
+    from subsynth import pairs, sub_en
+    for pair in pairs(sub_en(), "train", 0, 10):
+        pair.image          # RGB uint8 (32, 280, 3)
+        pair.ground_truth   # uint8 (32, 280), text 0, background 255
+        pair.recipe.text    # and everything else that was decided
+"""
+
+from subsynth.errors import MaterialError, OutputError, SpecError, SubsynthError, WorkerError
+from subsynth.recipe import Recipe, plan
+from subsynth.render import Pair, pairs, render
+from subsynth.spec import Spec, sub_en, sub_zh
+from subsynth.version import __version__
+
+__all__ = [
+    "MaterialError", "OutputError", "Pair", "Recipe", "Spec", "SpecError", "SubsynthError", "WorkerError",
+    "__version__", "pairs", "plan", "render", "sub_en", "sub_zh",
+]  # fmt: skip

@@ -1,0 +1,75 @@
+"""The only source of chance: words that are a pure function of (seed, split, stream, index).
+
+A word is the SplitMix64 finaliser (Steele, Lea, Flood 2014) applied twice, to the index and to the
+slot, each offset by a 64-bit key that BLAKE2b makes of (seed, split, stream). There is no state, so
+the sample at an index is the same for any number of samples, workers, order or point of resuming, and
+a stream that is added, removed or renamed changes no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint64]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+class At(NamedTuple):
+    """The address of a range of samples: every draw for indices start..stop-1 of one split."""
+
+    seed: int
+    split: str
+    start: int
+    stop: int
+
+
+def _mix(z: Words) -> Words:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def _keys(seed: int, split: str, stream: str) -> Words:
+    name = f"{seed}\x1f{split}\x1f{stream}".encode()
+    return np.frombuffer(hashlib.blake2b(name, digest_size=16).digest(), dtype="<u8").astype(np.uint64)
+
+
+def words(at: At, stream: str, slot: int = 0) -> Words:
+    """One 64-bit word for each index: uint64 (stop - start,)."""
+    first, second = _keys(at.seed, at.split, stream)
+    index = np.arange(at.start, at.stop, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        inner = _mix(index * _GOLDEN + first)
+        return _mix(inner + np.uint64(slot) * _GOLDEN + second)
+
+
+def field(key: int, count: int) -> Words:
+    """`count` words that hang on one integer key alone: uint64 (count,). For noise, drawn at render."""
+    return words(At(key, "", 0, count), "field")
+
+
+def uniform(at: At, stream: str, low: float = 0.0, high: float = 1.0) -> NDArray[np.float64]:
+    """Evenly spread over [low, high): float64 (stop - start,), on a grid of 2**-32 of the span."""
+    return low + (high - low) * ((words(at, stream) >> np.uint64(32)).astype(np.float64) * 2.0**-32)
+
+
+def happens(at: At, stream: str, p: float) -> NDArray[np.bool_]:
+    """True with probability p: bool (stop - start,). p = 0 is never, p = 1 is always."""
+    return uniform(at, stream) < p
+
+
+def below(at: At, stream: str, limit: NDArray[np.int64] | int) -> NDArray[np.int64]:
+    """An integer in [0, limit), limit being one number or one per index: int64 (stop - start,)."""
+    scaled = (words(at, stream) >> np.uint64(32)) * np.asarray(limit).astype(np.uint64)
+    return (scaled >> np.uint64(32)).astype(np.int64)
+
+
+def choose(at: At, stream: str, weights: NDArray[np.float64] | list[float]) -> NDArray[np.int64]:
+    """The index of a weight, drawn in proportion to it: int64 (stop - start,)."""
+    edges = np.cumsum(np.asarray(weights, dtype=np.float64))
+    return np.minimum(np.searchsorted(edges, uniform(at, stream) * edges[-1], side="right"), len(edges) - 1)

@@ -1,0 +1,1 @@
+"""Bundled material: fonts, photographs and sentences, each with its licences."""

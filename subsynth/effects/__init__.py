@@ -1,0 +1,4 @@
+"""Photometric effects: each takes an image and gives an image of the same size, uint8 (H, W, 3) RGB.
+
+None sees the coverage, so none can touch the ground truth.
+"""

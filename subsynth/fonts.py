@@ -1,0 +1,270 @@
+"""Fonts: the catalogue, what a face covers, and its outlines, packed once and memory-mapped.
+
+All lengths inside are in units of 1/4096 em (`EM`), y upwards from the baseline, whatever the font's own
+units are. Outlines are unhinted; curves are flattened to within `TOLERANCE` units, which is 0.02 px at
+the largest size of the default presets.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uharfbuzz as hb
+from fontTools.ttLib import TTCollection, TTFont, TTLibError
+from numpy.typing import NDArray
+
+from subsynth import cache
+from subsynth.errors import MaterialError
+
+EM = 4096
+TOLERANCE = 2.5
+PACK = "outlines-1"  # changes with the layout of the packed arrays
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face: a file (and its number in a collection) with the facts that choose it."""
+
+    name: str  # unique, as the column `font` shows it: "Open Sans Bold Italic"
+    family: str
+    bold: bool
+    italic: bool  # italic or oblique by design
+    path: str
+    number: int  # face number in a .ttc, else 0
+    sha256: str  # of the file
+    script: str  # "latin", "hans", or "" for a user's font
+    role: str  # "train", "unseen", or "user"
+    spdx: str
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """A face, ready to lay out and draw.
+
+    points: int16 (N, 2) polylines of all glyphs; pen: bool (N,), True where a line leads to the point
+    from the one before it; starts: int32 (G + 1,), the points of glyph g are starts[g]:starts[g+1];
+    boxes: int16 (G, 4), xmin ymin xmax ymax of the ink, all zero for a blank glyph;
+    codes: uint32, sorted, the code points that the face maps to a glyph with ink, or to a blank for a space.
+    """
+
+    face: Face
+    points: NDArray[np.int16]
+    pen: NDArray[np.bool_]
+    starts: NDArray[np.int32]
+    boxes: NDArray[np.int16]
+    codes: NDArray[np.uint32]
+    font: Any  # uharfbuzz.Font, scaled to EM
+
+    def covers(self, codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        """Which code points the face can draw: uint32 (n,) -> bool (n,)."""
+        at = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
+        found: NDArray[np.bool_] = self.codes[at] == codes
+        return found
+
+    def shape(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Shape a line with the font's own kerning -> glyph ids (n,), x (n,), y (n,) of their origins."""
+        buffer = hb.Buffer()
+        buffer.add_str(text)
+        buffer.guess_segment_properties()
+        hb.shape(self.font, buffer)
+        glyphs = np.array([info.codepoint for info in buffer.glyph_infos], dtype=np.int64)
+        moves = np.array([p.position for p in buffer.glyph_positions], dtype=np.int64).reshape(-1, 4)
+        pen_x = np.cumsum(moves[:, 2]) - moves[:, 2]
+        return glyphs, pen_x + moves[:, 0], moves[:, 1]
+
+
+@lru_cache(maxsize=1)
+def catalogue() -> tuple[Face, ...]:
+    """Every bundled face, in the order of fonts/catalogue.tsv."""
+    folder = Path(str(resources.files("subsynth.data.fonts")))
+    with (folder / "catalogue.tsv").open(encoding="utf-8", newline="") as table:
+        rows = list(csv.DictReader(table, delimiter="\t"))
+    return tuple(
+        Face(
+            name=f"{row['family']} {row['style']}",
+            family=row["family"],
+            bold=int(row["weight"]) >= 600,
+            italic=row["italic"] == "1",
+            path=str(folder / row["file"]),
+            number=0,
+            sha256=row["sha256"],
+            script=row["script"],
+            role=row["role"],
+            spdx=row["spdx"],
+        )
+        for row in rows
+    )
+
+
+def families(script: str, role: str) -> tuple[str, ...]:
+    """The bundled families of a script ("latin", "hans") and role ("train", "unseen")."""
+    return tuple(dict.fromkeys(f.family for f in catalogue() if f.script == script and f.role == role))
+
+
+def bundled(family: str) -> tuple[Face, ...]:
+    """The faces of a bundled family. Raises MaterialError for a name that the catalogue lacks."""
+    faces = tuple(f for f in catalogue() if f.family == family)
+    if not faces:
+        known = ", ".join(dict.fromkeys(f.family for f in catalogue()))
+        raise MaterialError(f"fonts.families: no bundled family is called {family!r}; choose from: {known}")
+    return faces
+
+
+def own(path: str) -> tuple[Face, ...]:
+    """The faces of a user's font file (.ttf, .otf, .ttc). Raises MaterialError if it is not a usable font."""
+    file = Path(path)
+    try:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        collection = TTCollection(file, lazy=True) if file.suffix.lower() == ".ttc" else None
+        members = collection.fonts if collection else [TTFont(file, lazy=True)]
+        return tuple(_described(font, file, number, digest) for number, font in enumerate(members))
+    except OSError as error:
+        raise MaterialError(f"font {path}: {error.strerror or error}; check fonts.files") from error
+    except MaterialError:
+        raise
+    except (TTLibError, Exception) as error:  # fontTools lets many kinds of error out of a broken table
+        raise MaterialError(f"font {path}: not a font that can be read ({error}); remove it from fonts.files") from error
+
+
+def _described(font: TTFont, file: Path, number: int, digest: str) -> Face:
+    if "glyf" not in font and "CFF " not in font and "CFF2" not in font:
+        raise MaterialError(f"font {file}: it has no outlines (bitmaps only?); remove it from fonts.files")
+    if font.flavor is not None:
+        raise MaterialError(f"font {file}: {font.flavor} is packed for the web; unpack it to .ttf or .otf first")
+    name = font["name"]
+    family = name.getDebugName(16) or name.getDebugName(1) or file.stem
+    style = name.getDebugName(17) or name.getDebugName(2) or "Regular"
+    select = font["OS/2"].fsSelection if "OS/2" in font else 0
+    bold = font["OS/2"].usWeightClass >= 600 if "OS/2" in font else False
+    italic = bool(select & 0x201)
+    return Face(f"{family} {style}", family, bold, italic, str(file.resolve()), number, digest, "", "user", "")
+
+
+@lru_cache(maxsize=64)
+def open_face(face: Face) -> Outlines:
+    """The outlines of a face, packed in the cache at the first use and memory-mapped from then on.
+
+    Raises MaterialError if the file is damaged or has no drawable glyph.
+    """
+    place = cache.prepared(f"{PACK}/{face.sha256[:24]}-{face.number}", lambda scratch: _pack(face, scratch))
+    arrays = {n: np.load(place / f"{n}.npy", mmap_mode="r") for n in ("points", "pen", "starts", "boxes")}
+    return Outlines(face, codes=np.load(place / "codes.npy"), font=_font(face), **arrays)
+
+
+def is_packed(face: Face) -> bool:
+    """Whether the outlines of a face lie in the cache already."""
+    return (cache.root() / PACK / f"{face.sha256[:24]}-{face.number}").is_dir()
+
+
+def _font(face: Face) -> Any:
+    font = hb.Font(hb.Face(hb.Blob.from_file_path(face.path), face.number))
+    font.scale = (EM, EM)
+    return font
+
+
+def _pack(face: Face, folder: Path) -> None:
+    """Extract, flatten and store every outline of a face."""
+    try:
+        if hashlib.sha256(Path(face.path).read_bytes()).hexdigest() != face.sha256:
+            raise MaterialError(f"font {face.path}: its content is not what its record says; install it again")
+        font = _font(face)
+    except OSError as error:
+        raise MaterialError(f"font {face.path}: {error.strerror or error}; check fonts.files") from error
+    count = font.face.glyph_count
+    curves, starts_curve = _extract(font, count)
+    points, pen, owner = _flatten(curves)
+    # The curves of glyph g are starts_curve[g]:starts_curve[g+1]; `owner` says which curve made a point.
+    starts = np.searchsorted(owner, starts_curve).astype(np.int32)
+    if np.abs(points).max(initial=0) > np.iinfo(np.int16).max:
+        raise MaterialError(f"font {face.path}: a glyph reaches further than 8 em; the font is damaged")
+    points = points.astype(np.int16)
+    boxes = np.zeros((count, 4), np.int16)
+    inked = np.flatnonzero(starts[1:] > starts[:-1])
+    if len(inked):
+        boxes[inked, :2] = np.minimum.reduceat(points, starts[inked])
+        boxes[inked, 2:] = np.maximum.reduceat(points, starts[inked])
+    codes = _drawable(font, boxes)
+    if not len(codes):
+        raise MaterialError(f"font {face.path}: it maps no character to a glyph with ink; name another font")
+    for name, array in {"points": points, "pen": pen, "starts": starts, "boxes": boxes, "codes": codes}.items():
+        np.save(folder / f"{name}.npy", array)
+
+
+def _extract(font: Any, count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """All outlines as cubics (M, 9): x0 y0 x1 y1 x2 y2 x3 y3 and 1 where a contour begins; starts (G + 1,)."""
+    found: list[tuple[float, ...]] = []
+    state = {"x": 0.0, "y": 0.0, "sx": 0.0, "sy": 0.0, "new": 1.0}
+
+    def curve(x1: float, y1: float, x2: float, y2: float, x3: float, y3: float) -> None:
+        found.append((state["x"], state["y"], x1, y1, x2, y2, x3, y3, state["new"]))
+        state.update(x=x3, y=y3, new=0.0)
+
+    def line(x: float, y: float, _: Any = None) -> None:
+        curve(state["x"], state["y"], x, y, x, y)
+
+    def move(x: float, y: float, _: Any = None) -> None:
+        state.update(x=x, y=y, sx=x, sy=y, new=1.0)
+
+    def quadratic(cx: float, cy: float, x: float, y: float, _: Any = None) -> None:
+        x0, y0 = state["x"], state["y"]
+        curve(x0 + (cx - x0) * 2 / 3, y0 + (cy - y0) * 2 / 3, x + (cx - x) * 2 / 3, y + (cy - y) * 2 / 3, x, y)
+
+    def cubic(x1: float, y1: float, x2: float, y2: float, x: float, y: float, _: Any = None) -> None:
+        curve(x1, y1, x2, y2, x, y)
+
+    def close(_: Any = None) -> None:
+        if (state["x"], state["y"]) != (state["sx"], state["sy"]):
+            line(state["sx"], state["sy"])
+
+    draw = hb.DrawFuncs()
+    draw.set_move_to_func(move)
+    draw.set_line_to_func(line)
+    draw.set_quadratic_to_func(quadratic)
+    draw.set_cubic_to_func(cubic)
+    draw.set_close_path_func(close)
+    starts = np.zeros(count + 1, np.int64)
+    for glyph in range(count):
+        font.draw_glyph(glyph, draw, None)
+        starts[glyph + 1] = len(found)
+    return np.array(found, dtype=np.float64).reshape(-1, 9), starts
+
+
+def _flatten(
+    curves: NDArray[np.float64],
+) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.int64]]:
+    """Cubics (M, 9) -> points (N, 2), pen (N,), owner (N,): the curve that each point came from.
+
+    A cubic in n equal steps departs from its chords by at most 0.75 * d / n**2, with d the larger of its
+    two second differences.
+    """
+    p0, p1, p2, p3 = (curves[:, i : i + 2] for i in (0, 2, 4, 6))
+    bend = np.maximum(np.abs(p0 - 2 * p1 + p2).sum(axis=1), np.abs(p1 - 2 * p2 + p3).sum(axis=1))
+    straight = (p1 == p0).all(axis=1) & (p2 == p3).all(axis=1)
+    steps = np.where(straight, 1, np.maximum(1, np.ceil(np.sqrt(0.75 * bend / TOLERANCE)))).astype(np.int64)
+    begins = curves[:, 8] == 1
+    per_curve = steps + begins  # a contour's first point has to be laid down as well
+    owner = np.repeat(np.arange(len(curves)), per_curve)
+    first = np.cumsum(per_curve) - per_curve
+    step = np.arange(len(owner)) - first[owner] + 1 - begins[owner]
+    t = (step / steps[owner])[:, None]
+    s = 1 - t
+    o = owner
+    xy = s**3 * p0[o] + 3 * s**2 * t * p1[o] + 3 * s * t**2 * p2[o] + t**3 * p3[o]
+    return np.rint(xy).astype(np.int32), step > 0, owner
+
+
+def _drawable(font: Any, boxes: NDArray[np.int16]) -> NDArray[np.uint32]:
+    """Code points with ink, and those of the blanks that are meant to be blank."""
+    codes = []
+    for code in sorted(font.face.unicodes):
+        glyph = font.get_nominal_glyph(code)
+        if glyph and (boxes[glyph].any() or chr(code).isspace()):
+            codes.append(code)
+    return np.array(codes, dtype=np.uint32)

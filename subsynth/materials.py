@@ -1,0 +1,204 @@
+"""Materials: all that a spec names, opened: faces, lines with who covers them, scenes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subsynth import backgrounds, cache, corpus, fonts
+from subsynth.errors import MaterialError, SpecError
+from subsynth.spec import Spec
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What one split is made from.
+
+    faces: every face that may be drawn; face_of: int64 (2, 2, F), the face of each of F families for
+    (bold, italic), -1 where a family has none; sheared: bool (2, 2, F), where that face has to be slanted;
+    covered: bool (faces, lines), which face can draw which line; by_source: the lines of each source that
+    the spec weighs, with their weights; dropped: how many lines no face covers.
+    """
+
+    faces: tuple[fonts.Outlines, ...]
+    families: tuple[str, ...]
+    face_of: NDArray[np.int64]
+    sheared: NDArray[np.bool_]
+    lines: corpus.Lines
+    covered: NDArray[np.bool_]
+    by_source: tuple[NDArray[np.int64], ...]
+    weights: tuple[float, ...]
+    photographs: tuple[backgrounds.Scene, ...]
+    procedural: tuple[backgrounds.Scene, ...]
+    dropped: int
+
+    def face(self, name: str) -> fonts.Outlines:
+        """The face of that name. Raises SpecError if the spec does not hold it."""
+        for outlines in self.faces:
+            if outlines.face.name == name:
+                return outlines
+        raise SpecError(f"font {name!r} is not among the spec's fonts; use the spec that the recipe was planned with")
+
+    def scene(self, name: str) -> backgrounds.Scene:
+        """The background of that name. Raises SpecError if the spec does not hold it."""
+        for scene in (*self.photographs, *self.procedural):
+            if scene.name == name:
+                return scene
+        raise SpecError(f"background {name!r} is not among the spec's; use the spec that the recipe was planned with")
+
+
+@lru_cache(maxsize=8)
+def materials(spec: Spec, split: str) -> Materials:
+    """Open what a spec needs for a split; what is not in the cache yet is prepared. Raises MaterialError."""
+    spec.size(split)
+    test = split != "train"
+    faces = tuple(fonts.open_face(face) for face in _faces(spec))
+    families, face_of, sheared = _choices(faces)
+    lines = _lines(spec, test)
+    if not lines.text:
+        raise MaterialError(f"the corpus gives the {split} split no line; add lines to text.files")
+    covered = _covered(faces, lines)
+    usable = covered.any(axis=0)
+    if not usable.all() and spec.text.uncovered == "error":
+        raise _uncovered(faces, lines, int(np.flatnonzero(~usable)[0]))
+    if not usable.any():
+        raise MaterialError("no font covers a single line of the corpus; name other fonts or another corpus")
+    by_source, weights = _by_source(spec, lines, usable)
+    return Materials(
+        faces, families, face_of, sheared, lines, covered, by_source, weights,
+        photographs=backgrounds.scenes(_pictures(spec, test), spec.width, spec.height),
+        procedural=backgrounds.procedural(spec.seed, test, spec.width, spec.height),
+        dropped=int((~usable).sum()),
+    )  # fmt: skip
+
+
+def prepare(spec: Spec, watch: Callable[[Iterable[str]], Iterable[str]] = iter) -> None:
+    """Fill the cache with all that a spec needs. `watch` wraps the names of the steps, for a progress bar."""
+    steps: dict[str, Callable[[], object]] = {}
+    for face in _faces(spec):
+        if not fonts.is_packed(face):
+            steps[face.name] = lambda face=face: fonts.open_face(face)
+    for test in (False, True):
+        pictures = _pictures(spec, test)
+        name = backgrounds.pack_name(pictures, spec.width, spec.height)
+        if pictures and not (cache.root() / name).is_dir():
+            steps[f"{len(pictures)} {'test' if test else 'train'} pictures"] = lambda pictures=pictures: (
+                backgrounds.scenes(pictures, spec.width, spec.height)
+            )
+    if steps:
+        for step in watch(list(steps)):
+            steps[step]()
+
+
+def digest(spec: Spec) -> str:
+    """SHA-256, hex, of the content of every font, picture and corpus that a spec draws on."""
+    found = hashlib.sha256()
+    for face in _faces(spec):
+        found.update(f"font {face.name} {face.sha256} {face.number}\n".encode())
+    for test in (False, True):
+        for picture in _pictures(spec, test):
+            found.update(f"picture {picture.name} {picture.sha256} {test}\n".encode())
+    if spec.text.files:
+        for path in spec.text.files:
+            for row in corpus.own(path):
+                found.update("\t".join(row).encode())
+    else:
+        for row in corpus.bundled(spec.lang):
+            found.update("\t".join(row).encode())
+    return found.hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _faces(spec: Spec) -> tuple[fonts.Face, ...]:
+    faces: list[fonts.Face] = []
+    if spec.fonts.files:
+        for path in spec.fonts.files:
+            faces.extend(fonts.own(path))
+    else:
+        for family in spec.fonts.families:
+            faces.extend(fonts.bundled(family))
+    seen: dict[str, fonts.Face] = {}
+    for face in faces:
+        if face.name in seen:
+            raise MaterialError(f"font {face.path}: {face.name!r} is also the name of {seen[face.name].path}; keep one")
+        seen[face.name] = face
+    return tuple(faces)
+
+
+@lru_cache(maxsize=8)
+def _pictures(spec: Spec, test: bool) -> tuple[backgrounds.Picture, ...]:
+    if spec.background.p_procedural >= 1:
+        return ()
+    pictures = backgrounds.own(spec.background.folders) if spec.background.folders else backgrounds.catalogue()
+    return tuple(p for p in pictures if p.test == test)
+
+
+def _lines(spec: Spec, test: bool) -> corpus.Lines:
+    if spec.text.files:
+        rows: Iterable[tuple[str, str, str]] = (row for path in spec.text.files for row in corpus.own(path))
+    else:
+        rows = (row for row in corpus.bundled(spec.lang) if spec.text.sources.get(row[0], 0) > 0)
+    return corpus.lines(rows, spec.lang, spec.text.max_chars, test)
+
+
+def _by_source(
+    spec: Spec, lines: corpus.Lines, usable: NDArray[np.bool_]
+) -> tuple[tuple[NDArray[np.int64], ...], tuple[float, ...]]:
+    if spec.text.files:
+        return (np.flatnonzero(usable),), (1.0,)
+    members, weights = [], []
+    for name, weight in spec.text.sources.items():
+        if weight > 0:
+            if name not in lines.sources:
+                raise SpecError(f"text.sources.{name}: the bundled {spec.lang} text has {', '.join(lines.sources)}")
+            members.append(np.flatnonzero((lines.source == lines.sources.index(name)) & usable))
+            weights.append(weight)
+    return tuple(members), tuple(weights)
+
+
+def _choices(
+    faces: tuple[fonts.Outlines, ...],
+) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.bool_]]:
+    """The face of each family for (bold, italic), and whether it has to be sheared."""
+    families = tuple(dict.fromkeys(o.face.family for o in faces))
+    face_of = np.full((2, 2, len(families)), -1, np.int64)
+    sheared = np.zeros((2, 2, len(families)), np.bool_)
+    for number, family in enumerate(families):
+        own = [(i, o.face) for i, o in enumerate(faces) if o.face.family == family]
+        for bold in (0, 1):
+            weight = [(i, f) for i, f in own if f.bold == bool(bold)] or own
+            upright = [i for i, f in weight if not f.italic]
+            slanted = [i for i, f in weight if f.italic]
+            if upright:
+                face_of[bold, 0, number] = upright[0]
+            face_of[bold, 1, number] = slanted[0] if slanted else upright[0]
+            sheared[bold, 1, number] = not slanted
+    for bold in (0, 1):  # where every family is oblique by design, upright text is oblique too
+        if (face_of[bold, 0] < 0).all():
+            face_of[bold, 0] = face_of[bold, 1]
+    return families, face_of, sheared
+
+
+def _covered(faces: tuple[fonts.Outlines, ...], lines: corpus.Lines) -> NDArray[np.bool_]:
+    """bool (faces, lines): whether a face can draw all characters of a line."""
+    joined = np.frombuffer("".join(lines.text).encode("utf-32-le"), dtype="<u4").astype(np.uint32)
+    starts = np.cumsum([0, *(len(t) for t in lines.text)])[:-1]
+    return np.array([np.logical_and.reduceat(o.covers(joined), starts) for o in faces])
+
+
+def _uncovered(faces: tuple[fonts.Outlines, ...], lines: corpus.Lines, line: int) -> MaterialError:
+    codes = np.array([ord(c) for c in lines.text[line]], dtype=np.uint32)
+    best = max(faces, key=lambda o: int(o.covers(codes).sum()))
+    code = int(codes[~best.covers(codes)][0])
+    origin = f"{lines.sources[lines.source[line]]} {lines.id[line]}"
+    return MaterialError(
+        f"no font covers the line {lines.text[line]!r} ({origin}): font {best.face.name!r} has no glyph for "
+        f"U+{code:04X} {chr(code)!r}; remove the line, name another font, or set text.uncovered to 'drop'"
+    )
+
+

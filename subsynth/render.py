@@ -1,0 +1,137 @@
+"""Render: a recipe becomes pixels. Nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from subsynth import ink, layout
+from subsynth.coverage import coverage
+from subsynth.effects.blur import blur
+from subsynth.effects.grade import grade
+from subsynth.effects.jpeg import jpeg
+from subsynth.effects.noise import noise
+from subsynth.effects.resample import resample
+from subsynth.ink import U8
+from subsynth.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL
+from subsynth.materials import materials
+from subsynth.recipe import Recipe, plan
+from subsynth.spec import Spec
+from subsynth.styles.box import box
+from subsynth.styles.outline import outline
+from subsynth.styles.shadow import shadow
+
+BATCH = 256  # samples that `pairs` plans at a time
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One sample: image RGB uint8 (H, W, 3); ground_truth uint8 (H, W), text 0 and background 255."""
+
+    image: U8
+    ground_truth: U8
+    recipe: Recipe
+
+
+Bounds = tuple[int, int, int, int]  # left, top, right, bottom in px
+Keep = Callable[[str, U8], None]
+
+
+def render(recipe: Recipe) -> Pair:
+    """Make the pixels of a recipe."""
+    ink_map, bounds = letters(recipe)
+    image = _degrade(recipe, _interleave(_compose(recipe, ink_map, bounds, _forget)), _forget)
+    return Pair(image, ink.ground_truth(ink_map), recipe)
+
+
+def pairs(spec: Spec, split: str, start: int = 0, stop: int | None = None) -> Iterator[Pair]:
+    """Render the samples start..stop-1 of a split in order; `stop` is the split's size where it is not given."""
+    end = spec.size(split) if stop is None else stop
+    for first in range(start, end, BATCH):
+        for recipe in plan(spec, split, first, min(first + BATCH, end)):
+            yield render(recipe)
+
+
+def layers(recipe: Recipe) -> list[tuple[str, U8]]:
+    """The steps of one sample in order, named: RGB uint8 (H, W, 3) each, the ground truth last."""
+    found: list[tuple[str, U8]] = []
+    ink_map, bounds = letters(recipe)
+    planes = _compose(recipe, ink_map, bounds, lambda name, p: found.append((name, _interleave(p))))
+    _degrade(recipe, _interleave(planes), lambda name, image: found.append((name, image)))
+    for name, plane in (("coverage", ink_map), ("ground truth", ink.ground_truth(ink_map))):
+        found.append((name, np.repeat(plane[:, :, None], 3, axis=2)))
+    return found
+
+
+def letters(recipe: Recipe) -> tuple[U8, Bounds]:
+    """The coverage of the glyphs uint8 (H, W), and the box of their ink: left, top, right, bottom in px."""
+    spec = recipe.spec
+    face = materials(spec, recipe.split).face(recipe.font)
+    size, shear = round(recipe.font_size * SIZE_GRID), round(recipe.shear * SHEAR_GRID)
+    x, y = round(recipe.x * SUBPIXEL), round(recipe.y * SUBPIXEL)
+    line = layout.set_line(face, recipe.text, shear)
+    left, top, right, bottom = layout.ink_box(line, size)
+    edges = layout.edges(face, line, size, shear, x, y)
+    bounds = ((x + left) >> 8, (y + top) >> 8, -(-(x + right) >> 8), -(-(y + bottom) >> 8))
+    return coverage(edges, spec.height, spec.width), bounds
+
+
+def _forget(_name: str, _image: U8) -> None:
+    """Keep nothing."""
+
+
+def _interleave(planes: U8) -> U8:
+    return np.ascontiguousarray(planes.transpose(1, 2, 0))
+
+
+def _compose(recipe: Recipe, ink_map: U8, bounds: Bounds, keep: Keep) -> U8:
+    """Background, box, shadow, outline, fill, in this order -> planes uint8 (3, H, W)."""
+    planes = _background(recipe)
+    keep("background", planes)
+    if recipe.box_opacity:
+        left, top, right, bottom = bounds
+        pad, (height, width) = recipe.box_pad, ink_map.shape
+        area = box(left - 2 * pad, top - pad, right + 2 * pad, bottom + pad, height, width)
+        planes = ink.blend(planes, recipe.box_color, ink.scale_alpha(area, recipe.box_opacity))
+        keep("box", planes)
+    rim = outline(ink_map, recipe.outline_px) if recipe.outline_px else ink_map
+    if recipe.shadow_opacity:
+        cast = shadow(rim, recipe.shadow_dx, recipe.shadow_dy, recipe.shadow_soft)
+        planes = ink.blend(planes, (0, 0, 0), ink.scale_alpha(cast, recipe.shadow_opacity))
+        keep("shadow", planes)
+    if recipe.outline_px:
+        planes = ink.blend(planes, recipe.outline_color, rim)
+        keep("outline", planes)
+    planes = ink.blend(planes, recipe.text_color, ink_map)
+    keep("fill", planes)
+    return planes
+
+
+def _background(recipe: Recipe) -> U8:
+    """The graded crop: planes uint8 (3, H, W)."""
+    spec = recipe.spec
+    level = materials(spec, recipe.split).scene(recipe.background).levels[recipe.background_level]
+    x, y = recipe.background_x, recipe.background_y
+    crop = level.planes[:, y : y + spec.height, x : x + spec.width]
+    if recipe.background_flip:
+        crop = crop[:, :, ::-1]
+    return grade(crop, recipe.grade_saturation, recipe.grade_gain, recipe.grade_lift)
+
+
+def _degrade(recipe: Recipe, image: U8, keep: Keep) -> U8:
+    """Loss of resolution, blur, noise, codec, in this order -> RGB uint8 (H, W, 3)."""
+    if recipe.resample:
+        image = resample(image, recipe.resample)
+        keep("resample", image)
+    if recipe.blur_sigma:
+        image = blur(image, recipe.blur_sigma)
+        keep("blur", image)
+    if recipe.noise_sigma:
+        image = noise(image, recipe.noise_sigma, recipe.noise_place)
+        keep("noise", image)
+    if recipe.jpeg_quality:
+        image = jpeg(image, recipe.jpeg_quality, recipe.jpeg_dx, recipe.jpeg_dy)
+        keep("jpeg", image)
+    return image
