@@ -1,0 +1,1 @@
+"""Bundled photographs: files, attribution and catalogue.tsv."""
