@@ -88,7 +88,7 @@ def catalogue() -> tuple[Picture, ...]:
                 author=row["author"],
                 title=row["title"],
             )
-            for row in csv.DictReader(table, delimiter="\t")
+            for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE)
         )
 
 

@@ -18,6 +18,7 @@ from subsynth import chance, ink, layout
 from subsynth.backgrounds import Level, Scene
 from subsynth.effects.noise import POOL
 from subsynth.errors import SpecError
+from subsynth.fonts import EM
 from subsynth.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL
 from subsynth.materials import Materials, materials
 from subsynth.spec import DRESSES, Spec
@@ -48,6 +49,7 @@ class Recipe:
     italic: bool
     shear: float  # tangent of the added slant; 0 for upright faces and true italics
     font_size: float  # px an em
+    embolden: float  # px by which strokes are widened, so that thin ones do not fall between pixels
     x: float  # px
     y: float  # px
     text_color: Color
@@ -105,13 +107,13 @@ def plan(spec: Spec, split: str, start: int, stop: int) -> list[Recipe]:
     stock = materials(spec, split)
     at = chance.At(spec.seed, split, start, stop)
     columns: dict[str, Any] = {"index": np.arange(start, stop)}
-    columns |= _text(stock, at)
+    columns |= _text(spec, stock, at)
     columns |= _face(spec, stock, at, columns["line"])
     columns |= _layout(spec, stock, at, columns)
     columns |= _background(spec, stock, at)
     columns |= _grade(spec, at)
     columns |= _dress(spec, at, _surround(columns))
-    columns |= _degrade(spec, at, columns["font_size"])
+    columns |= _degrade(spec, at, columns["font_size"], columns["weak"])
     wanted = [columns[name].tolist() if isinstance(columns[name], np.ndarray) else columns[name] for name in COLUMNS]
     colors = [name in ("text_color", "outline_color", "box_color", "grade_gain") for name in COLUMNS]
     return [
@@ -125,11 +127,16 @@ def _grid(values: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
     return np.asarray(np.rint(values * steps) / steps)
 
 
-def _text(stock: Materials, at: chance.At) -> dict[str, Any]:
+def _text(spec: Spec, stock: Materials, at: chance.At) -> dict[str, Any]:
     source = chance.choose(at, "text.source", list(stock.weights))
     sizes = np.array([len(m) for m in stock.by_source])
-    which = chance.below(at, "text.line", sizes[source])
-    line = np.array([stock.by_source[s][w] for s, w in zip(source, which, strict=True)], dtype=np.int64)
+    drawn = []
+    for stream in ("text.line", "text.other_line"):
+        which = chance.below(at, stream, sizes[source])
+        drawn.append(np.array([stock.by_source[s][w] for s, w in zip(source, which, strict=True)], dtype=np.int64))
+    lengths = np.array([len(text) for text in stock.lines.text])
+    longer = chance.happens(at, "text.longer", spec.text.p_longer) & (lengths[drawn[1]] > lengths[drawn[0]])
+    line = np.where(longer, drawn[1], drawn[0])
     return {
         "line": line,
         "text": [stock.lines.text[i] for i in line],
@@ -177,21 +184,24 @@ def _layout(spec: Spec, stock: Materials, at: chance.At, columns: dict[str, Any]
     rows = []
     for i, (text, face, shear) in enumerate(zip(columns["text"], columns["face"], columns["shear"], strict=True)):
         line = layout.set_line(stock.faces[face], text, round(shear * SHEAR_GRID))
-        fits = layout.largest_size(line.box, room_x, room_y)
+        thin = stock.faces[face].thin / EM
+        most = max(0, math.ceil(spec.fonts.thin_stroke - thin * low / SIZE_GRID))
+        fits = layout.largest_size(line.box, room_x - 2 * most, room_y - 2 * most)
         size = min(fits, low + int(want[i] * (min(high, max(low, fits)) - low + 1)))
         if size < SMALLEST * SIZE_GRID:
             raise SpecError(
                 f"{at.split} sample {at.start + i}: {text!r} fits {spec.width} x {spec.height} px only below "
                 f"{SMALLEST} px an em; lower text.max_chars or widen the image"
             )
-        left, top, right, bottom = layout.ink_box(line, size)
+        grow = max(0, round((spec.fonts.thin_stroke - thin * size / SIZE_GRID) * SUBPIXEL))
+        left, top, right, bottom = layout.ink_box(line, size, grow)
         spare_x = max(0, room_x * SUBPIXEL - (right - left))
         spare_y = max(0, room_y * SUBPIXEL - (bottom - top))
         x = spec.margin * SUBPIXEL - left + int(across[i] * spare_x)
         y = spec.margin * SUBPIXEL - top + int(down[i] * spare_y)
-        rows.append((size / SIZE_GRID, x / SUBPIXEL, y / SUBPIXEL))
-    table = np.array(rows, dtype=np.float64).reshape(-1, 3)
-    return {"font_size": table[:, 0], "x": table[:, 1], "y": table[:, 2]}
+        rows.append((size / SIZE_GRID, grow / SUBPIXEL, x / SUBPIXEL, y / SUBPIXEL))
+    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    return {"font_size": table[:, 0], "embolden": table[:, 1], "x": table[:, 2], "y": table[:, 3]}
 
 
 def _background(spec: Spec, stock: Materials, at: chance.At) -> dict[str, Any]:
@@ -279,6 +289,7 @@ def _dress(spec: Spec, at: chance.At, levels: NDArray[np.float64]) -> dict[str, 
 
     reach = part.shadow_offset_max
     return {
+        "weak": weak,
         "text_color": fill,
         "outline_px": np.where(outlined, radius, 0.0),
         "outline_color": rim.astype(np.int64),
@@ -298,8 +309,15 @@ def _nearest(light: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray
     return np.where(light >= grey[:, 0], np.minimum(grey[:, 2], light), np.maximum(grey[:, 1], light))
 
 
-def _degrade(spec: Spec, at: chance.At, size: NDArray[np.float64]) -> dict[str, Any]:
+def _degrade(
+    spec: Spec, at: chance.At, size: NDArray[np.float64], weak: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """What follows after compositing. Where only an outline tells text from background, at half strength."""
     part = spec.degrade
+    strength = np.where(weak, 0.5, 1.0)
+
+    def spread(stream: str, ends: tuple[float, float]) -> NDArray[np.float64]:
+        return np.asarray(ends[0] + (ends[1] - ends[0]) * strength * chance.uniform(at, stream))
 
     def maybe(name: str, p: float, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(chance.happens(at, f"{name}.happens", p), values, 0.0)
@@ -307,12 +325,12 @@ def _degrade(spec: Spec, at: chance.At, size: NDArray[np.float64]) -> dict[str, 
     low, high = part.blur_sigma_range
     # Small letters have thin strokes: what only softens 20 px text would wipe out 14 px text.
     most = np.clip(size * 0.05, low, high)
-    sigma = low + (most - low) * chance.uniform(at, "blur.sigma")
+    sigma = low + (most - low) * strength * chance.uniform(at, "blur.sigma")
     quality = chance.uniform(at, "jpeg.quality", part.jpeg_quality_range[0], part.jpeg_quality_range[1] + 1)
     return {
-        "resample": maybe("resample", part.p_resample, _grid(chance.uniform(at, "resample.factor", *part.resample_range), 64)),
+        "resample": maybe("resample", part.p_resample, _grid(spread("resample.factor", part.resample_range), 64)),
         "blur_sigma": maybe("blur", part.p_blur, np.maximum(_grid(sigma, 64), 1 / 64)),
-        "noise_sigma": maybe("noise", part.p_noise, _grid(chance.uniform(at, "noise.sigma", *part.noise_sigma_range), 16)),
+        "noise_sigma": maybe("noise", part.p_noise, _grid(spread("noise.sigma", part.noise_sigma_range), 16)),
         "noise_place": chance.below(at, "noise.place", POOL),
         "jpeg_quality": maybe("jpeg", part.p_jpeg, np.floor(quality)).astype(np.int64),
         "jpeg_dx": chance.below(at, "jpeg.dx", 16),

@@ -41,7 +41,8 @@ class Text:
 
     sources: Weights = _key({"tatoeba": 1.0}, "bundled sources and their shares of the samples (weights)")
     files: tuple[str, ...] = _key((), "own UTF-8 files, .txt .srt .ass, instead of the bundled sources (paths)")
-    max_chars: int = _key(32, "longer lines are cut where a subtitle would be cut (characters)")
+    p_longer: float = _key(0.0, "of two lines drawn, the longer is taken (probability); else the first")
+    max_chars: int = _key(36, "longer lines are cut where a subtitle would be cut (characters)")
     uncovered: str = _key("error", "a line that no font covers: 'error', or 'drop' it and count it in the manifest")
 
 
@@ -54,6 +55,7 @@ class Fonts:
     p_bold: float = _key(0.3, "share of samples in bold, where the family has it (probability)")
     p_italic: float = _key(0.5, "share of samples in italics: the true one, or a shear (probability)")
     shear_deg: float = _key(12.0, "slant of sheared italics (degrees)")
+    thin_stroke: float = _key(1.0, "thin strokes are widened to this, so that they keep a pixel; 0 is off (px)")
     size_range: Range = _key((14.0, 26.0), "font size; smaller where the line needs it to fit (px an em)")
 
 
@@ -79,7 +81,7 @@ class Fill:
         "fill colours; 'any' is every hue (weights)",
     )
     contrast_floor: float = _key(
-        1.7, "least contrast of fill to background without outline or box (ratio of luminances, 1..21)"
+        2.0, "least contrast of fill to background without outline or box (ratio of luminances, 1..21)"
     )
 
 
@@ -169,8 +171,11 @@ class Spec:
         return _dump(self)
 
     @staticmethod
-    def from_yaml(text: str, source: str = "spec") -> Spec:
-        """Read a spec; keys that are left out have the preset's value. Raises SpecError naming `source`."""
+    def from_yaml(text: str, source: str = "spec", **flags: Any) -> Spec:
+        """Read a spec; `flags` override its top keys, and keys left out have the preset's value.
+
+        Where `n` is given and `n_test` is not, the latter is a tenth of it. Raises SpecError naming `source`.
+        """
         try:
             raw = yaml.safe_load(text)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -178,6 +183,9 @@ class Spec:
             raise SpecError(f"{source}: not YAML that can be read ({reason})") from error
         if not isinstance(raw, dict):
             raise SpecError(f"{source}: a mapping of keys is needed, not {type(raw).__name__}; see `subsynth spec`")
+        raw |= flags
+        if isinstance(raw.get("n"), int) and "n_test" not in raw:
+            raw["n_test"] = default_n_test(raw["n"])
         lang = raw.get("lang", "en")
         if not isinstance(lang, str) or lang not in LANGUAGES:
             raise SpecError(f"{source}: lang is {lang!r}; use {' or '.join(LANGUAGES)}")
@@ -188,13 +196,13 @@ class Spec:
         return spec
 
     @staticmethod
-    def load(path: str | Path) -> Spec:
-        """Read a spec from a YAML file. Raises SpecError."""
+    def load(path: str | Path, **flags: Any) -> Spec:
+        """Read a spec from a YAML file, as `from_yaml` does. Raises SpecError."""
         try:
             text = Path(path).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise SpecError(f"spec {path}: {getattr(error, 'strerror', None) or error}; name a YAML file") from error
-        return Spec.from_yaml(text, str(path))
+        return Spec.from_yaml(text, str(path), **flags)
 
 
 def sub_en(n: int = 100_000, n_test: int | None = None, seed: int = 0) -> Spec:
@@ -215,7 +223,7 @@ def sub_zh(n: int = 100_000, n_test: int | None = None, seed: int = 0) -> Spec:
         n=n,
         n_test=default_n_test(n) if n_test is None else n_test,
         seed=seed,
-        text=Text(sources={"tatoeba": 0.85, "words": 0.1, "tang": 0.05}, max_chars=17),
+        text=Text(sources={"tatoeba": 0.85, "words": 0.1, "tang": 0.05}, p_longer=0.7, max_chars=18),
         fonts=Fonts(families=fonts.families("hans", "train")),
     )
 
@@ -249,6 +257,7 @@ def check(spec: Spec) -> None:
     _weights("fill.colors", spec.fill.colors, palette.NAMES)
     _weights("dress.kinds", spec.dress.kinds, DRESSES)
     _within("fill.contrast_floor", spec.fill.contrast_floor, 1, 7)
+    _within("fonts.thin_stroke", spec.fonts.thin_stroke, 0, 4)
     _within("fonts.shear_deg", spec.fonts.shear_deg, -30, 30)
     _within("dress.shadow_offset_max", spec.dress.shadow_offset_max, 1, 16)
     _within("dress.shadow_soft_max", spec.dress.shadow_soft_max, 0, 16)
@@ -263,7 +272,7 @@ def check(spec: Spec) -> None:
     }.items():  # fmt: skip
         section, key = name.split(".")
         _interval(name, getattr(getattr(spec, section), key), low, high)
-    for section in ("fonts", "background", "degrade"):
+    for section in ("text", "fonts", "background", "degrade"):
         part = getattr(spec, section)
         for item in dataclasses.fields(part):
             if item.name.startswith("p_"):

@@ -1,3 +1,5 @@
-"""The package's version, in one place."""
+"""The package's version, and that of the pixels that it makes."""
 
 __version__ = "0.1.0"
+
+PIXELS = 1  # goes up whenever the same spec and seed would make other pixels

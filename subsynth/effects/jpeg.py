@@ -16,4 +16,4 @@ def jpeg(image: U8, quality: int, dx: int = 0, dy: int = 0) -> U8:
     # OpenCV's codec takes BGR: handing it RGB would weigh red as blue in the luma, so the order is changed.
     coded = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), flags)[1]
     decoded = cv2.cvtColor(cv2.imdecode(coded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    return np.asarray(decoded[dy : dy + height, dx : dx + width], dtype=np.uint8)
+    return np.ascontiguousarray(decoded[dy : dy + height, dx : dx + width])

@@ -1,0 +1,198 @@
+"""The command line: parses and calls, nothing else."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from subsynth import dataset, materials, preview
+from subsynth.errors import OutputError, SubsynthError
+from subsynth.spec import LANGUAGES, SPLITS, Spec
+from subsynth.version import __version__
+
+LANG = click.option("--lang", type=click.Choice(list(LANGUAGES)), help="Language.  [default: en]")
+SPEC = click.option("--spec", "file", metavar="FILE.yaml", help="A whole spec; flags beside it override it.")
+SEED = click.option("--seed", type=int, help="Seed of every decision.  [default: 0]")
+
+
+@click.group(context_settings={"max_content_width": 100})
+@click.version_option(__version__, prog_name="subsynth")
+def cli() -> None:
+    """Synthetic subtitle crops with exact binary ground truth."""
+
+
+@cli.command()
+@LANG
+@click.option("--n", type=int, help="Train pairs.  [default: 100000]")
+@click.option("--n-test", type=int, help="Test pairs.  [default: a tenth of --n, at least 1]")
+@click.option("--out", type=click.Path(path_type=Path), help="Directory to write.  [default: sub_<lang>]")
+@SEED
+@click.option("--workers", type=int, help="Processes.  [default: all cores]")
+@SPEC
+@click.option("--overwrite", is_flag=True, help="Replace what the directory holds.")
+def render(
+    lang: str | None, n: int | None, n_test: int | None, out: Path | None, seed: int | None,
+    workers: int | None, file: str | None, overwrite: bool,
+) -> None:  # fmt: skip
+    """Render a data set: train and test pairs as parquet, with card, spec and manifest.
+
+    Stopped or killed, the same command goes on from the finished shards.
+
+    \b
+    Examples:
+      subsynth render --lang en --n 1000
+      subsynth render --lang zh --n 100000 --out data/sub_zh --workers 8
+      subsynth spec --lang zh > my.yaml && subsynth render --spec my.yaml --seed 7
+    """
+    spec = _spec(file, lang=lang, n=n, n_test=n_test, seed=seed)
+    if workers is not None and workers < 1:
+        raise click.BadParameter(f"--workers is {workers}; at least 1 is needed")
+    out = out or Path(f"sub_{spec.lang}")
+    quiet = not sys.stderr.isatty()
+    started = time.monotonic()
+    materials.prepare(spec, lambda names: _steps(names, quiet))
+    bar = tqdm(unit=" pairs", disable=quiet, desc=str(out), dynamic_ncols=True, smoothing=0.1)
+
+    def begin(total: int, found: int) -> None:
+        bar.reset(total)
+        bar.initial = bar.n = found
+        bar.refresh()
+
+    try:
+        with bar:
+            done = dataset.build(
+                spec, out, workers or _cores(), overwrite, _command(spec, file), begin, lambda rows: _advance(bar, rows)
+            )
+    except KeyboardInterrupt:
+        click.echo(f"stopped; the same command goes on from the finished shards in {out}", err=True)
+        sys.exit(130)
+    took = time.monotonic() - started
+    if not done.rendered:
+        click.echo(f"{out} is complete already: {spec.n:,} train + {spec.n_test:,} test pairs, {done.bytes / 1e6:,.1f} MB")
+        return
+    click.echo(
+        f"wrote {spec.n:,} train + {spec.n_test:,} test pairs ({done.bytes / 1e6:,.1f} MB) to {out} in {took:.1f} s"
+        + (f"; {done.found:,} pairs were finished before" if done.found else "")
+    )
+
+
+@cli.command("spec")
+@LANG
+@click.option("--n", type=int, help="Train pairs.")
+@click.option("--n-test", type=int, help="Test pairs.")
+@SEED
+@SPEC
+def spec_(lang: str | None, n: int | None, n_test: int | None, seed: int | None, file: str | None) -> None:
+    """Print the whole spec that would run, as YAML, each key with its unit.
+
+    \b
+    Examples:
+      subsynth spec --lang zh
+      subsynth spec --lang en --n 5000 > my.yaml
+    """
+    click.echo(_spec(file, lang=lang, n=n, n_test=n_test, seed=seed).to_yaml(), nl=False)
+
+
+@cli.command("preview")
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@LANG
+@click.option("--index", type=int, help="Show the layers of this one sample.")
+@click.option("--split", type=click.Choice(SPLITS), default="train", show_default=True, help="Its split.")
+@click.option("--count", type=int, default=36, show_default=True, help="Samples on a contact sheet.")
+@SEED
+@SPEC
+@click.option("--out", type=click.Path(path_type=Path), help="PNG to write.  [default: named after what it shows]")
+def preview_(
+    directory: Path | None, lang: str | None, index: int | None, split: str, count: int, seed: int | None,
+    file: str | None, out: Path | None,
+) -> None:  # fmt: skip
+    """Draw a contact sheet (image above ground truth), or the layers of one sample.
+
+    \b
+    Examples:
+      subsynth preview sub_zh                     of a rendered data set
+      subsynth preview --lang zh                  of what would be rendered
+      subsynth preview --lang en --index 17       the layers of one sample
+    """
+    if count < 1 or (index is not None and index < 0):
+        raise click.BadParameter(f"--count is {count} and --index {index}; at least 1 and 0 are needed")
+    if directory is not None and not directory.is_dir():
+        raise OutputError(f"{directory}: no such directory; render it first, or use --lang")
+    if directory is not None and index is None:
+        name, page = f"{directory.name}-preview.png", preview.sheet(preview.from_directory(directory, count))
+    else:
+        file = str(directory / dataset.SPEC) if directory else file
+        spec = _spec(file, lang=lang, seed=seed)
+        materials.prepare(spec, lambda names: _steps(names, not sys.stderr.isatty()))
+        if index is None:
+            name, page = f"sub_{spec.lang}-preview.png", preview.sheet(preview.from_spec(spec, split, 0, count))
+        else:
+            name, page = f"sub_{spec.lang}-{split}-{index}.png", preview.strip(spec, split, index)
+    path = out or Path(name)
+    try:
+        page.save(path, "PNG")
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror or error}; name an --out that can be written") from error
+    click.echo(f"wrote {path} ({page.width} x {page.height} px)")
+
+
+def main() -> None:
+    """Run; what goes wrong is one line on standard error and exit code 2."""
+    try:
+        cli.main(standalone_mode=False)
+    except SubsynthError as error:
+        _fail(str(error))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(0)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    click.echo("subsynth: error: " + " ".join(message.split()), err=True)
+    sys.exit(2)
+
+
+def _spec(file: str | None, **flags: Any) -> Spec:
+    given = {key: value for key, value in flags.items() if value is not None}
+    if file is not None:
+        return Spec.load(file, **given)
+    return Spec.from_yaml("{}", "flags", **given)
+
+
+def _command(spec: Spec, file: str | None) -> str:
+    """The command that makes the same set again."""
+    if file is not None or spec != Spec.from_yaml(f"lang: {spec.lang}", n=spec.n, n_test=spec.n_test, seed=spec.seed):
+        return f"subsynth render --spec spec.yaml --out sub_{spec.lang}"
+    parts = ["subsynth", "render", "--lang", spec.lang, "--n", str(spec.n), "--n-test", str(spec.n_test)]
+    return shlex.join([*parts, "--seed", str(spec.seed)])
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _steps(names: Iterable[str], quiet: bool) -> Iterable[str]:
+    bar = tqdm(list(names), disable=quiet, unit="", desc="preparing", leave=False)
+    for name in bar:
+        bar.set_postfix_str(name)
+        yield name
+
+
+def _advance(bar: Any, rows: int) -> None:
+    if rows:
+        bar.update(rows)

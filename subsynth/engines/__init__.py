@@ -1,0 +1,1 @@
+"""Engines: who renders the shards."""

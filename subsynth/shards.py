@@ -1,0 +1,135 @@
+"""Shards: a range of indices becomes one parquet file, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from subsynth import columns, png
+from subsynth.errors import OutputError
+from subsynth.recipe import plan
+from subsynth.render import Pair, render
+from subsynth.spec import SPLITS, Spec
+
+ROWS = 1250  # a shard: about 25 MB, which streams well and loses little when lost
+GROUP = 250  # a row group: what a streaming reader fetches at a time
+
+# What the `datasets` library writes, so that the hub can tell changed chunks from unchanged ones.
+_CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
+
+
+class Shard(NamedTuple):
+    """The samples start..stop-1 of a split, as file `number` of `of`."""
+
+    split: str
+    number: int
+    of: int
+    start: int
+    stop: int
+
+    @property
+    def name(self) -> str:
+        """The file's name in data/."""
+        return f"{self.split}-{self.number:05d}-of-{self.of:05d}.parquet"
+
+
+def shards(spec: Spec) -> list[Shard]:
+    """All shards of a data set, in order."""
+    found = []
+    for split in SPLITS:
+        size = spec.size(split)
+        of = -(-size // ROWS)
+        found += [Shard(split, i, of, i * ROWS, min((i + 1) * ROWS, size)) for i in range(of)]
+    return found
+
+
+def pixels_digest(pair: Pair) -> bytes:
+    """SHA-256 of a row: the image's pixels, the ground truth's, and the recipe in canonical JSON."""
+    found = hashlib.sha256(pair.image)
+    found.update(pair.ground_truth)
+    row = json.dumps(pair.recipe.row(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    found.update(row.encode())
+    return found.digest()
+
+
+def write(spec: Spec, shard: Shard, out: Path, scratch: Path, tick: Callable[[int], None]) -> dict[str, Any]:
+    """Render a shard into `scratch`, move it to `out`/data when whole, and give its entry for the manifest.
+
+    `tick` is told of every row group. Raises OutputError where the disk is full or refuses.
+    """
+    temporary = scratch / f"{shard.name}.{os.getpid()}"
+    content = hashlib.sha256()
+    image_bytes = 0
+    try:
+        with pq.ParquetWriter(temporary, columns.schema(), **_options()) as writer:
+            writer.add_key_value_metadata({"content_defined_chunking": json.dumps(_CHUNKING)})
+            for start in range(shard.start, shard.stop, GROUP):
+                group = [render(r) for r in plan(spec, shard.split, start, min(start + GROUP, shard.stop))]
+                for pair in group:
+                    content.update(pixels_digest(pair))
+                table = _table(group)
+                image_bytes += table.nbytes
+                writer.write_table(table, row_group_size=GROUP)
+                tick(len(group))
+        digest = _synced_digest(temporary)
+        size = temporary.stat().st_size
+        temporary.replace(out / "data" / shard.name)
+    except OSError as error:
+        raise OutputError(
+            f"{out / 'data' / shard.name}: {error.strerror or error}; free some space or make it writable, "
+            "then run the same command again: it goes on from the finished shards"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return {
+        "file": f"data/{shard.name}",
+        "split": shard.split,
+        "rows": shard.stop - shard.start,
+        "bytes": size,
+        "sha256": digest,
+        "content_sha256": content.hexdigest(),
+        "arrow_bytes": image_bytes,
+    }
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _synced_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return file_digest(path)
+
+
+def _options() -> dict[str, Any]:
+    """Image bytes as they are (they are compressed already), the rest in snappy with dictionaries."""
+    leaves = [f"{c}.{leaf}" for c in columns.IMAGES for leaf in ("bytes", "path")]
+    others = [c for c in columns.NAMES if c not in columns.IMAGES]
+    paths = [f"{c}.list.element" if columns.kinds()[c] == "color" else c for c in others]
+    return {
+        "compression": dict.fromkeys(leaves, "NONE") | dict.fromkeys(paths, "SNAPPY"),
+        "use_dictionary": paths,
+        "write_page_index": True,
+        "use_content_defined_chunking": _CHUNKING,
+    }
+
+
+def _table(group: list[Pair]) -> pa.Table:
+    schema = columns.schema()
+    picture = [schema.field(n).type for n in columns.IMAGES]
+    images = [{"bytes": png.color(p.image), "path": None} for p in group]
+    truths = [{"bytes": png.binary(p.ground_truth), "path": None} for p in group]
+    arrays = [pa.array(images, picture[0]), pa.array(truths, picture[1])]
+    rows = [p.recipe.row() for p in group]
+    arrays += [pa.array([row[n] for row in rows], schema.field(n).type) for n in columns.NAMES[2:]]
+    return pa.Table.from_arrays(arrays, schema=schema)
