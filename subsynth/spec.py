@@ -223,7 +223,7 @@ def sub_zh(n: int = 100_000, n_test: int | None = None, seed: int = 0) -> Spec:
         n=n,
         n_test=default_n_test(n) if n_test is None else n_test,
         seed=seed,
-        text=Text(sources={"tatoeba": 0.85, "words": 0.1, "tang": 0.05}, p_longer=0.7, max_chars=18),
+        text=Text(sources={"tatoeba": 0.85, "words": 0.1, "tang": 0.05}, p_longer=0.9, max_chars=18),
         fonts=Fonts(families=fonts.families("hans", "train")),
     )
 

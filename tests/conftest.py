@@ -1,0 +1,46 @@
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from subsynth import Spec, sub_en, sub_zh
+
+
+@pytest.fixture(params=["en", "zh"])
+def spec(request) -> Spec:
+    return {"en": sub_en, "zh": sub_zh}[request.param](n=60, n_test=20)
+
+
+@pytest.fixture
+def small() -> Spec:
+    """English, without photographs, so that it opens in a moment."""
+    spec = sub_en(n=30, n_test=10)
+    return dataclasses.replace(
+        spec,
+        fonts=dataclasses.replace(spec.fonts, families=("Arimo", "Kalam")),
+        background=dataclasses.replace(spec.background, p_procedural=1.0),
+    )
+
+
+class Result:
+    def __init__(self, done: subprocess.CompletedProcess[str]):
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run the command line as a user does, in an empty directory, with a home of its own for `datasets`."""
+
+    def call(*args: object, cwd: Path | None = None, timeout: float = 120) -> Result:
+        env = os.environ | {"HF_HOME": str(tmp_path / ".hf"), "PYTHONUTF8": "1"}
+        return Result(
+            subprocess.run(
+                [sys.executable, "-m", "subsynth", *map(str, args)],
+                cwd=cwd or tmp_path, env=env, capture_output=True, text=True, timeout=timeout, check=False,
+            )  # fmt: skip
+        )
+
+    return call
