@@ -78,9 +78,10 @@ def build(
                 entries[name] = entry
                 with _writing(out):
                     _write(out / SCRATCH / f"{name}.json", json.dumps({"plan": identity, **entry}))
-        except (SpecError, MaterialError):
-            if not entries:  # a spec that cannot be rendered leaves nothing behind
-                _remove(out)
+        except BaseException as error:
+            _sweep(out / SCRATCH)
+            if isinstance(error, SpecError | MaterialError) and not entries:
+                _remove(out)  # a spec that cannot be rendered leaves nothing behind
             raise
         manifest = _manifest(spec, identity, [entries[s.name] for s in todo], dropped)
         with _writing(out):
@@ -98,14 +99,21 @@ def _claim(spec: Spec, identity: str, out: Path, replace: bool) -> None:
     if replace:
         for path in [out / SPEC, out / MANIFEST, out / CARD, *(out / "data").glob("*")]:
             path.unlink(missing_ok=True)
-    for path in scratch.iterdir():
-        if path.name != "lock" and (replace or (path.suffix != ".json" and path.name != "plan")):
+        for path in scratch.glob("*.json"):
             path.unlink()
+    _sweep(scratch)
     (out / "data").mkdir(exist_ok=True)
     # The spec is there before the first shard, so that whose shards lie there can be told at any moment.
     _write(scratch / "plan", identity)
     if not (out / SPEC).exists():
         _write(out / SPEC, spec.to_yaml())
+
+
+def _sweep(scratch: Path) -> None:
+    """Remove what is unfinished: all but the lock, the plan, and the entries of finished shards."""
+    for path in scratch.iterdir():
+        if path.suffix != ".json" and path.name not in ("plan", "lock"):
+            path.unlink(missing_ok=True)
 
 
 def _remove(out: Path) -> None:

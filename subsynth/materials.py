@@ -142,7 +142,12 @@ def _lines(spec: Spec, test: bool) -> corpus.Lines:
     if spec.text.files:
         rows: Iterable[tuple[str, str, str]] = (row for path in spec.text.files for row in corpus.own(path))
     else:
-        rows = (row for row in corpus.bundled(spec.lang) if spec.text.sources.get(row[0], 0) > 0)
+        whole = list(corpus.bundled(spec.lang))
+        known = dict.fromkeys(row[0] for row in whole)
+        for name in spec.text.sources:
+            if name not in known:
+                raise SpecError(f"text.sources.{name}: the bundled {spec.lang} text has {', '.join(known)}")
+        rows = (row for row in whole if spec.text.sources.get(row[0], 0) > 0)
     return corpus.lines(rows, spec.lang, spec.text.max_chars, test)
 
 
@@ -154,8 +159,6 @@ def _by_source(
     members, weights = [], []
     for name, weight in spec.text.sources.items():
         if weight > 0:
-            if name not in lines.sources:
-                raise SpecError(f"text.sources.{name}: the bundled {spec.lang} text has {', '.join(lines.sources)}")
             members.append(np.flatnonzero((lines.source == lines.sources.index(name)) & usable))
             weights.append(weight)
     return tuple(members), tuple(weights)

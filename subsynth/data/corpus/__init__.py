@@ -1,0 +1,1 @@
+"""Bundled sentences: en.tsv.gz, zh.tsv.gz and their sources."""

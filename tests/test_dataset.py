@@ -1,0 +1,266 @@
+"""Directories: the same bytes however they come about, and nothing of anyone else's is touched."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from subsynth import OutputError, WorkerError, dataset, pairs, shards
+from subsynth.engines import local
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Shards of 20 rows in groups of 10, so that small sets have many. Only in this process."""
+    monkeypatch.setattr(shards, "ROWS", 20)
+    monkeypatch.setattr(shards, "GROUP", 10)
+
+
+def test_layout_of_a_directory(small, tmp_path):
+    out = tmp_path / "set"
+    done = dataset.build(small, out, workers=1)
+    assert sorted(files(out)) == [
+        "README.md", "data/test-00000-of-00001.parquet", "data/train-00000-of-00001.parquet",
+        "manifest.json", "spec.yaml",
+    ]  # fmt: skip
+    assert (done.pairs, done.rendered, done.found) == (40, 40, 0)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert {s: v["rows"] for s, v in manifest["splits"].items()} == {"train": 30, "test": 10}
+    assert manifest["content_sha256"] in (out / "README.md").read_text()
+
+
+def test_parquet_options(small, tmp_path, short):
+    dataset.build(small, tmp_path / "set", workers=1)
+    file = pq.ParquetFile(tmp_path / "set/data/train-00000-of-00002.parquet")
+    meta = file.metadata
+    assert meta.num_rows == 20 and meta.num_row_groups == 2
+    by_path = {meta.row_group(0).column(i).path_in_schema: meta.row_group(0).column(i) for i in range(meta.num_columns)}
+    for leaf in ("image.bytes", "ground_truth.bytes"):
+        assert by_path[leaf].compression == "UNCOMPRESSED"
+        assert "RLE_DICTIONARY" not in by_path[leaf].encodings
+        assert by_path[leaf].has_offset_index
+    assert by_path["index"].has_offset_index and by_path["index"].has_column_index
+    assert by_path["font"].compression == "SNAPPY"
+    assert b"huggingface" in file.schema_arrow.metadata
+    assert b"content_defined_chunking" in meta.metadata
+
+
+def test_workers_change_no_byte(small, tmp_path):
+    big = dataclasses.replace(small, n=2600, n_test=30)  # three train shards
+    one, two = tmp_path / "one", tmp_path / "two"
+    dataset.build(big, one, workers=1)
+    dataset.build(big, two, workers=2)
+    assert files(one) == files(two)
+
+
+def test_resuming_changes_no_byte(small, tmp_path, short, monkeypatch):
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    dataset.build(small, whole, workers=1)
+    real, calls = shards.write, []
+
+    def write(*args):
+        calls.append(args[1].name)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(shards, "write", write)
+    with pytest.raises(KeyboardInterrupt):
+        dataset.build(small, torn, workers=1)
+    assert "manifest.json" not in files(torn)
+    (torn / dataset.SCRATCH / "left-over.parquet.123").write_bytes(b"torn")
+    done = dataset.build(small, torn, workers=1)
+    assert done.found == 20 and done.rendered == 20
+    assert files(torn) == files(whole)
+
+
+def test_a_damaged_shard_is_made_again(small, tmp_path, short):
+    out = tmp_path / "set"
+    dataset.build(small, out, workers=1)
+    before = files(out)
+    victim = out / "data/train-00001-of-00002.parquet"
+    victim.write_bytes(victim.read_bytes()[:-100] + bytes(100))
+    (out / "data/test-00000-of-00001.parquet").unlink()
+    assert dataset.build(small, out, workers=1).rendered == 20
+    assert files(out) == before
+
+
+def test_a_finished_directory_is_left_alone(small, tmp_path):
+    out = tmp_path / "set"
+    dataset.build(small, out, workers=1)
+    stamps = {p: p.stat().st_mtime_ns for p in out.rglob("*.parquet")}
+    assert dataset.build(small, out, workers=2).rendered == 0
+    assert stamps == {p: p.stat().st_mtime_ns for p in out.rglob("*.parquet")}
+
+
+def test_other_data_is_refused_and_kept(small, tmp_path):
+    out = tmp_path / "set"
+    dataset.build(small, out, workers=1)
+    before = files(out)
+    with pytest.raises(OutputError, match="seed is 0 there and 1 here"):
+        dataset.build(dataclasses.replace(small, seed=1), out, workers=1)
+    with pytest.raises(OutputError, match=r"n is 30 there and 31 here"):
+        dataset.build(dataclasses.replace(small, n=31), out, workers=1)
+    assert files(out) == before
+    dataset.build(dataclasses.replace(small, seed=1), out, workers=1, overwrite=True)
+    assert files(out) != before
+
+
+def test_a_foreign_directory_is_refused_and_kept(small, tmp_path):
+    out = tmp_path / "home"
+    (out / "data").mkdir(parents=True)
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError, match="not a data set"):
+        dataset.build(small, out, workers=1)
+    assert files(out) == {"thesis.txt": b"mine"}
+    dataset.build(small, out, workers=1, overwrite=True)
+    assert files(out)["thesis.txt"] == b"mine"
+
+
+def test_a_stranger_among_the_shards_is_refused(small, tmp_path):
+    out = tmp_path / "set"
+    dataset.build(small, out, workers=1)
+    (out / "data/train-00009-of-00010.parquet").write_bytes(b"old")
+    with pytest.raises(OutputError, match="train-00009-of-00010"):
+        dataset.build(small, out, workers=1)
+
+
+def test_two_renders_into_one_directory(small, tmp_path):
+    out = tmp_path / "set"
+    (out / dataset.SCRATCH).mkdir(parents=True)
+    with dataset._locked(out), pytest.raises(OutputError, match="another render"):
+        dataset.build(small, out, workers=1)
+
+
+def test_dying_workers_end_the_run(small, tmp_path, monkeypatch):
+    """Every worker dies as it starts: the run ends with an error, and does not hang."""
+    monkeypatch.setattr(local, "_start", print)
+    monkeypatch.setattr(local, "_work", _die)
+    big = dataclasses.replace(small, n=2600)
+    with pytest.raises(WorkerError, match="workers died"):
+        list(local.run(big, shards.shards(big), tmp_path, tmp_path, 2, lambda _: None))
+
+
+def _die(*_args):
+    os._exit(9)
+
+
+def test_a_killed_worker_is_replaced(small, tmp_path):
+    whole, hurt = tmp_path / "whole", tmp_path / "hurt"
+    text = dataclasses.replace(small, n=5000, n_test=20).to_yaml()
+    (tmp_path / "spec.yaml").write_text(text)
+    command = [sys.executable, "-m", "subsynth", "render", "--spec", "spec.yaml", "--workers", "2", "--out"]
+    subprocess.run([*command, whole], cwd=tmp_path, check=True, capture_output=True)
+    process = subprocess.Popen([*command, hurt], cwd=tmp_path, stderr=subprocess.PIPE)
+    victim = None
+    deadline = time.monotonic() + 60
+    while victim is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+        if any(p.suffix not in (".json", "") for p in hurt.glob(f"{dataset.SCRATCH}/*.parquet.*")):
+            found = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True)
+            victim = int(found.stdout.split()[0]) if found.stdout else None
+    assert victim is not None
+    os.kill(victim, signal.SIGKILL)
+    assert process.wait(timeout=120) == 0, process.stderr.read()
+    assert files(hurt) == files(whole)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(small, tmp_path, workers):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    (tmp_path / "spec.yaml").write_text(dataclasses.replace(small, n=4000, n_test=20).to_yaml())
+    command = [sys.executable, "-m", "subsynth", "render", "--spec", "spec.yaml", "--workers", str(workers), "--out"]
+    subprocess.run([*command, whole], cwd=tmp_path, check=True, capture_output=True)
+    process = subprocess.Popen([*command, stopped], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not list(stopped.glob("data/*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # what a terminal does: the whole group is told
+    error = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert "Traceback" not in error and "goes on" in error
+    assert all(p.suffix == ".json" or p.name in ("plan", "lock") for p in (stopped / dataset.SCRATCH).iterdir())
+    assert "manifest.json" not in files(stopped)
+    again = subprocess.run([*command, stopped], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert "finished before" in again.stdout
+    assert files(stopped) == files(whole)
+
+
+LOAD = """
+import sys, numpy as np
+from datasets import load_dataset
+data = load_dataset(sys.argv[1])
+for split in data:
+    row = data[split][3]
+    image, truth = np.asarray(row["image"]), np.asarray(row["ground_truth"])
+    assert image.dtype == truth.dtype == np.uint8, (image.dtype, truth.dtype)
+    print(split, len(data[split]), image.shape, truth.shape, np.unique(truth).tolist(), row["text"],
+          int(image.sum()), int(truth.sum()), row["text_color"], sep="|")
+"""
+
+
+def load(folder: Path, home: Path) -> list[list[str]]:
+    env = os.environ | {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", LOAD, folder], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [line.split("|") for line in done.stdout.splitlines()]
+
+
+def test_load_dataset_opens_it_and_sees_changes(small, tmp_path):
+    """Counts, shapes, values; and after a render of another seed into the same place, the new rows."""
+    out = tmp_path / "set"
+    for seed in (0, 1):
+        spec = dataclasses.replace(small, seed=seed)
+        dataset.build(spec, out, workers=1, overwrite=True)
+        rows = load(out, tmp_path / "home")
+        assert [r[:5] for r in rows] == [
+            ["train", "30", "(32, 280, 3)", "(32, 280)", "[0, 255]"],
+            ["test", "10", "(32, 280, 3)", "(32, 280)", "[0, 255]"],
+        ]
+        for row in rows:
+            pair = next(pairs(spec, row[0], 3, 4))
+            assert row[5] == pair.recipe.text
+            assert row[6:8] == [str(int(pair.image.sum())), str(int(pair.ground_truth.sum()))]
+            assert row[8] == str(list(pair.recipe.text_color))
+
+
+def test_a_missing_shard_does_not_go_unnoticed(small, tmp_path, short):
+    out = tmp_path / "set"
+    dataset.build(small, out, workers=1)
+    (out / "data/train-00001-of-00002.parquet").unlink()
+    with pytest.raises(AssertionError, match="NonMatchingSplitsSizesError"):
+        load(out, tmp_path / "home")
+
+
+def test_stored_pixels_are_the_rendered_ones(small, tmp_path):
+    from subsynth.preview import from_directory
+
+    dataset.build(small, tmp_path / "set", workers=1)
+    stored = from_directory(tmp_path / "set", 1000)
+    made = [*pairs(small, "test"), *pairs(small, "train")]
+    assert len(stored) == len(made) == 40
+    for (image, truth), pair in zip(stored, made, strict=True):
+        assert np.array_equal(image, pair.image) and np.array_equal(truth, pair.ground_truth)
+
+
+def test_features_match_the_card(small, tmp_path):
+    from datasets import Features
+
+    from subsynth import columns
+
+    by_schema = Features.from_arrow_schema(columns.schema())
+    assert by_schema == Features._from_yaml_list(columns.card_features())
+    assert by_schema.arrow_schema.names == columns.schema().names
+    assert set(columns.MEANING) == set(columns.NAMES)
