@@ -41,7 +41,10 @@ def main() -> None:
             figures = [
                 rate(lambda spec=spec: plan(spec, "train", 0, n), n),
                 rate(lambda spec=spec: sum(1 for _ in pairs(spec, "train", 0, n)), n),
-                rate(lambda spec=spec, shard=shard, out=out: write(spec, shard, out, out, lambda _rows: None), n),
+                rate(
+                    lambda spec=spec, shard=shard, out=out: write(spec, shard, out, out, lambda _rows: None),
+                    n,
+                ),
             ]
             size = (out / "data" / shard.name).stat().st_size / n
         print(f"{spec.lang:<14}{figures[0]:>12,.0f}{figures[1]:>14,.0f}{figures[2]:>13,.0f}{size:>13,.0f}")

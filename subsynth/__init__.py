@@ -1,10 +1,10 @@
 """Synthetic subtitle crops with exact binary ground truth.
 
-    from subsynth import pairs, sub_en
-    for pair in pairs(sub_en(), "train", 0, 10):
-        pair.image          # RGB uint8 (32, 280, 3)
-        pair.ground_truth   # uint8 (32, 280), text 0, background 255
-        pair.recipe.text    # and everything else that was decided
+from subsynth import pairs, sub_en
+for pair in pairs(sub_en(), "train", 0, 10):
+    pair.image          # RGB uint8 (32, 280, 3)
+    pair.ground_truth   # uint8 (32, 280), text 0, background 255
+    pair.recipe.text    # and everything else that was decided
 """
 
 from subsynth.errors import MaterialError, OutputError, SpecError, SubsynthError, WorkerError

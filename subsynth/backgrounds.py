@@ -57,7 +57,10 @@ class Level:
         """Mean and standard deviation of luma over a crop, on the grid of blocks that it touches."""
         rows, columns = self.sums.shape[1] - 1, self.sums.shape[2] - 1
         top, left = min(y // BLOCK, rows - 1), min(x // BLOCK, columns - 1)
-        bottom, right = max(top + 1, min((y + height) // BLOCK, rows)), max(left + 1, min((x + width) // BLOCK, columns))
+        bottom, right = (
+            max(top + 1, min((y + height) // BLOCK, rows)),
+            max(left + 1, min((x + width) // BLOCK, columns)),
+        )
         s = self.sums
         total, square = s[:, bottom, right] - s[:, top, right] - s[:, bottom, left] + s[:, top, left]
         count = (bottom - top) * (right - left) * BLOCK * BLOCK
@@ -112,9 +115,7 @@ def own(folders: Sequence[str]) -> tuple[Picture, ...]:
             "two are needed, since train and test share none"
         )
     ordered = [found[d] for d in sorted(found)]
-    return tuple(
-        Picture(p.name, p.path, p.sha256, test=i % 7 == 0) for i, p in enumerate(ordered)
-    )
+    return tuple(Picture(p.name, p.path, p.sha256, test=i % 7 == 0) for i, p in enumerate(ordered))
 
 
 def load(picture: Picture) -> NDArray[np.uint8]:
@@ -201,8 +202,8 @@ def _pack(pictures: Sequence[Picture], width: int, height: int, folder: Path) ->
             for w, h in _sizes(image.shape[1], image.shape[0], width, height):
                 how = cv2.INTER_AREA if w < image.shape[1] else cv2.INTER_LINEAR
                 level = _level(np.asarray(cv2.resize(image, (w, h), interpolation=how), dtype=np.uint8))
-                pixels.write(level.planes)
-                sums.write(level.sums)
+                pixels.write(level.planes.tobytes())
+                sums.write(level.sums.tobytes())
                 levels.append((first, first_sum, h, w))
                 first += level.planes.size
                 first_sum += level.sums.size

@@ -64,7 +64,8 @@ def _prose(spec: Spec, manifest: Mapping[str, Any], command: str) -> str:
     )
     return f"""# Synthetic subtitles, {_NAMES[spec.lang]}
 
-Crops of {spec.height} x {spec.width} px with one line of subtitle each, and the exact binary ground truth of its glyphs.
+Crops of {spec.height} x {spec.width} px with one line of subtitle each,
+and the exact binary ground truth of its glyphs.
 
 ```python
 from datasets import load_dataset
@@ -104,5 +105,3 @@ content `{manifest["content_sha256"][:16]}` (`manifest.json`). The same command 
 Fonts, photographs and sentences keep their own licences, which the subsynth package lists; sentences are
 from Tatoeba (CC BY 2.0 FR), photographs are in the public domain, CC0 or CC BY.
 """
-
-

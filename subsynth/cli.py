@@ -69,14 +69,22 @@ def render(
     try:
         with bar:
             done = dataset.build(
-                spec, out, workers or _cores(), overwrite, _command(spec, file), begin, lambda rows: _advance(bar, rows)
+                spec,
+                out,
+                workers or _cores(),
+                overwrite,
+                _command(spec, file),
+                begin,
+                lambda rows: _advance(bar, rows),
             )
     except KeyboardInterrupt:
         click.echo(f"stopped; the same command goes on from the finished shards in {out}", err=True)
         sys.exit(130)
     took = time.monotonic() - started
     if not done.rendered:
-        click.echo(f"{out} is complete already: {spec.n:,} train + {spec.n_test:,} test pairs, {done.bytes / 1e6:,.1f} MB")
+        click.echo(
+            f"{out} is complete already: {spec.n:,} train + {spec.n_test:,} test pairs, {done.bytes / 1e6:,.1f} MB"
+        )
         return
     click.echo(
         f"wrote {spec.n:,} train + {spec.n_test:,} test pairs ({done.bytes / 1e6:,.1f} MB) to {out} in {took:.1f} s"
@@ -133,7 +141,10 @@ def preview_(
         spec = _spec(file, lang=lang, seed=seed)
         materials.prepare(spec, lambda names: _steps(names, not sys.stderr.isatty()))
         if index is None:
-            name, page = f"sub_{spec.lang}-preview.png", preview.sheet(preview.from_spec(spec, split, 0, count))
+            name, page = (
+                f"sub_{spec.lang}-preview.png",
+                preview.sheet(preview.from_spec(spec, split, 0, count)),
+            )
         else:
             name, page = f"sub_{spec.lang}-{split}-{index}.png", preview.strip(spec, split, index)
     path = out or Path(name)

@@ -75,7 +75,9 @@ def _check(char: str, where: str) -> None:
     if char != "\t" and unicodedata.category(char) in ("Cc", "Cs", "Cn"):
         raise MaterialError(f"{where}: U+{ord(char):04X} cannot be drawn; remove it")
     if unicodedata.bidirectional(char) in ("R", "AL"):
-        raise MaterialError(f"{where}: U+{ord(char):04X} is written from right to left, which is not supported; remove it")
+        raise MaterialError(
+            f"{where}: U+{ord(char):04X} is written from right to left, which is not supported; remove it"
+        )
 
 
 def _plain(content: str) -> Iterable[tuple[int, str]]:

@@ -44,7 +44,11 @@ def _downwards(edges: NDArray[np.int64], height: int) -> tuple[NDArray[np.int64]
 
 
 def _by_row(
-    x0: NDArray[np.int64], y0: NDArray[np.int64], x1: NDArray[np.int64], y1: NDArray[np.int64], sign: NDArray[np.int64]
+    x0: NDArray[np.int64],
+    y0: NDArray[np.int64],
+    x1: NDArray[np.int64],
+    y1: NDArray[np.int64],
+    sign: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], ...]:
     """Cut every edge at the borders of rows -> row, y and x of the upper and the lower end, sign."""
     first = y0 // ONE

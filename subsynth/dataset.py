@@ -70,7 +70,9 @@ def build(
             _claim(spec, identity, out, replace=bool(foreign))
         entries = _finished(out, identity, todo)
         left = [s for s in todo if s.name not in entries]
-        total, found = (sum(s.stop - s.start for s in group) for group in (todo, [s for s in todo if s.name in entries]))
+        total, found = (
+            sum(s.stop - s.start for s in group) for group in (todo, [s for s in todo if s.name in entries])
+        )
         begin(total, found)
         try:
             for entry in local.run(spec, left, out, out / SCRATCH, workers, tick):

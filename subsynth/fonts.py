@@ -134,7 +134,9 @@ def own(path: str) -> tuple[Face, ...]:
     except MaterialError:
         raise
     except (TTLibError, Exception) as error:  # fontTools lets many kinds of error out of a broken table
-        raise MaterialError(f"font {path}: not a font that can be read ({error}); remove it from fonts.files") from error
+        raise MaterialError(
+            f"font {path}: not a font that can be read ({error}); remove it from fonts.files"
+        ) from error
 
 
 def _described(font: TTFont, file: Path, number: int, digest: str) -> Face:
@@ -192,17 +194,17 @@ def _pack(face: Face, folder: Path) -> None:
     # The curves of glyph g are starts_curve[g]:starts_curve[g+1]; `owner` says which curve made a point.
     starts = np.searchsorted(owner, starts_curve).astype(np.int32)
     normals = _normals(points, pen, starts)
-    points = points.astype(np.int16)
+    packed = points.astype(np.int16)
     boxes = np.zeros((count, 4), np.int16)
     inked = np.flatnonzero(starts[1:] > starts[:-1])
     if len(inked):
-        boxes[inked, :2] = np.minimum.reduceat(points, starts[inked])
-        boxes[inked, 2:] = np.maximum.reduceat(points, starts[inked])
+        boxes[inked, :2] = np.minimum.reduceat(packed, starts[inked])
+        boxes[inked, 2:] = np.maximum.reduceat(packed, starts[inked])
     codes = _drawable(font, boxes)
     if not len(codes):
         raise MaterialError(f"font {face.path}: it maps no character to a glyph with ink; name another font")
-    thin = np.int64(_thin(font, points, pen, starts, codes))
-    arrays = {"points": points, "pen": pen, "normals": normals, "starts": starts, "boxes": boxes}
+    thin = np.array(_thin(font, packed, pen, starts, codes))
+    arrays = {"points": packed, "pen": pen, "normals": normals, "starts": starts, "boxes": boxes}
     for name, array in (arrays | {"codes": codes, "thin": thin}).items():
         np.save(folder / f"{name}.npy", array)
 
@@ -282,7 +284,10 @@ def _normals(points: NDArray[np.int32], pen: NDArray[np.bool_], starts: NDArray[
     first = np.flatnonzero(~pen)
     last = np.append(first[1:], len(points)) - 1
     before, after = here - 1, here + 1
-    before[first], after[last] = np.maximum(last - 1, first), np.minimum(first + 1, last)  # the last repeats the first
+    before[first], after[last] = (
+        np.maximum(last - 1, first),
+        np.minimum(first + 1, last),
+    )  # the last repeats the first
     come, go = _unit(points - points[before]), _unit(points[after] - points)
     across = np.stack((come[:, 1] + go[:, 1], -come[:, 0] - go[:, 0]), axis=1)
     length = 1 / np.maximum(1 + (come * go).sum(axis=1), 2 / 9)
@@ -304,7 +309,11 @@ def _unit(vectors: NDArray[np.int32]) -> NDArray[np.float64]:
 
 
 def _thin(
-    font: Any, points: NDArray[np.int16], pen: NDArray[np.bool_], starts: NDArray[np.int32], codes: NDArray[np.uint32]
+    font: Any,
+    points: NDArray[np.int16],
+    pen: NDArray[np.bool_],
+    starts: NDArray[np.int32],
+    codes: NDArray[np.uint32],
 ) -> int:
     """The width of a face's thin strokes: the lower quarter of the runs of ink across its letters.
 

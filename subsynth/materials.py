@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def materials(spec: Spec, split: str) -> Materials:
     if not lines.text:
         raise MaterialError(f"the corpus gives the {split} split no line; add lines to text.files")
     covered = _covered(faces, lines)
-    usable = covered.any(axis=0)
+    usable: NDArray[np.bool_] = np.asarray(covered.any(axis=0))
     if not usable.all() and spec.text.uncovered == "error":
         raise _uncovered(faces, lines, int(np.flatnonzero(~usable)[0]))
     if not usable.any():
@@ -82,14 +82,13 @@ def prepare(spec: Spec, watch: Callable[[Iterable[str]], Iterable[str]] = iter) 
     steps: dict[str, Callable[[], object]] = {}
     for face in _faces(spec):
         if not fonts.is_packed(face):
-            steps[face.name] = lambda face=face: fonts.open_face(face)
+            steps[face.name] = partial(fonts.open_face, face)
     for test in (False, True):
         pictures = _pictures(spec, test)
         name = backgrounds.pack_name(pictures, spec.width, spec.height)
         if pictures and not (cache.root() / name).is_dir():
-            steps[f"{len(pictures)} {'test' if test else 'train'} pictures"] = lambda pictures=pictures: (
-                backgrounds.scenes(pictures, spec.width, spec.height)
-            )
+            label = f"{len(pictures)} {'test' if test else 'train'} pictures"
+            steps[label] = partial(backgrounds.scenes, pictures, spec.width, spec.height)
     if steps:
         for step in watch(list(steps)):
             steps[step]()
@@ -203,5 +202,3 @@ def _uncovered(faces: tuple[fonts.Outlines, ...], lines: corpus.Lines, line: int
         f"no font covers the line {lines.text[line]!r} ({origin}): font {best.face.name!r} has no glyph for "
         f"U+{code:04X} {chr(code)!r}; remove the line, name another font, or set text.uncovered to 'drop'"
     )
-
-

@@ -92,7 +92,7 @@ def _plain(value: Any) -> Any:
 
 def from_row(spec: Spec, split: str, row: dict[str, Any]) -> Recipe:
     """A recipe back from its columns."""
-    values = {n: tuple(row[n]) if isinstance(row[n], list) else row[n] for n in COLUMNS}
+    values: dict[str, Any] = {n: tuple(row[n]) if isinstance(row[n], list) else row[n] for n in COLUMNS}
     return Recipe(spec=spec, split=split, **values)
 
 
@@ -114,12 +114,9 @@ def plan(spec: Spec, split: str, start: int, stop: int) -> list[Recipe]:
     columns |= _grade(spec, at)
     columns |= _dress(spec, at, _surround(columns))
     columns |= _degrade(spec, at, columns["font_size"], columns["weak"])
-    wanted = [columns[name].tolist() if isinstance(columns[name], np.ndarray) else columns[name] for name in COLUMNS]
-    colors = [name in ("text_color", "outline_color", "box_color", "grade_gain") for name in COLUMNS]
-    return [
-        Recipe(spec, split, *(tuple(v) if c else v for v, c in zip(values, colors, strict=True)))
-        for values in zip(*wanted, strict=True)
-    ]
+    lists = [columns[n].tolist() if isinstance(columns[n], np.ndarray) else columns[n] for n in COLUMNS]
+    rows = (dict(zip(COLUMNS, values, strict=True)) for values in zip(*lists, strict=True))
+    return [from_row(spec, split, row) for row in rows]
 
 
 def _grid(values: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
@@ -309,9 +306,7 @@ def _nearest(light: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray
     return np.where(light >= grey[:, 0], np.minimum(grey[:, 2], light), np.maximum(grey[:, 1], light))
 
 
-def _degrade(
-    spec: Spec, at: chance.At, size: NDArray[np.float64], weak: NDArray[np.bool_]
-) -> dict[str, Any]:
+def _degrade(spec: Spec, at: chance.At, size: NDArray[np.float64], weak: NDArray[np.bool_]) -> dict[str, Any]:
     """What follows after compositing. Where only an outline tells text from background, at half strength."""
     part = spec.degrade
     strength = np.where(weak, 0.5, 1.0)

@@ -20,7 +20,13 @@ def draw(kind: str, seed: int, split: str, number: int, width: int, height: int)
     """Canvas `number` of a kind, a function of (seed, split, kind, number) and the size alone."""
     at = chance.At(seed, split, number * 4096, number * 4096 + 4096)
     draws = chance.uniform(at, f"scenery.{kind}")
-    paint = {"gradient": _gradient, "clouds": _clouds, "bokeh": _bokeh, "stripes": _stripes, "clutter": _clutter}
+    paint = {
+        "gradient": _gradient,
+        "clouds": _clouds,
+        "bokeh": _bokeh,
+        "stripes": _stripes,
+        "clutter": _clutter,
+    }
     return paint[kind](draws, width, height)
 
 

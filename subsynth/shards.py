@@ -52,8 +52,8 @@ def shards(spec: Spec) -> list[Shard]:
 
 def pixels_digest(pair: Pair) -> bytes:
     """SHA-256 of a row: the image's pixels, the ground truth's, and the recipe in canonical JSON."""
-    found = hashlib.sha256(pair.image)
-    found.update(pair.ground_truth)
+    found = hashlib.sha256(pair.image.tobytes())
+    found.update(pair.ground_truth.tobytes())
     row = json.dumps(pair.recipe.row(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     found.update(row.encode())
     return found.digest()

@@ -8,7 +8,6 @@ import functools
 import hashlib
 import json
 import math
-
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -263,7 +262,8 @@ def check(spec: Spec) -> None:
     _within("dress.shadow_soft_max", spec.dress.shadow_soft_max, 0, 16)
     if not spec.fonts.families and not spec.fonts.files:
         raise SpecError("fonts.families and fonts.files are both empty; name a family or a file")
-    for name, (low, high) in {
+    ends: tuple[float, float]
+    for name, ends in {
         "fonts.size_range": (4, 4096), "dress.outline_range": (0.5, 16), "dress.box_opacity_range": (0, 1),
         "background.gain_range": (0, 4), "background.tint_range": (-1, 1), "background.saturation_range": (0, 4),
         "background.lift_range": (-128, 255), "degrade.resample_range": (1, 8),
@@ -271,7 +271,7 @@ def check(spec: Spec) -> None:
         "degrade.jpeg_quality_range": (1, 100),
     }.items():  # fmt: skip
         section, key = name.split(".")
-        _interval(name, getattr(getattr(spec, section), key), low, high)
+        _interval(name, getattr(getattr(spec, section), key), *ends)
     for section in ("text", "fonts", "background", "degrade"):
         part = getattr(spec, section)
         for item in dataclasses.fields(part):
@@ -310,7 +310,7 @@ def _check_types(part: Any, prefix: str) -> None:
         value, name = getattr(part, item.name), prefix + item.name
         if dataclasses.is_dataclass(kind):
             if not isinstance(value, typing.cast(type, kind)):
-                raise SpecError(f"{name} is {value!r}; a {kind.__name__} is needed")
+                raise SpecError(f"{name} is {value!r}; a section of the spec is needed")
             _check_types(value, f"{name}.")
         elif _coerce(value, kind, name) != value:
             raise SpecError(f"{name} is {value!r}; {_describe(kind)} is needed")
@@ -399,5 +399,3 @@ def _flow(value: Any) -> str:
     plain = list(value) if isinstance(value, tuple) else value
     text: str = yaml.safe_dump(plain, default_flow_style=True, allow_unicode=True, width=10**6)
     return text.removesuffix("\n").removesuffix("\n...")
-
-

@@ -39,8 +39,13 @@ def run(tmp_path):
         return Result(
             subprocess.run(
                 [sys.executable, "-m", "subsynth", *map(str, args)],
-                cwd=cwd or tmp_path, env=env, capture_output=True, text=True, timeout=timeout, check=False,
-            )  # fmt: skip
+                cwd=cwd or tmp_path,
+                env=env,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
         )
 
     return call

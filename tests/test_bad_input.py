@@ -125,7 +125,11 @@ def test_fonts(refused, tmp_path):
 
 def test_a_font_that_covers_nothing(refused, tmp_path):
     arimo = fonts.bundled("Arimo")[0].path
-    refused("--spec", spec_file(tmp_path, f"lang: zh\nfonts: {{files: ['{arimo}']}}"), names=("no font covers", "U+"))
+    refused(
+        "--spec",
+        spec_file(tmp_path, f"lang: zh\nfonts: {{files: ['{arimo}']}}"),
+        names=("no font covers", "U+"),
+    )
     text = f"lang: zh\nfonts: {{files: ['{arimo}']}}\ntext: {{uncovered: drop}}"
     refused("--spec", spec_file(tmp_path, text), names=("no font covers",))
 
@@ -178,7 +182,8 @@ def test_sixteen_bits_are_refused(tmp_path):
 
 def test_subtitle_files(tmp_path):
     (tmp_path / "a.srt").write_text(
-        "\ufeff1\n00:00:01,000 --> 00:00:02,000\n<i>Where are you?</i>\n\n2\n00:00:03,000 --> 00:00:04,000\n- Here.\n1984\n",
+        "\ufeff1\n00:00:01,000 --> 00:00:02,000\n<i>Where are you?</i>\n\n"
+        "2\n00:00:03,000 --> 00:00:04,000\n- Here.\n1984\n",
         encoding="utf-8",
     )
     assert [t for _, _, t in corpus.own(str(tmp_path / "a.srt"))] == ["Where are you?", "- Here.", "1984"]

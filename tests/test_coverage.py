@@ -12,7 +12,11 @@ def polygon(*points):
 
 
 @given(
-    x0=st.integers(0, 2500), y0=st.integers(0, 2500), w=st.integers(1, 2500), h=st.integers(1, 2500), turn=st.booleans()
+    x0=st.integers(0, 2500),
+    y0=st.integers(0, 2500),
+    w=st.integers(1, 2500),
+    h=st.integers(1, 2500),
+    turn=st.booleans(),
 )
 def test_a_rectangle_covers_the_product_of_its_overlaps(x0, y0, w, h, turn):
     x1, y1 = min(x0 + w, 2560), min(y0 + h, 2560)
@@ -48,7 +52,10 @@ def test_a_convex_shape_matches_sampling(points):
 
 
 def test_overlap_is_capped_and_holes_stay_open():
-    outer, inner = [(0, 0), (2560, 0), (2560, 2560), (0, 2560)], [(512, 512), (512, 1024), (1024, 1024), (1024, 512)]
+    outer, inner = (
+        [(0, 0), (2560, 0), (2560, 2560), (0, 2560)],
+        [(512, 512), (512, 1024), (1024, 1024), (1024, 512)],
+    )
     twice = np.concatenate((polygon(*outer), polygon(*outer)))
     assert (coverage(twice, 10, 10) == 255).all()
     holed = coverage(np.concatenate((polygon(*outer), polygon(*inner))), 10, 10)

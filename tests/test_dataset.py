@@ -169,8 +169,9 @@ def test_a_killed_worker_is_replaced(small, tmp_path):
     while victim is None and time.monotonic() < deadline:
         time.sleep(0.1)
         if any(p.suffix not in (".json", "") for p in hurt.glob(f"{dataset.SCRATCH}/*.parquet.*")):
-            found = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True)
-            victim = int(found.stdout.split()[0]) if found.stdout else None
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            workers = [c for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+            victim = int(workers[0]) if workers else None
     assert victim is not None
     os.kill(victim, signal.SIGKILL)
     assert process.wait(timeout=120) == 0, process.stderr.read()
@@ -181,9 +182,21 @@ def test_a_killed_worker_is_replaced(small, tmp_path):
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(small, tmp_path, workers):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     (tmp_path / "spec.yaml").write_text(dataclasses.replace(small, n=4000, n_test=20).to_yaml())
-    command = [sys.executable, "-m", "subsynth", "render", "--spec", "spec.yaml", "--workers", str(workers), "--out"]
+    command = [
+        sys.executable,
+        "-m",
+        "subsynth",
+        "render",
+        "--spec",
+        "spec.yaml",
+        "--workers",
+        str(workers),
+        "--out",
+    ]
     subprocess.run([*command, whole], cwd=tmp_path, check=True, capture_output=True)
-    process = subprocess.Popen([*command, stopped], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        [*command, stopped], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     deadline = time.monotonic() + 60
     while not list(stopped.glob("data/*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -16,7 +16,18 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_a_wheel_renders_outside_the_checkout(tmp_path):
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", tmp_path, ROOT]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "-q",
+        "-w",
+        tmp_path,
+        ROOT,
+    ]
     subprocess.run(build, check=True, cwd=tmp_path)
     wheel = next(tmp_path.glob("subsynth-*.whl"))
     # The dependencies come from the environment that runs the tests; subsynth itself from the wheel alone.

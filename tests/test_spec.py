@@ -24,7 +24,12 @@ def test_every_key_is_explained_with_a_unit():
 def test_digest_tells_any_change():
     base = sub_en()
     seen = {base.digest()}
-    for change in ({"seed": 1}, {"n": 5}, {"width": 281}, {"text": dataclasses.replace(base.text, max_chars=20)}):
+    for change in (
+        {"seed": 1},
+        {"n": 5},
+        {"width": 281},
+        {"text": dataclasses.replace(base.text, max_chars=20)},
+    ):
         digest = dataclasses.replace(base, **change).digest()
         assert digest not in seen
         seen.add(digest)

