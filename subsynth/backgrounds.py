@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 
 import cv2
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from subsynth import cache, ink, scenery
+from subsynth import cache, data, ink, scenery
 from subsynth.errors import MaterialError
 
 PACK = "pyramid-1"  # changes with the layout of the packed arrays
@@ -79,7 +78,7 @@ class Scene:
 @lru_cache(maxsize=1)
 def catalogue() -> tuple[Picture, ...]:
     """Every bundled photograph, in the order of backgrounds/catalogue.tsv."""
-    folder = Path(str(resources.files("subsynth.data.backgrounds")))
+    folder = data.folder("backgrounds")
     with (folder / "catalogue.tsv").open(encoding="utf-8", newline="") as table:
         return tuple(
             Picture(

@@ -8,12 +8,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from subsynth import data
 from subsynth.errors import MaterialError
 
 TEST_SHARE = 10  # one line in so many belongs to the test splits
@@ -34,8 +34,7 @@ class Lines:
 
 def bundled(lang: str) -> Iterator[tuple[str, str, str]]:
     """The bundled lines of a language as (source, id, text), whole, as their makers wrote them."""
-    file = resources.files("subsynth.data.corpus") / f"{lang}.tsv.gz"
-    with file.open("rb") as packed, gzip.open(packed, "rt", encoding="utf-8") as table:
+    with gzip.open(data.folder("corpus") / f"{lang}.tsv.gz", "rt", encoding="utf-8") as table:
         next(table)
         for row in table:
             source, name, text = row.rstrip("\n").split("\t")

@@ -11,7 +11,6 @@ import csv
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import uharfbuzz as hb
 from fontTools.ttLib import TTCollection, TTFont, TTLibError
 from numpy.typing import NDArray
 
-from subsynth import cache
+from subsynth import cache, data
 from subsynth.coverage import coverage
 from subsynth.errors import MaterialError
 
@@ -87,7 +86,7 @@ class Outlines:
 @lru_cache(maxsize=1)
 def catalogue() -> tuple[Face, ...]:
     """Every bundled face, in the order of fonts/catalogue.tsv."""
-    folder = Path(str(resources.files("subsynth.data.fonts")))
+    folder = data.folder("fonts")
     with (folder / "catalogue.tsv").open(encoding="utf-8", newline="") as table:
         rows = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
     return tuple(

@@ -255,8 +255,8 @@ def _dress(spec: Spec, at: chance.At, levels: NDArray[np.float64]) -> dict[str, 
     """Fill and what surrounds it, so that every line can be read.
 
     Contrast is that of the fill to the side of the background that comes nearest to it. Where it is below
-    the floor, plain text and text with a shadow are given an outline, outlines are at least 1 px, and
-    boxes are made opaque enough.
+    the floor, the fill is taken half the way to white, plain text and text with a shadow are given an
+    outline, outlines are at least 1 px, and boxes are made opaque enough.
     """
     part = spec.dress
     count = at.stop - at.start
@@ -264,12 +264,12 @@ def _dress(spec: Spec, at: chance.At, levels: NDArray[np.float64]) -> dict[str, 
     stray = np.stack([chance.uniform(at, f"fill.stray.{c}") for c in "rgb"], axis=1)
     fill = palette.fills(kind, stray)
     light = ink.luminance(fill)
+    weak = ink.contrast(light, _nearest(light, levels)) < spec.fill.contrast_floor
+    fill = np.where(weak[:, None], fill + (255 - fill) // 2, fill)
+    light = ink.luminance(fill)
     dark_rim = light > 0.18  # the luminance that stands equally far from black and from white
-    rim = np.where(dark_rim, 0, 255)[:, None] + np.where(dark_rim, 1, -1)[:, None] * np.rint(
-        chance.uniform(at, "outline.shade", 0, 36)
-    )[:, None].repeat(3, axis=1)
-    near = _nearest(light, levels)
-    weak = ink.contrast(light, near) < spec.fill.contrast_floor
+    shade = np.rint(chance.uniform(at, "outline.shade", 0, 36))
+    rim = np.where(dark_rim, shade, 255 - shade)[:, None].repeat(3, axis=1)
 
     dress = chance.choose(at, "dress.kind", [part.kinds.get(name, 0.0) for name in DRESSES])
     boxed = dress == DRESSES.index("box")
