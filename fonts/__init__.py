@@ -1,0 +1,1 @@
+"""Bundled fonts: files, licences and catalogue.tsv."""

