@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from subsynth import fonts, layout
+from subsynth.coverage import coverage
+
+FACES = [pytest.param(f, id=f.name) for f in fonts.catalogue()]
+TEXT = {"latin": "Affable, jQuit! (Wyj)", "hans": "你说什么？“走吧”…！"}
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("shear", [0, 218])
+def test_ink_lies_inside_its_box(face, shear):
+    outlines = fonts.open_face(face)
+    line = layout.set_line(outlines, TEXT[face.script], shear)
+    size = layout.largest_size(line.box, 300, 60)
+    left, top, right, bottom = layout.ink_box(line, size)
+    assert right - left <= 300 * 256 and bottom - top <= 60 * 256
+    edges = layout.edges(outlines, line, size, shear, -left, -top)
+    assert edges[:, [0, 2]].min() >= -1 and edges[:, [1, 3]].min() >= -1
+    assert edges[:, [0, 2]].max() <= right - left + 1 and edges[:, [1, 3]].max() <= bottom - top + 1
+
+
+def test_kerning_is_the_font_s_own():
+    outlines = fonts.open_face(fonts.bundled("Arimo")[0])
+    apart = [layout.set_line(outlines, c, 0) for c in "AV"]
+    together = layout.set_line(outlines, "AV", 0)
+    advance = outlines.shape("A ")[1][1]
+    assert together.glyphs.tolist() == [int(a.glyphs[0]) for a in apart]
+    assert together.x[1] < advance
+
+
+@pytest.mark.parametrize("name", ["Noto Serif SC", "EB Garamond", "ZCOOL XiaoWei", "Subsynth Kai"])
+def test_widened_strokes_cover_more_and_close_to_what_was_asked(name):
+    outlines = fonts.open_face(fonts.bundled(name)[0])
+    text = TEXT[outlines.face.script]
+    line = layout.set_line(outlines, text, 0)
+    size = 20 * 16
+    left, top, right, bottom = layout.ink_box(line, size, 128)
+    height, width = (bottom - top) // 256 + 2, (right - left) // 256 + 2
+    thin, bold = (
+        coverage(layout.edges(outlines, line, size, 0, -left, -top, grow), height, width).astype(int)
+        for grow in (0, 128)
+    )
+    assert (bold >= thin - 3).mean() > 0.995
+    # A stroke's edge runs once for each side: half a pixel of width adds half its total edge length in area.
+    edges = layout.edges(outlines, line, size, 0, -left, -top)
+    length = np.hypot(edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1]).sum() / 256
+    added = (bold.sum() - thin.sum()) / 255
+    assert 0.7 < added / (length * 0.25) < 1.1
+
+
+@settings(max_examples=30)
+@given(size=st.integers(14 * 16, 26 * 16), phase=st.integers(0, 255))
+def test_a_stroke_of_a_pixel_is_never_lost(size, phase):
+    """The bar of the hanzi for ten, in a face with hair lines, keeps a row wherever it falls."""
+    outlines = fonts.open_face(fonts.bundled("Noto Serif SC")[0])
+    line = layout.set_line(outlines, "十", 0)
+    grow = max(0, round((1.1 - outlines.thin / 4096 * size / 16) * 256))
+    edges = layout.edges(outlines, line, size, 0, 4 * 256, 28 * 256 + phase, grow)
+    truth = coverage(edges, 36, 36) >= 128
+    columns = np.flatnonzero(truth.any(axis=0))
+    assert (np.diff(columns) == 1).all() and len(columns) > size / 16 * 0.7
+
+
+def test_a_line_without_ink_has_an_empty_box():
+    outlines = fonts.open_face(fonts.bundled("Arimo")[0])
+    assert layout.set_line(outlines, " ", 0).box == (0, 0, 0, 0)

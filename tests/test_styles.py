@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from subsynth import ink
+from subsynth.effects.blur import blur
+from subsynth.effects.noise import noise
+from subsynth.styles.outline import outline
+from subsynth.styles.palette import NAMES, fills
+from subsynth.styles.shadow import shadow
+
+
+def test_an_outline_of_a_point_is_a_disc():
+    point = np.zeros((21, 21), np.uint8)
+    point[10, 10] = 255
+    y, x = np.mgrid[-10:11, -10:11]
+    for radius in (0.75, 1.0, 1.5, 2.25, 4.0):
+        grown = outline(point, radius)
+        assert (grown[np.hypot(x, y) <= radius - 0.5] >= 254).all()
+        assert (grown[np.hypot(x, y) >= radius + 0.5] == 0).all()
+
+
+def test_an_outline_holds_the_letters():
+    letters = (np.arange(900).reshape(30, 30) * 7 % 256).astype(np.uint8)
+    assert (outline(letters, 1.25) >= letters).all()
+
+
+def test_a_hard_shadow_is_the_silhouette_moved():
+    shape = np.zeros((10, 12), np.uint8)
+    shape[3:5, 4:9] = 200
+    assert np.array_equal(shadow(shape, 2, 1, 0)[1:, 2:], shape[:-1, :-2])
+    assert np.array_equal(shadow(shape, -2, -1, 0)[:-1, :-2], shape[1:, 2:])
+
+
+def test_blending_matches_the_formula_in_floats():
+    planes = (np.arange(3 * 256 * 5) % 256).astype(np.uint8).reshape(3, 256, 5)
+    alpha = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 5, axis=1)
+    mixed = ink.blend(planes, (200, 100, 0), alpha)
+    exact = planes + (np.array([200, 100, 0]).reshape(3, 1, 1) - planes.astype(float)) * alpha / 255
+    assert np.abs(mixed - exact).max() <= 2
+    assert (mixed[:, 255] == np.array([[200], [100], [0]])).all() and (mixed[:, 0] == planes[:, 0]).all()
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0])
+def test_blur_is_gaussian(sigma):
+    """Against the formula: the response to a point, away from rounding."""
+    point = np.zeros((33, 33, 3), np.uint8)
+    point[16, 16] = 255
+    d = np.arange(-16, 17)
+    row = np.exp(-(d**2) / (2 * sigma**2))
+    row /= row.sum()
+    assert np.abs(blur(point, sigma)[:, :, 1] - 255 * np.outer(row, row)).max() < 3
+
+
+def test_noise_has_the_deviation_that_is_asked():
+    grey = np.full((64, 280, 3), 128, np.uint8)
+    for sigma in (2.0, 6.0):
+        added = noise(grey, sigma, 12345).astype(float) - 128
+        assert abs(added.mean()) < 0.2
+        assert abs(added.std() / sigma - 1) < 0.1
+        assert np.corrcoef(added[:, :, 0].ravel(), added[:, :, 1].ravel())[0, 1] > 0.8
+
+
+def test_noise_wraps_at_the_end_of_its_pool():
+    grey = np.full((32, 280, 3), 128, np.uint8)
+    assert noise(grey, 4.0, (1 << 20) - 5).std() > 3
+
+
+def test_every_hue_occurs():
+    draws = np.stack(np.meshgrid(np.linspace(0, 0.999, 60), [0.9], [0.5], indexing="ij"), axis=-1).reshape(-1, 3)
+    rgb = fills(np.full(60, NAMES.index("any")), draws)
+    assert {int(np.argmax(c)) for c in rgb} == {0, 1, 2} == {int(np.argmin(c)) for c in rgb}
+    assert rgb.min() >= 0 and rgb.max() <= 255
+
+
+def test_contrast_is_that_of_wcag():
+    black, white, grey = (ink.luminance(np.array(c)) for c in ([0, 0, 0], [255, 255, 255], [119, 119, 119]))
+    assert ink.contrast(black, white) == pytest.approx(21)
+    assert ink.contrast(grey, white) == pytest.approx(4.48, abs=0.01)  # the well-known limit of AA
