@@ -25,7 +25,7 @@ from subsynth.errors import MaterialError
 
 EM = 4096
 TOLERANCE = 2.5
-PACK = "outlines-3"  # changes with the layout of the packed arrays
+PACK = "outlines-4"  # changes with the layout of the packed arrays
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Outlines:
     starts: NDArray[np.int32]
     boxes: NDArray[np.int16]
     codes: NDArray[np.uint32]
-    thin: int  # width of the face's thin strokes
+    thin: tuple[int, int]  # the thickness of its thin strokes, across (of uprights) and down (of bars)
     font: Any  # uharfbuzz.Font, scaled to EM
 
     def covers(self, codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
@@ -160,7 +160,7 @@ def open_face(face: Face) -> Outlines:
     """
     place = cache.prepared(f"{PACK}/{face.sha256[:24]}-{face.number}", lambda scratch: _pack(face, scratch))
     arrays = {n: np.load(place / f"{n}.npy", mmap_mode="r") for n in ("points", "pen", "normals", "starts", "boxes")}
-    codes, thin = np.load(place / "codes.npy"), int(np.load(place / "thin.npy"))
+    codes, thin = np.load(place / "codes.npy"), tuple(np.load(place / "thin.npy").tolist())
     return Outlines(face, codes=codes, thin=thin, font=_font(face), **arrays)
 
 
@@ -313,10 +313,10 @@ def _thin(
     pen: NDArray[np.bool_],
     starts: NDArray[np.int32],
     codes: NDArray[np.uint32],
-) -> int:
-    """The width of a face's thin strokes: that which a fifth of the runs of ink across its letters stay below.
+) -> tuple[int, int]:
+    """The thickness of a face's thin strokes: what a fifth of the runs of ink along rows, and columns, stay below.
 
-    Runs are measured up and down and to the sides on letters drawn at 256 px an em, evenly picked.
+    Measured on letters drawn at 256 px an em, evenly picked.
     """
     scale = EM // 256
     letters = codes[np.array([chr(c).isalpha() for c in codes], dtype=bool)] if len(codes) else codes
@@ -331,10 +331,11 @@ def _thin(
         height, width = (int(v) // 256 + 1 for v in some.max(axis=0)[::-1])
         edges = np.concatenate((some[:-1], some[1:]), axis=1)[draws]
         ink = np.pad(coverage(edges, height, width) >= 128, 1)
-        for axis in (0, 1):
-            change = np.diff((ink if axis else ink.T).astype(np.int8), axis=1)
+        for axis, lines in enumerate((ink, ink.T)):
+            change = np.diff(lines.astype(np.int8), axis=1)
             runs[axis] += (np.nonzero(change == -1)[1] - np.nonzero(change == 1)[1]).tolist()
-    return int(min((np.percentile(r, 20) for r in runs if r), default=0) * scale)
+    across, down = (int(np.percentile(r, 20) * scale) if r else 0 for r in runs)
+    return across, down
 
 
 def _drawable(font: Any, boxes: NDArray[np.int16]) -> NDArray[np.uint32]:

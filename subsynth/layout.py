@@ -54,24 +54,25 @@ def largest_size(box: tuple[int, int, int, int], width: int, height: int) -> int
     return min(room_x * 256 // wide, room_y * 256 // high)
 
 
-def ink_box(line: Line, size: int, embolden: int = 0) -> tuple[int, int, int, int]:
+def ink_box(line: Line, size: int, embolden: tuple[int, int] = (0, 0)) -> tuple[int, int, int, int]:
     """The box of the ink: left, top, right, bottom in 1/256 px from the origin, y down.
 
-    size in 1/16 px; `embolden` in 1/256 px widens strokes and is given to every side in full, since a
+    size in 1/16 px; `embolden`, across and down in 1/256 px, is given to every side in full, since a
     corner moves by more than half of it.
     """
     xmin, ymin, xmax, ymax = line.box
     left, top, right, bottom = xmin * size >> 8, -ymax * size >> 8, -(-xmax * size >> 8), -(ymin * size >> 8)
-    return (left - embolden, top - embolden, right + embolden, bottom + embolden)
+    across, down = embolden
+    return (left - across, top - down, right + across, bottom + down)
 
 
 def edges(
-    outlines: Outlines, line: Line, size: int, shear: int, x: int, y: int, embolden: int = 0
+    outlines: Outlines, line: Line, size: int, shear: int, x: int, y: int, embolden: tuple[int, int] = (0, 0)
 ) -> NDArray[np.int64]:
     """The outlines of a line on the canvas: int64 (n, 4) directed edges x0 y0 x1 y1 in 1/256 px, y down.
 
     size in 1/16 px, shear in 1/1024, (x, y) the origin of the baseline in 1/256 px; strokes are made
-    wider by `embolden`, in 1/256 px, half of it on each side.
+    thicker by `embolden`, across and down, in 1/256 px, half of it on each side.
     """
     first = outlines.starts[line.glyphs].astype(np.int64)
     count = outlines.starts[line.glyphs + 1] - first
@@ -84,9 +85,9 @@ def edges(
     px += (py * shear) >> 10
     cx = x + ((px * size + 128) >> 8)
     cy = y - ((py * size + 128) >> 8)
-    if embolden:
+    if any(embolden):
         nx, ny = outlines.normals[at].astype(np.int64).T
-        cx += (nx * embolden + 64) >> 7
-        cy -= (ny * embolden + 64) >> 7
+        cx += (nx * embolden[0] + 64) >> 7
+        cy -= (ny * embolden[1] + 64) >> 7
     draws = outlines.pen[at][1:]
     return np.stack((cx[:-1], cy[:-1], cx[1:], cy[1:]), axis=1)[draws]

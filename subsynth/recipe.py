@@ -49,7 +49,8 @@ class Recipe:
     italic: bool
     shear: float  # tangent of the added slant; 0 for upright faces and true italics
     font_size: float  # px an em
-    embolden: float  # px by which strokes are widened, so that thin ones do not fall between pixels
+    embolden_x: float  # px by which strokes are thickened, so that thin ones do not fall between pixels
+    embolden_y: float
     x: float  # px
     y: float  # px
     text_color: Color
@@ -181,24 +182,29 @@ def _layout(spec: Spec, stock: Materials, at: chance.At, columns: dict[str, Any]
     rows = []
     for i, (text, face, shear) in enumerate(zip(columns["text"], columns["face"], columns["shear"], strict=True)):
         line = layout.set_line(stock.faces[face], text, round(shear * SHEAR_GRID))
-        thin = stock.faces[face].thin / EM
-        most = max(0, math.ceil(spec.fonts.thin_stroke - thin * low / SIZE_GRID))
-        fits = layout.largest_size(line.box, room_x - 2 * most, room_y - 2 * most)
+        thin = stock.faces[face].thin
+        most_x, most_y = (math.ceil(_missing(spec, t, min(low, SIZE_GRID * 8)) / SUBPIXEL) for t in thin)
+        fits = layout.largest_size(line.box, room_x - 2 * most_x, room_y - 2 * most_y)
         size = min(fits, low + int(want[i] * (min(high, max(low, fits)) - low + 1)))
         if size < SMALLEST * SIZE_GRID:
             raise SpecError(
                 f"{at.split} sample {at.start + i}: {text!r} fits {spec.width} x {spec.height} px only below "
                 f"{SMALLEST} px an em; lower text.max_chars or widen the image"
             )
-        grow = max(0, round((spec.fonts.thin_stroke - thin * size / SIZE_GRID) * SUBPIXEL))
+        grow = (_missing(spec, thin[0], size), _missing(spec, thin[1], size))
         left, top, right, bottom = layout.ink_box(line, size, grow)
         spare_x = max(0, room_x * SUBPIXEL - (right - left))
         spare_y = max(0, room_y * SUBPIXEL - (bottom - top))
         x = spec.margin * SUBPIXEL - left + int(across[i] * spare_x)
         y = spec.margin * SUBPIXEL - top + int(down[i] * spare_y)
-        rows.append((size / SIZE_GRID, grow / SUBPIXEL, x / SUBPIXEL, y / SUBPIXEL))
-    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    return {"font_size": table[:, 0], "embolden": table[:, 1], "x": table[:, 2], "y": table[:, 3]}
+        rows.append((size / SIZE_GRID, grow[0] / SUBPIXEL, grow[1] / SUBPIXEL, x / SUBPIXEL, y / SUBPIXEL))
+    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
+    return dict(zip(("font_size", "embolden_x", "embolden_y", "x", "y"), table.T, strict=True))
+
+
+def _missing(spec: Spec, thin: int, size: int) -> int:
+    """What thin strokes of a face lack of the thickness that the spec asks for, at a size in 1/16 px: in 1/256 px."""
+    return max(0, round((spec.fonts.thin_stroke - thin / EM * size / SIZE_GRID) * SUBPIXEL))
 
 
 def _background(spec: Spec, stock: Materials, at: chance.At) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def letters(recipe: Recipe) -> tuple[U8, Bounds]:
     size, shear = round(recipe.font_size * SIZE_GRID), round(recipe.shear * SHEAR_GRID)
     x, y = round(recipe.x * SUBPIXEL), round(recipe.y * SUBPIXEL)
     line = layout.set_line(face, recipe.text, shear)
-    embolden = round(recipe.embolden * SUBPIXEL)
+    embolden = (round(recipe.embolden_x * SUBPIXEL), round(recipe.embolden_y * SUBPIXEL))
     left, top, right, bottom = layout.ink_box(line, size, embolden)
     edges = layout.edges(face, line, size, shear, x, y, embolden)
     bounds = ((x + left) >> 8, (y + top) >> 8, -(-(x + right) >> 8), -(-(y + bottom) >> 8))

@@ -54,7 +54,7 @@ class Fonts:
     p_bold: float = _key(0.3, "share of samples in bold, where the family has it (probability)")
     p_italic: float = _key(0.5, "share of samples in italics: the true one, or a shear (probability)")
     shear_deg: float = _key(12.0, "slant of sheared italics (degrees)")
-    thin_stroke: float = _key(1.1, "thin strokes are widened to this, so that they keep a pixel; 0 is off (px)")
+    thin_stroke: float = _key(1.1, "thin strokes are thickened to this, so that they keep a pixel; 0 is off (px)")
     size_range: Range = _key((14.0, 26.0), "font size; smaller where the line needs it to fit (px an em)")
 
 

@@ -38,11 +38,11 @@ def test_widened_strokes_cover_more_and_close_to_what_was_asked(name):
     text = TEXT[outlines.face.script]
     line = layout.set_line(outlines, text, 0)
     size = 20 * 16
-    left, top, right, bottom = layout.ink_box(line, size, 128)
+    left, top, right, bottom = layout.ink_box(line, size, (128, 128))
     height, width = (bottom - top) // 256 + 2, (right - left) // 256 + 2
     thin, bold = (
         coverage(layout.edges(outlines, line, size, 0, -left, -top, grow), height, width).astype(int)
-        for grow in (0, 128)
+        for grow in ((0, 0), (128, 128))
     )
     assert (bold >= thin - 3).mean() > 0.995
     # A stroke's edge runs once for each side: half a pixel of width adds half its total edge length in area.
@@ -58,8 +58,8 @@ def test_a_stroke_of_a_pixel_is_never_lost(size, phase):
     """The bar of the hanzi for ten, in a face with hair lines, keeps a row wherever it falls."""
     outlines = fonts.open_face(fonts.bundled("Noto Serif SC")[0])
     line = layout.set_line(outlines, "十", 0)
-    grow = max(0, round((1.1 - outlines.thin / 4096 * size / 16) * 256))
-    edges = layout.edges(outlines, line, size, 0, 4 * 256, 28 * 256 + phase, grow)
+    grow = max(0, round((1.1 - outlines.thin[1] / 4096 * size / 16) * 256))
+    edges = layout.edges(outlines, line, size, 0, 4 * 256, 28 * 256 + phase, (0, grow))
     truth = coverage(edges, 36, 36) >= 128
     columns = np.flatnonzero(truth.any(axis=0))
     assert (np.diff(columns) == 1).all() and len(columns) > size / 16 * 0.7
