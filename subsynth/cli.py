@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -59,7 +60,7 @@ def render(
     quiet = not sys.stderr.isatty()
     started = time.monotonic()
     materials.prepare(spec, lambda names: _steps(names, quiet))
-    bar = tqdm(unit=" pairs", disable=quiet, desc=str(out), dynamic_ncols=True, smoothing=0.1)
+    bar = _bar(quiet, unit=" pairs", desc=str(out), smoothing=0.1)
 
     def begin(total: int, found: int) -> None:
         bar.reset(total)
@@ -198,10 +199,15 @@ def _cores() -> int:
 
 
 def _steps(names: Iterable[str], quiet: bool) -> Iterable[str]:
-    bar = tqdm(list(names), disable=quiet, unit="", desc="preparing", leave=False)
+    bar = _bar(quiet, iterable=list(names), unit="", desc="preparing", leave=False)
     for name in bar:
         bar.set_postfix_str(name)
         yield name
+
+
+def _bar(quiet: bool, **options: Any) -> Any:
+    # A terminal that tells no size (0 x 0) would hide the bar: shutil takes 80 columns for it.
+    return tqdm(disable=quiet, ncols=min(110, shutil.get_terminal_size().columns), nrows=20, **options)
 
 
 def _advance(bar: Any, rows: int) -> None:
