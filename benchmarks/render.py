@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 
 from subsynth import pairs, sub_en, sub_zh
-from subsynth.recipe import plan
+from subsynth.planning import plan
 from subsynth.shards import Shard, write
 
 

@@ -8,7 +8,8 @@ for pair in pairs(sub_en(), "train", 0, 10):
 """
 
 from subsynth.errors import MaterialError, OutputError, SpecError, SubsynthError, WorkerError
-from subsynth.recipe import Recipe, plan
+from subsynth.planning import plan
+from subsynth.recipe import Recipe
 from subsynth.render import Pair, pairs, render
 from subsynth.spec import Spec, sub_en, sub_zh
 from subsynth.version import __version__

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from subsynth.fonts import Outlines
+from subsynth.outlines import Outlines
 
 SIZE_GRID = 16  # font sizes are multiples of 1/16 px
 SHEAR_GRID = 1024  # tan of the slant is a multiple of 1/1024

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from subsynth import backgrounds, cache, corpus, fonts
+from subsynth import backgrounds, cache, corpus, fonts, outlines
 from subsynth.errors import MaterialError, SpecError
 from subsynth.spec import Spec
 
@@ -25,7 +25,7 @@ class Materials:
     the spec weighs, with their weights; dropped: how many lines no face covers.
     """
 
-    faces: tuple[fonts.Outlines, ...]
+    faces: tuple[outlines.Outlines, ...]
     families: tuple[str, ...]
     face_of: NDArray[np.int64]
     sheared: NDArray[np.bool_]
@@ -37,11 +37,11 @@ class Materials:
     procedural: tuple[backgrounds.Scene, ...]
     dropped: int
 
-    def face(self, name: str) -> fonts.Outlines:
+    def face(self, name: str) -> outlines.Outlines:
         """The face of that name. Raises SpecError if the spec does not hold it."""
-        for outlines in self.faces:
-            if outlines.face.name == name:
-                return outlines
+        for face in self.faces:
+            if face.face.name == name:
+                return face
         raise SpecError(f"font {name!r} is not among the spec's fonts; use the spec that the recipe was planned with")
 
     def scene(self, name: str) -> backgrounds.Scene:
@@ -57,7 +57,7 @@ def materials(spec: Spec, split: str) -> Materials:
     """Open what a spec needs for a split; what is not in the cache yet is prepared. Raises MaterialError."""
     spec.size(split)
     test = split != "train"
-    faces = tuple(fonts.open_face(face) for face in _faces(spec))
+    faces = tuple(outlines.open_face(face) for face in _faces(spec))
     families, face_of, sheared = _choices(faces)
     lines = _lines(spec, test)
     if not lines.text:
@@ -81,8 +81,8 @@ def prepare(spec: Spec, watch: Callable[[Iterable[str]], Iterable[str]] = iter) 
     """Fill the cache with all that a spec needs. `watch` wraps the names of the steps, for a progress bar."""
     steps: dict[str, Callable[[], object]] = {}
     for face in _faces(spec):
-        if not fonts.is_packed(face):
-            steps[face.name] = partial(fonts.open_face, face)
+        if not outlines.is_packed(face):
+            steps[face.name] = partial(outlines.open_face, face)
     for test in (False, True):
         pictures = _pictures(spec, test)
         name = backgrounds.pack_name(pictures, spec.width, spec.height)
@@ -164,7 +164,7 @@ def _by_source(
 
 
 def _choices(
-    faces: tuple[fonts.Outlines, ...],
+    faces: tuple[outlines.Outlines, ...],
 ) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.bool_]]:
     """The face of each family for (bold, italic), and whether it has to be sheared."""
     families = tuple(dict.fromkeys(o.face.family for o in faces))
@@ -186,14 +186,14 @@ def _choices(
     return families, face_of, sheared
 
 
-def _covered(faces: tuple[fonts.Outlines, ...], lines: corpus.Lines) -> NDArray[np.bool_]:
+def _covered(faces: tuple[outlines.Outlines, ...], lines: corpus.Lines) -> NDArray[np.bool_]:
     """bool (faces, lines): whether a face can draw all characters of a line."""
     joined = np.frombuffer("".join(lines.text).encode("utf-32-le"), dtype="<u4").astype(np.uint32)
     starts = np.cumsum([0, *(len(t) for t in lines.text)])[:-1]
     return np.array([np.logical_and.reduceat(o.covers(joined), starts) for o in faces])
 
 
-def _uncovered(faces: tuple[fonts.Outlines, ...], lines: corpus.Lines, line: int) -> MaterialError:
+def _uncovered(faces: tuple[outlines.Outlines, ...], lines: corpus.Lines, line: int) -> MaterialError:
     codes = np.array([ord(c) for c in lines.text[line]], dtype=np.uint32)
     best = max(faces, key=lambda o: int(o.covers(codes).sum()))
     code = int(codes[~best.covers(codes)][0])

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from subsynth import fonts
 from subsynth.errors import OutputError
 from subsynth.ink import U8
-from subsynth.recipe import plan
+from subsynth.planning import plan
 from subsynth.render import layers, render
 from subsynth.spec import Spec
 

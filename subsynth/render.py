@@ -17,7 +17,8 @@ from subsynth.effects.resample import resample
 from subsynth.ink import U8
 from subsynth.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL
 from subsynth.materials import materials
-from subsynth.recipe import Recipe, plan
+from subsynth.planning import plan
+from subsynth.recipe import Recipe
 from subsynth.spec import Spec
 from subsynth.styles.box import box
 from subsynth.styles.outline import outline

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from subsynth import columns, png
 from subsynth.errors import OutputError
-from subsynth.recipe import plan
+from subsynth.planning import plan
 from subsynth.render import Pair, render
 from subsynth.spec import SPLITS, Spec
 

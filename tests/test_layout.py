@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from subsynth import fonts, layout
 from subsynth.coverage import coverage
+from subsynth.outlines import open_face
 
 FACES = [pytest.param(f, id=f.name) for f in fonts.catalogue()]
 TEXT = {"latin": "Affable, jQuit! (Wyj)", "hans": "你说什么？“走吧”…！"}
@@ -13,7 +14,7 @@ TEXT = {"latin": "Affable, jQuit! (Wyj)", "hans": "你说什么？“走吧”�
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("shear", [0, 218])
 def test_ink_lies_inside_its_box(face, shear):
-    outlines = fonts.open_face(face)
+    outlines = open_face(face)
     line = layout.set_line(outlines, TEXT[face.script], shear)
     size = layout.largest_size(line.box, 300, 60)
     left, top, right, bottom = layout.ink_box(line, size)
@@ -24,7 +25,7 @@ def test_ink_lies_inside_its_box(face, shear):
 
 
 def test_kerning_is_the_font_s_own():
-    outlines = fonts.open_face(fonts.bundled("Arimo")[0])
+    outlines = open_face(fonts.bundled("Arimo")[0])
     apart = [layout.set_line(outlines, c, 0) for c in "AV"]
     together = layout.set_line(outlines, "AV", 0)
     advance = outlines.shape("A ")[1][1]
@@ -34,7 +35,7 @@ def test_kerning_is_the_font_s_own():
 
 @pytest.mark.parametrize("name", ["Noto Serif SC", "EB Garamond", "ZCOOL XiaoWei", "Subsynth Kai"])
 def test_widened_strokes_cover_more_and_close_to_what_was_asked(name):
-    outlines = fonts.open_face(fonts.bundled(name)[0])
+    outlines = open_face(fonts.bundled(name)[0])
     text = TEXT[outlines.face.script]
     line = layout.set_line(outlines, text, 0)
     size = 20 * 16
@@ -56,7 +57,7 @@ def test_widened_strokes_cover_more_and_close_to_what_was_asked(name):
 @given(size=st.integers(14 * 16, 26 * 16), phase=st.integers(0, 255))
 def test_a_stroke_of_a_pixel_is_never_lost(size, phase):
     """The bar of the hanzi for ten, in a face with hair lines, keeps a row wherever it falls."""
-    outlines = fonts.open_face(fonts.bundled("Noto Serif SC")[0])
+    outlines = open_face(fonts.bundled("Noto Serif SC")[0])
     line = layout.set_line(outlines, "十", 0)
     grow = max(0, round((1.1 - outlines.thin[1] / 4096 * size / 16) * 256))
     edges = layout.edges(outlines, line, size, 0, 4 * 256, 28 * 256 + phase, (0, grow))
@@ -66,5 +67,5 @@ def test_a_stroke_of_a_pixel_is_never_lost(size, phase):
 
 
 def test_a_line_without_ink_has_an_empty_box():
-    outlines = fonts.open_face(fonts.bundled("Arimo")[0])
+    outlines = open_face(fonts.bundled("Arimo")[0])
     assert layout.set_line(outlines, " ", 0).box == (0, 0, 0, 0)

@@ -6,6 +6,7 @@ import pytest
 
 from subsynth import fonts, layout
 from subsynth.coverage import coverage
+from subsynth.outlines import open_face
 
 TEXT = {"latin": "Rgax&8Qfj", "hans": "你说中国龍鬱的一"}
 FACES = [pytest.param(f, id=f.name) for f in fonts.catalogue()]
@@ -31,7 +32,7 @@ def freetype_coverage(face, glyph, size, shear, height, width, x, y):
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("shear", [0, 218])
 def test_coverage_is_that_of_freetype(face, shear):
-    outlines = fonts.open_face(face)
+    outlines = open_face(face)
     worst, total, ink = 0.0, 0.0, 0
     height, width, y = 60, 80, 42
     for size in (14, 22.25, 30):
