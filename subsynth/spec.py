@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import hashlib
 import json
 import math
-import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from subsynth import fonts
+from subsynth import fonts, typed
 from subsynth.errors import SpecError
 from subsynth.styles import palette
 
@@ -167,7 +165,7 @@ class Spec:
 
     def to_yaml(self) -> str:
         """The whole spec as YAML, each key with its meaning and unit."""
-        return _dump(self)
+        return f"# subsynth spec; digest {self.digest()[:16]}\n{typed.dump(self)}"
 
     @staticmethod
     def from_yaml(text: str, source: str = "spec", **flags: Any) -> Spec:
@@ -189,7 +187,7 @@ class Spec:
         if not isinstance(lang, str) or lang not in LANGUAGES:
             raise SpecError(f"{source}: lang is {lang!r}; use {' or '.join(LANGUAGES)}")
         try:
-            spec: Spec = _merge(preset(lang), raw, "")
+            spec: Spec = typed.merge(preset(lang), raw)
         except SpecError as error:
             raise SpecError(f"{source}: {error}") from error
         return spec
@@ -241,7 +239,7 @@ def default_n_test(n: int) -> int:
 
 def check(spec: Spec) -> None:
     """Raise SpecError at the first value that has the wrong type or cannot be."""
-    _check_types(spec, "")
+    typed.settle(spec)
     for name, low, high in (
         ("n", 1, 2**40), ("n_test", 1, 2**40), ("seed", 0, 2**63 - 1),
         ("height", 8, 4096), ("width", 16, 16384), ("margin", 1, 1024),
@@ -303,99 +301,3 @@ def _weights(name: str, value: Weights, known: tuple[str, ...] | None) -> None:
         _within(f"{name}.{key}", weight, 0, 1e9)
     if not sum(value.values()) > 0:
         raise SpecError(f"{name} is {value}; at least one weight must be above 0")
-
-
-def _check_types(part: Any, prefix: str) -> None:
-    for item, kind in _fields(part):
-        value, name = getattr(part, item.name), prefix + item.name
-        if dataclasses.is_dataclass(kind):
-            if not isinstance(value, typing.cast(type, kind)):
-                raise SpecError(f"{name} is {value!r}; a section of the spec is needed")
-            _check_types(value, f"{name}.")
-        elif _coerce(value, kind, name) != value:
-            raise SpecError(f"{name} is {value!r}; {_describe(kind)} is needed")
-
-
-def _fields(part: Any) -> list[tuple[dataclasses.Field[Any], Any]]:
-    hints = typing.get_type_hints(type(part))
-    return [(item, hints[item.name]) for item in dataclasses.fields(part)]
-
-
-def _merge(base: Any, raw: dict[Any, Any], prefix: str) -> Any:
-    """A copy of a section with the values of a mapping put in, each checked."""
-    known = {item.name: kind for item, kind in _fields(base)}
-    values = {}
-    for key, value in raw.items():
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
-            raise SpecError(f"unknown key {prefix}{key}; {hint}")
-        kind, name = known[key], f"{prefix}{key}"
-        if dataclasses.is_dataclass(kind):
-            if not isinstance(value, dict):
-                raise SpecError(f"{name} is {value!r}; a mapping of keys is needed")
-            values[key] = _merge(getattr(base, key), value, f"{name}.")
-        else:
-            values[key] = _coerce(value, kind, name)
-    return dataclasses.replace(base, **values)
-
-
-def _describe(kind: Any) -> str:
-    if typing.get_origin(kind) is tuple:
-        inner = typing.get_args(kind)
-        return f"a list of {'names' if inner[0] is str else 'two numbers'}"
-    if typing.get_origin(kind) is dict:
-        return "a mapping of names to weights"
-    return {int: "a whole number", float: "a number", str: "a string"}[kind]
-
-
-def _coerce(value: Any, kind: Any, name: str) -> Any:
-    """The value in the exact type of a field, or SpecError."""
-    wrong = SpecError(f"{name} is {value!r}; {_describe(kind)} is needed")
-    origin = typing.get_origin(kind)
-    if origin is tuple:
-        inner = typing.get_args(kind)
-        if not isinstance(value, list | tuple) or (inner[-1] is not Ellipsis and len(value) != len(inner)):
-            raise wrong
-        return tuple(_scalar(v, inner[0], wrong) for v in value)
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise wrong
-        return {_scalar(k, str, wrong): _scalar(v, float, wrong) for k, v in value.items()}
-    return _scalar(value, kind, wrong)
-
-
-def _scalar(value: Any, kind: type, wrong: SpecError) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError as error:
-            raise wrong from error
-    if type(value) is not kind:
-        raise wrong
-    return value
-
-
-def _dump(spec: Spec) -> str:
-    out = [f"# subsynth spec; digest {spec.digest()[:16]}"]
-    for item, kind in _fields(spec):
-        value = getattr(spec, item.name)
-        if not dataclasses.is_dataclass(kind):
-            out.append(_row(item.name, value, item.metadata["doc"], ""))
-            continue
-        out.append(f"{item.name}:")
-        out.extend(_row(sub.name, getattr(value, sub.name), sub.metadata["doc"], "  ") for sub, _ in _fields(value))
-    return "\n".join(out) + "\n"
-
-
-def _row(name: str, value: Any, doc: str, indent: str) -> str:
-    if isinstance(value, dict):
-        inner = "".join(f"\n{indent}  {_flow(k)}: {_flow(v)}" for k, v in value.items())
-        return f"{indent}{name}:  # {doc}{inner}"
-    return f"{indent}{name}: {_flow(value)}  # {doc}"
-
-
-def _flow(value: Any) -> str:
-    plain = list(value) if isinstance(value, tuple) else value
-    text: str = yaml.safe_dump(plain, default_flow_style=True, allow_unicode=True, width=10**6)
-    return text.removesuffix("\n").removesuffix("\n...")

@@ -11,7 +11,7 @@ ROOT = Path(subsynth.__file__).parent
 
 FLOORS = [
     {"errors", "version", "data"},
-    {"chance", "ink", "cache", "coverage", "corpus"},
+    {"chance", "ink", "cache", "coverage", "corpus", "typed"},
     {"styles", "effects", "scenery", "png"},
     {"fonts", "backgrounds"},
     {"outlines", "spec"},

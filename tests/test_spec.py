@@ -46,3 +46,9 @@ def test_flags_override_a_file_and_the_test_split_follows(tmp_path):
 def test_specs_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         sub_en().seed = 1
+
+
+def test_equal_values_of_other_types_are_the_same_spec():
+    base = sub_en()
+    lists = dataclasses.replace(base, fonts=dataclasses.replace(base.fonts, size_range=[14, 26]))
+    assert lists == base and lists.digest() == base.digest()
