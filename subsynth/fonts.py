@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from fontTools.ttLib import TTCollection, TTFont, TTLibError
+from fontTools.ttLib import TTCollection, TTFont
 
 from subsynth import data
 from subsynth.errors import MaterialError
@@ -68,18 +68,29 @@ def bundled(family: str) -> tuple[Face, ...]:
 
 
 def own(path: str) -> tuple[Face, ...]:
-    """The faces of a user's font file (.ttf, .otf, .ttc). Raises MaterialError if it is not a usable font."""
-    file = Path(path)
+    """The faces of a user's font file (.ttf, .otf, .ttc); "name.ttc#2" is one face of a collection, from 0.
+
+    Raises MaterialError if it is not a usable font.
+    """
+    name, mark, wanted = path.rpartition("#")
+    one = bool(mark) and wanted.isdigit() and not Path(path).exists()
+    file = Path(name if one else path)
     try:
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        collection = TTCollection(file, lazy=True) if file.suffix.lower() == ".ttc" else None
-        members = collection.fonts if collection else [TTFont(file, lazy=True)]
-        return tuple(_described(font, file, number, digest) for number, font in enumerate(members))
+        content = file.read_bytes()
     except OSError as error:
         raise MaterialError(f"font {path}: {error.strerror or error}; check fonts.files") from error
+    if content[:4] in (b"wOFF", b"wOF2"):
+        raise MaterialError(f"font {path}: it is packed for the web (WOFF); unpack it to .ttf or .otf first")
+    try:
+        members = TTCollection(file, lazy=True).fonts if content[:4] == b"ttcf" else [TTFont(file, lazy=True)]
+        numbers = [int(wanted)] if one else list(range(len(members)))
+        if numbers[-1] >= len(members):
+            raise MaterialError(f"font {path}: the file has {len(members)} faces, numbered from 0")
+        digest = hashlib.sha256(content).hexdigest()
+        return tuple(_described(members[n], file, n, digest) for n in numbers)
     except MaterialError:
         raise
-    except (TTLibError, Exception) as error:  # fontTools lets many kinds of error out of a broken table
+    except Exception as error:  # fontTools lets many kinds of error out of a broken table
         raise MaterialError(
             f"font {path}: not a font that can be read ({error}); remove it from fonts.files"
         ) from error
@@ -88,8 +99,6 @@ def own(path: str) -> tuple[Face, ...]:
 def _described(font: TTFont, file: Path, number: int, digest: str) -> Face:
     if "glyf" not in font and "CFF " not in font and "CFF2" not in font:
         raise MaterialError(f"font {file}: it has no outlines (bitmaps only?); remove it from fonts.files")
-    if font.flavor is not None:
-        raise MaterialError(f"font {file}: {font.flavor} is packed for the web; unpack it to .ttf or .otf first")
     name = font["name"]
     family = name.getDebugName(16) or name.getDebugName(1) or file.stem
     style = name.getDebugName(17) or name.getDebugName(2) or "Regular"

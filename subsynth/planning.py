@@ -22,6 +22,7 @@ from subsynth.recipe import COLUMNS, Recipe, from_row
 from subsynth.spec import DRESSES, Spec
 from subsynth.styles import palette
 
+FURTHEST = 2**48  # indices end here
 SMALLEST = 4  # px an em: below it no line is readable, and a line that needs it is an error
 BUSY = 1.25  # standard deviations of the crop's luma that contrast is measured against
 
@@ -32,8 +33,8 @@ def plan(spec: Spec, split: str, start: int, stop: int) -> list[Recipe]:
     Indices may lie beyond the split's size: those are the samples that a larger set would have.
     Raises SpecError for an unknown split or a bad range, MaterialError for unusable material.
     """
-    if not 0 <= start <= stop:
-        raise SpecError(f"range {start}..{stop}: 0 <= start <= stop is needed")
+    if not 0 <= start <= stop <= FURTHEST:
+        raise SpecError(f"range {start}..{stop}: 0 <= start <= stop <= {FURTHEST} is needed")
     stock = materials(spec, split)
     at = chance.At(spec.seed, split, start, stop)
     columns: dict[str, Any] = {"index": np.arange(start, stop)}

@@ -121,6 +121,22 @@ def test_fonts(refused, tmp_path):
     (tmp_path / "empty.otf").write_bytes(b"")
     for name in ("cut.ttf", "text.ttf", "empty.otf", "absent.ttf"):
         refused("--spec", spec_file(tmp_path, f"fonts: {{files: [{name}]}}"), names=(name, "fonts.files"))
+    (tmp_path / "web.ttf").write_bytes(b"wOF2" + real)
+    refused("--spec", spec_file(tmp_path, "fonts: {files: [web.ttf]}"), names=("web.ttf", "WOFF"))
+
+
+def test_faces_of_a_collection(refused, tmp_path):
+    from fontTools.ttLib import TTCollection, TTFont
+
+    collection = TTCollection()
+    collection.fonts = [TTFont(face.path) for face in fonts.bundled("Arimo")]
+    collection.save(tmp_path / "all.ttc")
+    faces = fonts.own(str(tmp_path / "all.ttc"))
+    assert [f.name for f in faces] == [f.name for f in fonts.bundled("Arimo")]
+    assert [(f.bold, f.italic) for f in faces] == [(f.bold, f.italic) for f in fonts.bundled("Arimo")]
+    one = fonts.own(str(tmp_path / "all.ttc#2"))
+    assert [(f.name, f.number) for f in one] == [(faces[2].name, 2)]
+    refused("--spec", spec_file(tmp_path, "fonts: {files: ['all.ttc#4']}"), names=("all.ttc#4", "4 faces"))
 
 
 def test_a_font_that_covers_nothing(refused, tmp_path):
@@ -202,6 +218,8 @@ def test_bad_calls(small):
         next(pairs(small, "dev"))
     with pytest.raises(SpecError, match=r"range 5\.\.3"):
         plan(small, "train", 5, 3)
+    with pytest.raises(SpecError, match="range"):
+        plan(small, "train", 0, 2**70)
     with pytest.raises(SpecError, match="seed"):
         Spec(seed=-1)
     with pytest.raises(SpecError, match="whole number"):
