@@ -48,9 +48,7 @@ class Fonts:
     """What it is written in."""
 
     families: tuple[str, ...] = _key((), "bundled families, drawn evenly (names)")
-    files: tuple[str, ...] = _key(
-        (), "own fonts, .ttf .otf .ttc (or name.ttc#2), instead of the bundled ones (paths)"
-    )
+    files: tuple[str, ...] = _key((), "own fonts, .ttf .otf .ttc (or name.ttc#2), instead of the bundled ones (paths)")
     p_bold: float = _key(0.3, "share of samples in bold, where the family has it (probability)")
     p_italic: float = _key(0.5, "share of samples in italics: the true one, or a shear (probability)")
     shear_deg: float = _key(12.0, "slant of sheared italics (degrees)")
