@@ -11,6 +11,7 @@ import csv
 import hashlib
 import json
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +25,7 @@ from PIL import Image, ImageOps
 from subsynth import cache, data, ink, scenery
 from subsynth.errors import MaterialError
 
-PACK = "pyramid-1"  # changes with the layout of the packed arrays
+PACK = "pyramid-2"  # changes with the layout of the packed arrays
 FRAME_WIDTH, FRAME_HEIGHT = 640, 360
 STEP = 0.75  # each level's size in that of the one before
 BLOCK = 4
@@ -97,6 +98,8 @@ def catalogue() -> tuple[Picture, ...]:
 def own(folders: Sequence[str]) -> tuple[Picture, ...]:
     """The pictures of a user's folders, parted by content: of every seven, one (at least one) is for test.
 
+    Where two files share a name, the first digits of their digest stand before it.
+
     Files with other endings are passed over. Raises MaterialError for a folder with fewer than two pictures.
     """
     found: dict[str, Picture] = {}
@@ -114,7 +117,11 @@ def own(folders: Sequence[str]) -> tuple[Picture, ...]:
             "two are needed, since train and test share none"
         )
     ordered = [found[d] for d in sorted(found)]
-    return tuple(Picture(p.name, p.path, p.sha256, test=i % 7 == 0) for i, p in enumerate(ordered))
+    names = Counter(p.name for p in ordered)
+    return tuple(
+        Picture(p.name if names[p.name] == 1 else f"{p.sha256[:8]}-{p.name}", p.path, p.sha256, test=i % 7 == 0)
+        for i, p in enumerate(ordered)
+    )
 
 
 def load(picture: Picture) -> NDArray[np.uint8]:
@@ -143,13 +150,13 @@ def scenes(pictures: Sequence[Picture], width: int, height: int) -> tuple[Scene,
     sums = np.memmap(place / "sums.i64", np.int64, "r")
     index = json.loads((place / "index.json").read_text(encoding="utf-8"))
     found = []
-    for name, levels in index:
+    for picture, levels in zip(pictures, index, strict=True):
         ready = []
         for first, first_sum, h, w in levels:
             rows, columns = 1 + h // BLOCK, 1 + w // BLOCK
             planes = pixels[first : first + 3 * h * w].reshape(3, h, w)
             ready.append(Level(planes, sums[first_sum : first_sum + 2 * rows * columns].reshape(2, rows, columns)))
-        found.append(Scene(name, tuple(ready)))
+        found.append(Scene(picture.name, tuple(ready)))
     return tuple(found)
 
 
@@ -206,5 +213,5 @@ def _pack(pictures: Sequence[Picture], width: int, height: int, folder: Path) ->
                 levels.append((first, first_sum, h, w))
                 first += level.planes.size
                 first_sum += level.sums.size
-            index.append((picture.name, levels))
+            index.append(levels)
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")

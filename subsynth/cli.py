@@ -136,7 +136,7 @@ def preview_(
     if directory is not None and not directory.is_dir():
         raise OutputError(f"{directory}: no such directory; render it first, or use --lang")
     if directory is not None and index is None:
-        name, page = f"{directory.name}-preview.png", preview.sheet(preview.from_directory(directory, count))
+        name, page = f"{directory.resolve().name}-preview.png", preview.sheet(preview.from_directory(directory, count))
     else:
         file = str(directory / dataset.SPEC) if directory else file
         spec = _spec(file, lang=lang, seed=seed)

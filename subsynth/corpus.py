@@ -105,8 +105,16 @@ def cut(text: str, lang: str, longest: int) -> list[str]:
     A cut falls after punctuation where there is some near, else at a space, else (Chinese, or a word
     longer than a whole line) between any two characters, but never before closing punctuation.
     """
-    if len(text) <= longest:
-        return [text]
+    pieces = []
+    while len(text) > longest:
+        at = _joint(text, lang, longest)
+        pieces.append(text[:at].strip())
+        text = text[at:].strip()
+    return [*pieces, text]
+
+
+def _joint(text: str, lang: str, longest: int) -> int:
+    """Where to cut the first piece off a line that is too long: the number of its characters."""
     parts = -(-len(text) // longest)
     aim = -(-len(text) // parts)
     best, best_cost = longest, float("inf")
@@ -125,7 +133,7 @@ def cut(text: str, lang: str, longest: int) -> list[str]:
         cost += abs(at - aim)
         if cost < best_cost:
             best, best_cost = at, cost
-    return [text[:best].strip(), *cut(text[best:].strip(), lang, longest)]
+    return best
 
 
 def is_test(text: str) -> bool:

@@ -64,6 +64,10 @@ def build(
         foreign = _foreign(spec, identity, out, {s.name for s in todo})
         if foreign and not overwrite:
             raise OutputError(f"{out} holds {foreign}; name another --out, or add --overwrite to replace it")
+        mine = not foreign or (out / SPEC).exists()
+        taken = [] if mine else [p for p in (out / MANIFEST, out / CARD, out / "data") if p.exists()]
+        if taken:  # what subsynth did not write, it does not delete
+            raise OutputError(f"{taken[0]} is not subsynth's and would be lost; move it away or name another --out")
         (out / SCRATCH).mkdir(parents=True, exist_ok=True)
     with _locked(out):
         with _writing(out):
@@ -96,10 +100,10 @@ def build(
 
 
 def _claim(spec: Spec, identity: str, out: Path, replace: bool) -> None:
-    """Make the directory ours, rid of what a killed run left unfinished and, if told, of other data."""
+    """Make the directory ours, rid of what a killed run left unfinished and, if told, of other data of subsynth's."""
     scratch = out / SCRATCH
     if replace:
-        for path in [out / SPEC, out / MANIFEST, out / CARD, *(out / "data").glob("*")]:
+        for path in [out / SPEC, out / MANIFEST, out / CARD, *_shards_in(out)]:
             path.unlink(missing_ok=True)
         for path in scratch.glob("*.json"):
             path.unlink()
@@ -109,6 +113,11 @@ def _claim(spec: Spec, identity: str, out: Path, replace: bool) -> None:
     _write(scratch / "plan", identity)
     if not (out / SPEC).exists():
         _write(out / SPEC, spec.to_yaml())
+
+
+def _shards_in(out: Path) -> list[Path]:
+    """The files in data/ that the card's patterns take for data."""
+    return sorted(p for split in SPLITS for p in (out / "data").glob(f"{split}-*.parquet"))
 
 
 def _sweep(scratch: Path) -> None:
@@ -140,9 +149,9 @@ def _foreign(spec: Spec, identity: str, out: Path, names: set[str]) -> str:
         return f"a {SPEC} that this version cannot read ({error})"
     if other.digest() != spec.digest():
         return f"the data of another spec ({_difference(other, spec)})"
-    strangers = sorted(p.name for p in (out / "data").glob("*") if p.name not in names)
-    if strangers:
-        return f"data/{strangers[0]}, which is not of this data set"
+    for path in _shards_in(out):
+        if path.name not in names:
+            return f"data/{path.name}, which is not of this data set"
     marked = _recorded(out)
     if marked and marked != identity:
         return "the data of the same spec made from other fonts, pictures or text, or by another version"
@@ -151,7 +160,7 @@ def _foreign(spec: Spec, identity: str, out: Path, names: set[str]) -> str:
 
 def _recorded(out: Path) -> str:
     """The plan digest that the directory was begun or finished with, or nothing."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads((out / MANIFEST).read_text(encoding="utf-8"))["plan_sha256"])
     with contextlib.suppress(OSError):
         return (out / SCRATCH / "plan").read_text(encoding="utf-8")
@@ -174,12 +183,12 @@ def _difference(there: Spec, here: Spec) -> str:
 def _finished(out: Path, identity: str, todo: list[Shard]) -> dict[str, Entry]:
     """The entries of shards that are in their place with the bytes that were written."""
     known: dict[str, Entry] = {}
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-        if manifest.get("plan_sha256") == identity:
+        if manifest["plan_sha256"] == identity:
             known = {e["file"].removeprefix("data/"): e for e in manifest["shards"]}
     for shard in todo:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             entry = json.loads((out / SCRATCH / f"{shard.name}.json").read_text(encoding="utf-8"))
             if entry.pop("plan") == identity:
                 known[shard.name] = entry

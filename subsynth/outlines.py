@@ -59,6 +59,8 @@ class Outlines:
         buffer = hb.Buffer()
         buffer.add_str(text)
         buffer.guess_segment_properties()
+        # What it guesses for the language is the machine's; forms and kerning must not hang on that.
+        buffer.language = "zh-Hans" if any(c >= "\u2e80" for c in text) else "en"
         hb.shape(self.font, buffer)
         glyphs = np.array([info.codepoint for info in buffer.glyph_infos], dtype=np.int64)
         moves = np.array([p.position for p in buffer.glyph_positions], dtype=np.int64).reshape(-1, 4)

@@ -188,6 +188,25 @@ def test_own_pictures_of_many_kinds(tmp_path):
         assert backgrounds.load(picture).shape == (64, 64, 3)
 
 
+def test_pictures_of_the_same_name_are_told_apart(tmp_path):
+    for i in range(6):
+        folder = tmp_path / str(i % 2)
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(np.full((40, 70, 3), 40 * i, np.uint8)).save(folder / f"{i // 2}.png")
+    pictures = backgrounds.own([str(tmp_path / "0"), str(tmp_path / "1")])
+    assert len({p.name for p in pictures}) == len(pictures) == 6
+
+
+def test_renamed_pictures_have_their_new_names(tmp_path):
+    for i in range(2):
+        Image.fromarray(np.full((40, 70, 3), 90 * i, np.uint8)).save(tmp_path / f"old{i}.png")
+    first = backgrounds.scenes(backgrounds.own([str(tmp_path)]), 64, 16)
+    for i in range(2):
+        (tmp_path / f"old{i}.png").rename(tmp_path / f"new{i}.png")
+    second = backgrounds.scenes(backgrounds.own([str(tmp_path)]), 64, 16)
+    assert [s.name.replace("old", "new") for s in first] == [s.name for s in second]
+
+
 def test_sixteen_bits_are_refused(tmp_path):
     Image.fromarray(np.zeros((9, 9), np.uint16)).save(tmp_path / "a.png")
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "b.png")

@@ -120,13 +120,49 @@ def test_other_data_is_refused_and_kept(small, tmp_path):
 
 def test_a_foreign_directory_is_refused_and_kept(small, tmp_path):
     out = tmp_path / "home"
-    (out / "data").mkdir(parents=True)
+    out.mkdir()
     (out / "thesis.txt").write_text("mine")
     with pytest.raises(OutputError, match="not a data set"):
         dataset.build(small, out, workers=1)
     assert files(out) == {"thesis.txt": b"mine"}
     dataset.build(small, out, workers=1, overwrite=True)
     assert files(out)["thesis.txt"] == b"mine"
+
+
+@pytest.mark.parametrize("name", ["README.md", "data/notes.txt", "data/train-mine.parquet", "manifest.json"])
+def test_what_is_not_subsynth_s_is_never_deleted(small, tmp_path, name):
+    out = tmp_path / "project"
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text("mine")
+    with pytest.raises(OutputError, match="not a data set"):
+        dataset.build(small, out, workers=1)
+    with pytest.raises(OutputError, match="would be lost"):
+        dataset.build(small, out, workers=1, overwrite=True)
+    assert files(out) == {name: b"mine"}
+
+
+def test_files_of_the_user_s_beside_the_shards_stay(small, tmp_path):
+    out = tmp_path / "set"
+    dataset.build(small, out, workers=1)
+    (out / "data/notes").mkdir()
+    (out / "data/notes/a.txt").write_text("mine")
+    assert dataset.build(small, out, workers=1).rendered == 0
+    dataset.build(dataclasses.replace(small, seed=1), out, workers=1, overwrite=True)
+    assert files(out)["data/notes/a.txt"] == b"mine"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"plan_sha256": 5, "shards": 3}'])
+def test_a_broken_manifest_is_made_again(small, tmp_path, text):
+    out = tmp_path / "set"
+    dataset.build(small, out, workers=1)
+    before = files(out)
+    (out / "manifest.json").write_text(text)
+    if "5" in text:
+        with pytest.raises(OutputError, match="other fonts, pictures or text"):
+            dataset.build(small, out, workers=1)
+    else:
+        dataset.build(small, out, workers=1)
+        assert files(out) == before
 
 
 def test_a_stranger_among_the_shards_is_refused(small, tmp_path):
