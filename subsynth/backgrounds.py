@@ -12,9 +12,9 @@ import hashlib
 import json
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import cv2
@@ -50,8 +50,13 @@ class Picture:
 class Level:
     """A picture at one scale: planes uint8 (3, H, W), and padded block sums of luma and of its square."""
 
-    planes: NDArray[np.uint8]
+    planes: NDArray[np.uint8]  # contiguous
     sums: NDArray[np.int64]  # (2, 1 + H // BLOCK, 1 + W // BLOCK), summed-area tables
+
+    @cached_property
+    def flat(self) -> NDArray[np.uint8]:
+        """The planes in one row, without a copy."""
+        return self.planes.reshape(-1)
 
     def moments(self, x: int, y: int, width: int, height: int) -> tuple[float, float]:
         """Mean and standard deviation of luma over a crop, on the grid of blocks that it touches."""
@@ -68,12 +73,17 @@ class Level:
         return float(mean), float(np.sqrt(max(square / count - mean * mean, 0.0)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scene:
-    """A background to crop from: its name and its levels, the largest first."""
+    """A background to crop from: its name, and what makes its levels when they are first asked for."""
 
     name: str
-    levels: tuple[Level, ...]
+    make: Callable[[], tuple[Level, ...]]
+
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """The picture at its scales, the largest first."""
+        return self.make()
 
 
 @lru_cache(maxsize=1)
@@ -142,33 +152,54 @@ def load(picture: Picture) -> NDArray[np.uint8]:
 
 
 def scenes(pictures: Sequence[Picture], width: int, height: int) -> tuple[Scene, ...]:
-    """The pyramids of pictures for crops of width x height, from the cache, where they are prepared at first use."""
-    if not pictures:
-        return ()
-    place = cache.prepared(pack_name(pictures, width, height), lambda folder: _pack(pictures, width, height, folder))
-    pixels = np.memmap(place / "pixels.u8", np.uint8, "r")
-    sums = np.memmap(place / "sums.i64", np.int64, "r")
+    """The pyramids of pictures for crops of width x height: from the cache if they are packed there, else as needed."""
+    if not pictures or not is_packed(pictures, width, height):
+        return tuple(Scene(p.name, partial(_pyramid, p, width, height)) for p in pictures)
+    place = cache.root() / pack_name(pictures, width, height)
+    pixels = np.asarray(np.memmap(place / "pixels.u8", np.uint8, "r"))
+    sums = np.asarray(np.memmap(place / "sums.i64", np.int64, "r"))
     index = json.loads((place / "index.json").read_text(encoding="utf-8"))
-    found = []
-    for picture, levels in zip(pictures, index, strict=True):
-        ready = []
-        for first, first_sum, h, w in levels:
-            rows, columns = 1 + h // BLOCK, 1 + w // BLOCK
-            planes = pixels[first : first + 3 * h * w].reshape(3, h, w)
-            ready.append(Level(planes, sums[first_sum : first_sum + 2 * rows * columns].reshape(2, rows, columns)))
-        found.append(Scene(picture.name, tuple(ready)))
-    return tuple(found)
+    return tuple(
+        Scene(picture.name, partial(_unpacked, pixels, sums, levels))
+        for picture, levels in zip(pictures, index, strict=True)
+    )
+
+
+def _unpacked(
+    pixels: NDArray[np.uint8], all_sums: NDArray[np.int64], index: list[tuple[int, int, int, int]]
+) -> tuple[Level, ...]:
+    levels = []
+    for first, first_sum, height, width in index:
+        planes = pixels[first : first + 3 * height * width].reshape(3, height, width)
+        rows, columns = 1 + height // BLOCK, 1 + width // BLOCK
+        sums = all_sums[first_sum : first_sum + 2 * rows * columns].reshape(2, rows, columns)
+        levels.append(Level(planes, sums))
+    return tuple(levels)
 
 
 def procedural(seed: int, test: bool, width: int, height: int) -> tuple[Scene, ...]:
     """Gradients, clouds, bokeh, stripes and clutter, drawn from the seed; the splits have their own."""
-    sizes = _sizes(FRAME_WIDTH, FRAME_HEIGHT, width, height)[:1]
-    made = []
-    for kind in scenery.KINDS:
-        for number in range(2 if test else 6):
-            canvas = scenery.draw(kind, seed, "test" if test else "train", number, *sizes[0])
-            made.append(Scene(f"procedural/{kind}-{number}", (_level(canvas),)))
-    return tuple(made)
+    size = _sizes(FRAME_WIDTH, FRAME_HEIGHT, width, height)[0]
+    split = "test" if test else "train"
+    return tuple(
+        Scene(f"procedural/{kind}-{number}", partial(_drawn, kind, seed, split, number, size))
+        for kind in scenery.KINDS
+        for number in range(2 if test else 6)
+    )
+
+
+def _drawn(kind: str, seed: int, split: str, number: int, size: tuple[int, int]) -> tuple[Level, ...]:
+    return (_level(scenery.draw(kind, seed, split, number, *size)),)
+
+
+def pack(pictures: Sequence[Picture], width: int, height: int) -> None:
+    """Pack the pyramids of pictures into the cache, if they are not there."""
+    cache.prepared(pack_name(pictures, width, height), lambda folder: _pack(pictures, width, height, folder))
+
+
+def is_packed(pictures: Sequence[Picture], width: int, height: int) -> bool:
+    """Whether the pyramids of pictures lie in the cache already."""
+    return (cache.root() / pack_name(pictures, width, height)).is_dir()
 
 
 def pack_name(pictures: Sequence[Picture], width: int, height: int) -> str:
@@ -197,20 +228,27 @@ def _level(image: NDArray[np.uint8]) -> Level:
     return Level(planes, sums)
 
 
+def _pyramid(picture: Picture, width: int, height: int) -> tuple[Level, ...]:
+    """Decode and scale a picture."""
+    image = load(picture)
+    levels = []
+    for w, h in _sizes(image.shape[1], image.shape[0], width, height):
+        how = cv2.INTER_AREA if w < image.shape[1] else cv2.INTER_LINEAR
+        levels.append(_level(np.asarray(cv2.resize(image, (w, h), interpolation=how), dtype=np.uint8)))
+    return tuple(levels)
+
+
 def _pack(pictures: Sequence[Picture], width: int, height: int, folder: Path) -> None:
-    """Decode, scale and store every picture's levels in two flat files and an index."""
+    """Store every picture's levels in two flat files and an index."""
     index = []
     first = first_sum = 0
     with (folder / "pixels.u8").open("wb") as pixels, (folder / "sums.i64").open("wb") as sums:
         for picture in pictures:
-            image = load(picture)
             levels = []
-            for w, h in _sizes(image.shape[1], image.shape[0], width, height):
-                how = cv2.INTER_AREA if w < image.shape[1] else cv2.INTER_LINEAR
-                level = _level(np.asarray(cv2.resize(image, (w, h), interpolation=how), dtype=np.uint8))
+            for level in _pyramid(picture, width, height):
                 pixels.write(level.planes.tobytes())
                 sums.write(level.sums.tobytes())
-                levels.append((first, first_sum, h, w))
+                levels.append((first, first_sum, *level.planes.shape[1:]))
                 first += level.planes.size
                 first_sum += level.sums.size
             index.append(levels)

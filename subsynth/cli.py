@@ -14,7 +14,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from subsynth import dataset, materials, preview
+from subsynth import cache, dataset, kernels, materials, preview
 from subsynth.errors import OutputError, SubsynthError
 from subsynth.spec import LANGUAGES, SPLITS, Spec
 from subsynth.version import __version__
@@ -59,7 +59,7 @@ def render(
     out = out or Path(f"sub_{spec.lang}")
     quiet = not sys.stderr.isatty()
     started = time.monotonic()
-    materials.prepare(spec, lambda names: _steps(names, quiet))
+    materials.prepare(spec, spec.n + spec.n_test, lambda names: _steps(names, quiet))
     bar = _bar(quiet, unit=" pairs", desc=str(out), smoothing=0.1)
 
     def begin(total: int, found: int) -> None:
@@ -110,6 +110,23 @@ def spec_(lang: str | None, n: int | None, n_test: int | None, seed: int | None,
     click.echo(_spec(file, lang=lang, n=n, n_test=n_test, seed=seed).to_yaml(), nl=False)
 
 
+@cli.command()
+@LANG
+@SPEC
+def prepare(lang: str | None, file: str | None) -> None:
+    """Fill the cache ahead of time: fonts, pictures, and compiled kernels. `render` does this by itself.
+
+    \b
+    Examples:
+      subsynth prepare --lang zh
+      SUBSYNTH_CACHE=/shared/cache subsynth prepare --spec my.yaml
+    """
+    spec = _spec(file, lang=lang)
+    started = time.monotonic()
+    materials.prepare(spec, materials.MANY, lambda names: _steps(names, not sys.stderr.isatty()))
+    click.echo(f"prepared {cache.root()} in {time.monotonic() - started:.1f} s; kernels: {kernels.described()}")
+
+
 @cli.command("preview")
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
 @LANG
@@ -140,7 +157,7 @@ def preview_(
     else:
         file = str(directory / dataset.SPEC) if directory else file
         spec = _spec(file, lang=lang, seed=seed)
-        materials.prepare(spec, lambda names: _steps(names, not sys.stderr.isatty()))
+        materials.prepare(spec, 1 if index is not None else count, lambda names: _steps(names, not sys.stderr.isatty()))
         if index is None:
             name, page = (
                 f"sub_{spec.lang}-preview.png",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import typing
+from functools import cache
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from subsynth.recipe import COLUMNS, Recipe
 
@@ -60,6 +63,7 @@ _HEAD = ("image", "ground_truth", "text")
 NAMES = (*_HEAD, *(c for c in COLUMNS if c not in _HEAD))
 
 
+@cache
 def kinds() -> dict[str, str]:
     """Each recipe column's type in the words of `datasets`; colours are "color"."""
     hints = typing.get_type_hints(Recipe)
@@ -71,6 +75,7 @@ def _color_dtype(name: str) -> str:
     return "int32" if name == "grade_gain" else "uint8"
 
 
+@cache
 def schema() -> pa.Schema:
     """The Arrow schema, with the metadata by which `datasets` knows the features even without a card."""
     types = {"int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_(), "string": pa.string()}
@@ -85,6 +90,43 @@ def schema() -> pa.Schema:
         else:
             fields.append(pa.field(name, types[kinds()[name]]))
     return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features()}})})
+
+
+def table(decided: dict[str, Any], images: list[bytes], truths: list[bytes]) -> pa.Table:
+    """Decided columns and encoded images as one table, laid into Arrow's buffers without a Python object a value."""
+    arrow = schema()
+    arrays = [_pictures(files) for files in (images, truths)]
+    for name in NAMES[len(IMAGES) :]:
+        kind, values = arrow.field(name).type, decided[name]
+        if isinstance(values, list):
+            arrays.append(_bytes([text.encode() for text in values], kind))
+        elif pa.types.is_list(kind):
+            offsets = np.arange(0, values.size + 1, 3, dtype=np.int32)
+            arrays.append(pa.ListArray.from_arrays(_numbers(offsets, pa.int32()), _numbers(values, kind.value_type)))
+        else:
+            arrays.append(_numbers(values, kind))
+    return pa.Table.from_arrays(arrays, schema=arrow)
+
+
+def _pictures(files: list[bytes]) -> pa.Array:
+    return pa.StructArray.from_arrays(
+        [_bytes(files, pa.binary()), pa.nulls(len(files), pa.string())], ["bytes", "path"]
+    )
+
+
+# `pa.array` would import pandas, which takes longer than writing a shard's columns.
+
+
+def _numbers(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    flat = np.ascontiguousarray(values, bool if kind == pa.bool_() else kind.to_pandas_dtype()).reshape(-1)
+    buffer = np.packbits(flat, bitorder="little") if kind == pa.bool_() else flat
+    return pa.Array.from_buffers(kind, len(flat), [None, pa.py_buffer(buffer)])
+
+
+def _bytes(values: list[bytes], kind: pa.DataType) -> pa.Array:
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum([len(v) for v in values], out=offsets[1:])
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))])
 
 
 def features() -> dict[str, Any]:

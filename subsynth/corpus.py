@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from subsynth.errors import MaterialError
 TEST_SHARE = 10  # one line in so many belongs to the test splits
 _STOPS = {"en": ".,;:!?", "zh": "，。！？；：、…—"}
 _SRT_TIME = re.compile(r"^\d+:\d\d:\d\d[,.]\d+ --> ")
+_NOT_ALNUM = re.compile(r"[\W_]+")
 _MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 
 
@@ -30,6 +32,11 @@ class Lines:
     id: tuple[str, ...]
     source: NDArray[np.int64]
     sources: tuple[str, ...]
+
+    @cached_property
+    def length(self) -> NDArray[np.int64]:
+        """The number of characters of each line."""
+        return np.array([len(t) for t in self.text], dtype=np.int64)
 
 
 def bundled(lang: str) -> Iterator[tuple[str, str, str]]:
@@ -141,7 +148,7 @@ def is_test(text: str) -> bool:
 
     Lines that differ only in case, spaces or punctuation fall on the same side.
     """
-    bare = "".join(c for c in text.casefold() if c.isalnum())
+    bare = _NOT_ALNUM.sub("", text.casefold())
     digest = hashlib.blake2b((bare or text).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") % TEST_SHARE == 0
 

@@ -14,7 +14,7 @@ TEXT, BACKGROUND = 0, 255  # polarity of the ground truth, as in DIBCO and in th
 
 def ground_truth(coverage: U8) -> U8:
     """Area coverage (H, W), 255 on text -> ground truth (H, W), 0 where at least half is text, else 255."""
-    return np.where(coverage >= 128, np.uint8(TEXT), np.uint8(BACKGROUND))
+    return (coverage < 128).view(np.uint8) * np.uint8(BACKGROUND)
 
 
 def blend(planes: U8, color: tuple[int, int, int], alpha: U8) -> U8:

@@ -6,11 +6,13 @@ after shaping is integer arithmetic, so that a layout is the same on every machi
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from subsynth import kernels
 from subsynth.outlines import Outlines
 
 SIZE_GRID = 16  # font sizes are multiples of 1/16 px
@@ -27,23 +29,36 @@ class Line(NamedTuple):
     box: tuple[int, int, int, int]  # xmin, ymin, xmax, ymax
 
 
+@lru_cache(maxsize=2048)  # a line is set when it is planned, and again when it is drawn
 def set_line(outlines: Outlines, text: str, shear: int) -> Line:
     """Shape `text` and measure its ink. `shear` is in 1/1024, positive leans right.
 
     A line without ink has the box (0, 0, 0, 0).
     """
     glyphs, x, y = outlines.shape(text)
-    boxes = outlines.boxes[glyphs].astype(np.int64)
-    inked = boxes.any(axis=1)
+    boxes = outlines.arrays(glyphs).boxes
+    if kernels.active():
+        from subsynth.kernels.letters import ink as fast  # noqa: PLC0415 - imports numba
+
+        return Line(glyphs, x, y, fast(boxes, glyphs, x, y, shear))
+    return Line(glyphs, x, y, ink(boxes, glyphs, x, y, shear))
+
+
+def ink(
+    boxes: NDArray[np.int16], glyphs: NDArray[np.int64], x: NDArray[np.int64], y: NDArray[np.int64], shear: int
+) -> tuple[int, int, int, int]:
+    """The box of the ink of shaped glyphs: xmin, ymin, xmax, ymax, sheared."""
+    own = boxes[glyphs].astype(np.int64)
+    inked = own.any(axis=1)
     if not inked.any():
-        return Line(glyphs, x, y, (0, 0, 0, 0))
-    boxes, left, up = boxes[inked], x[inked], y[inked]
-    ymin, ymax = boxes[:, 1] + up, boxes[:, 3] + up
+        return 0, 0, 0, 0
+    own, left, up = own[inked], x[inked], y[inked]
+    ymin, ymax = own[:, 1] + up, own[:, 3] + up
     # Shearing moves a point by its height: the box's corners bound it from both sides.
     low, high = np.minimum(ymin * shear, ymax * shear), np.maximum(ymin * shear, ymax * shear)
-    xmin = boxes[:, 0] + left + (low // SHEAR_GRID)
-    xmax = boxes[:, 2] + left - (-high // SHEAR_GRID)
-    return Line(glyphs, x, y, (int(xmin.min()), int(ymin.min()), int(xmax.max()), int(ymax.max())))
+    xmin = own[:, 0] + left + (low // SHEAR_GRID)
+    xmax = own[:, 2] + left - (-high // SHEAR_GRID)
+    return int(xmin.min()), int(ymin.min()), int(xmax.max()), int(ymax.max())
 
 
 def largest_size(box: tuple[int, int, int, int], width: int, height: int) -> int:
@@ -66,6 +81,12 @@ def ink_box(line: Line, size: int, embolden: tuple[int, int] = (0, 0)) -> tuple[
     return (left - across, top - down, right + across, bottom + down)
 
 
+def pixels(box: tuple[int, int, int, int], x: int, y: int) -> tuple[int, int, int, int]:
+    """The whole pixels, left top right bottom, that hold a box in 1/256 px when its origin lies at (x, y)."""
+    left, top, right, bottom = box
+    return (x + left) >> 8, (y + top) >> 8, -(-(x + right) >> 8), -(-(y + bottom) >> 8)
+
+
 def edges(
     outlines: Outlines, line: Line, size: int, shear: int, x: int, y: int, embolden: tuple[int, int] = (0, 0)
 ) -> NDArray[np.int64]:
@@ -74,20 +95,21 @@ def edges(
     size in 1/16 px, shear in 1/1024, (x, y) the origin of the baseline in 1/256 px; strokes are made
     thicker by `embolden`, across and down, in 1/256 px, half of it on each side.
     """
-    first = outlines.starts[line.glyphs].astype(np.int64)
-    count = outlines.starts[line.glyphs + 1] - first
+    points, pen, normals, starts, _ = outlines.arrays(line.glyphs)
+    first = starts[line.glyphs].astype(np.int64)
+    count = starts[line.glyphs + 1] - first
     total = int(count.sum())
     offset = np.cumsum(count) - count
     at = np.arange(total) + np.repeat(first - offset, count)
-    px, py = outlines.points[at].astype(np.int64).T
+    px, py = points[at].astype(np.int64).T
     px += np.repeat(line.x, count)
     py += np.repeat(line.y, count)
     px += (py * shear) >> 10
     cx = x + ((px * size + 128) >> 8)
     cy = y - ((py * size + 128) >> 8)
     if any(embolden):
-        nx, ny = outlines.normals[at].astype(np.int64).T
+        nx, ny = normals[at].astype(np.int64).T
         cx += (nx * embolden[0] + 64) >> 7
         cy -= (ny * embolden[1] + 64) >> 7
-    draws = outlines.pen[at][1:]
+    draws = pen[at][1:]
     return np.stack((cx[:-1], cy[:-1], cx[1:], cy[1:]), axis=1)[draws]

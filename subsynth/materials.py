@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from subsynth import backgrounds, cache, corpus, fonts, outlines
+from subsynth import backgrounds, corpus, fonts, kernels, outlines
 from subsynth.errors import MaterialError, SpecError
 from subsynth.spec import Spec
 
@@ -37,18 +37,24 @@ class Materials:
     procedural: tuple[backgrounds.Scene, ...]
     dropped: int
 
+    @cached_property
+    def _by_name(self) -> dict[str, outlines.Outlines]:
+        return {o.face.name: o for o in self.faces}
+
+    @cached_property
+    def _scenes(self) -> dict[str, backgrounds.Scene]:
+        return {s.name: s for s in (*self.photographs, *self.procedural)}
+
     def face(self, name: str) -> outlines.Outlines:
         """The face of that name. Raises SpecError if the spec does not hold it."""
-        for face in self.faces:
-            if face.face.name == name:
-                return face
+        if name in self._by_name:
+            return self._by_name[name]
         raise SpecError(f"font {name!r} is not among the spec's fonts; use the spec that the recipe was planned with")
 
     def scene(self, name: str) -> backgrounds.Scene:
         """The background of that name. Raises SpecError if the spec does not hold it."""
-        for scene in (*self.photographs, *self.procedural):
-            if scene.name == name:
-                return scene
+        if name in self._scenes:
+            return self._scenes[name]
         raise SpecError(f"background {name!r} is not among the spec's; use the spec that the recipe was planned with")
 
 
@@ -77,21 +83,39 @@ def materials(spec: Spec, split: str) -> Materials:
     )  # fmt: skip
 
 
-def prepare(spec: Spec, watch: Callable[[Iterable[str]], Iterable[str]] = iter) -> None:
-    """Fill the cache with all that a spec needs. `watch` wraps the names of the steps, for a progress bar."""
-    steps: dict[str, Callable[[], object]] = {}
-    for face in _faces(spec):
-        if not outlines.is_packed(face):
-            steps[face.name] = partial(outlines.open_face, face)
-    for test in (False, True):
-        pictures = _pictures(spec, test)
-        name = backgrounds.pack_name(pictures, spec.width, spec.height)
-        if pictures and not (cache.root() / name).is_dir():
-            label = f"{len(pictures)} {'test' if test else 'train'} pictures"
-            steps[label] = partial(backgrounds.scenes, pictures, spec.width, spec.height)
-    if steps:
-        for step in watch(list(steps)):
-            steps[step]()
+FEW, MANY = 200, 2000  # samples: so few draw only what they need; so many are worth packing and compiling for
+
+
+def prepare(spec: Spec, samples: int, watch: Callable[[Iterable[str]], Iterable[str]] = iter) -> None:
+    """Fill the cache for a number of samples: at least FEW of them with packed fonts and pictures, MANY with kernels.
+
+    `watch` wraps the names of the steps, for a progress bar. What is not prepared is opened piece by piece
+    as it is needed, and drawn without kernels: slower, but the same.
+    """
+    if samples < FEW:
+        return
+    child = kernels.compiling() if samples >= MANY else None
+    try:
+        steps: dict[str, Callable[[], object]] = {}
+        for face in _faces(spec):
+            if not outlines.is_packed(face):
+                steps[face.name] = partial(outlines.pack, face)
+        for test in (False, True):
+            pictures = _pictures(spec, test)
+            if pictures and not backgrounds.is_packed(pictures, spec.width, spec.height):
+                label = f"{len(pictures)} {'test' if test else 'train'} pictures"
+                steps[label] = partial(backgrounds.pack, pictures, spec.width, spec.height)
+        if child is not None:  # it runs beside the others
+            steps["compiling, once for this machine"] = partial(kernels.compiled, child)
+        if steps:
+            for step in watch(list(steps)):
+                steps[step]()
+            outlines.open_face.cache_clear()
+            materials.cache_clear()
+    finally:
+        if child is not None and child.poll() is None:
+            child.terminate()
+            child.wait()
 
 
 def digest(spec: Spec) -> str:
@@ -189,8 +213,9 @@ def _choices(
 def _covered(faces: tuple[outlines.Outlines, ...], lines: corpus.Lines) -> NDArray[np.bool_]:
     """bool (faces, lines): whether a face can draw all characters of a line."""
     joined = np.frombuffer("".join(lines.text).encode("utf-32-le"), dtype="<u4").astype(np.uint32)
-    starts = np.cumsum([0, *(len(t) for t in lines.text)])[:-1]
-    return np.array([np.logical_and.reduceat(o.covers(joined), starts) for o in faces])
+    codes, number = np.unique(joined, return_inverse=True)
+    starts = np.cumsum(lines.length) - lines.length
+    return np.array([np.logical_and.reduceat(o.covers(codes)[number], starts) for o in faces])
 
 
 def _uncovered(faces: tuple[outlines.Outlines, ...], lines: corpus.Lines, line: int) -> MaterialError:

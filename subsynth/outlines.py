@@ -8,16 +8,16 @@ largest size of the default presets.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import uharfbuzz as hb
 from numpy.typing import NDArray
 
-from subsynth import cache
+from subsynth import cache, data
 from subsynth.coverage import coverage
 from subsynth.errors import MaterialError
 from subsynth.fonts import Face
@@ -27,26 +27,55 @@ TOLERANCE = 2.5
 PACK = "outlines-4"  # changes with the layout of the packed arrays
 
 
-@dataclass(frozen=True)
-class Outlines:
-    """A face, ready to lay out and draw.
+MANY = 256  # a face of which so many glyphs were drawn is worth packing whole
+
+
+class Arrays(NamedTuple):
+    """How glyphs are drawn.
 
     points: int16 (N, 2) polylines of all glyphs; pen: bool (N,), True where a line leads to the point
     from the one before it; normals: int8 (N, 2), where a point goes, in 1/64, when the outline grows by
     one unit; starts: int32 (G + 1,), the points of glyph g are starts[g]:starts[g+1];
-    boxes: int16 (G, 4), xmin ymin xmax ymax of the ink, all zero for a blank glyph;
-    codes: uint32, sorted, the code points that the face maps to a glyph with ink, or to a blank for a space.
+    boxes: int16 (G, 4), xmin ymin xmax ymax of the ink, all zero for a blank glyph.
     """
 
-    face: Face
     points: NDArray[np.int16]
     pen: NDArray[np.bool_]
     normals: NDArray[np.int8]
     starts: NDArray[np.int32]
     boxes: NDArray[np.int16]
-    codes: NDArray[np.uint32]
-    thin: tuple[int, int]  # the thickness of its thin strokes, across (of uprights) and down (of bars)
-    font: Any  # uharfbuzz.Font, scaled to EM
+
+
+class Outlines:
+    """A face, ready to lay out and draw.
+
+    codes: uint32, sorted, the code points that the face maps to a glyph with ink, or to a blank for a space;
+    thin: the thickness of its thin strokes, across (of uprights) and down (of bars).
+    """
+
+    def __init__(self, face: Face, codes: NDArray[np.uint32], thin: tuple[int, int], arrays: Arrays | None):
+        self.face, self.codes, self.thin = face, codes, thin
+        self.font = _font(face)  # uharfbuzz.Font, scaled to EM, whose content is checked when it is drawn
+        self._packed = arrays
+        self._drawn: tuple[frozenset[int], Arrays] = (frozenset(), _draw(self.font, ()))
+
+    def arrays(self, glyphs: NDArray[np.int64]) -> Arrays:
+        """The arrays of the face, in which at least these glyphs are drawn.
+
+        While the face is not packed, glyphs are drawn when they are asked for.
+        """
+        if self._packed is None:
+            known = self._drawn[0]
+            if not known:
+                _check(self.face)
+            wanted = known.union(glyphs.tolist())
+            if len(wanted) > MANY:
+                self._packed = _packed(self.face)[0]
+            else:
+                if wanted != known:
+                    self._drawn = wanted, _draw(self.font, sorted(wanted))
+                return self._drawn[1]
+        return self._packed
 
     def covers(self, codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """Which code points the face can draw: uint32 (n,) -> bool (n,)."""
@@ -62,27 +91,76 @@ class Outlines:
         # What it guesses for the language is the machine's; forms and kerning must not hang on that.
         buffer.language = "zh-Hans" if any(c >= "\u2e80" for c in text) else "en"
         hb.shape(self.font, buffer)
-        glyphs = np.array([info.codepoint for info in buffer.glyph_infos], dtype=np.int64)
-        moves = np.array([p.position for p in buffer.glyph_positions], dtype=np.int64).reshape(-1, 4)
-        pen_x = np.cumsum(moves[:, 2]) - moves[:, 2]
-        return glyphs, pen_x + moves[:, 0], moves[:, 1]
+        glyphs, xs, ys, pen = [], [], [], 0
+        for info, place in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+            dx, dy, advance, _ = place.position
+            glyphs.append(info.codepoint)
+            xs.append(pen + dx)
+            ys.append(dy)
+            pen += advance
+        placed = np.array((glyphs, xs, ys), dtype=np.int64)
+        return placed[0], placed[1], placed[2]
 
 
 @lru_cache(maxsize=64)
 def open_face(face: Face) -> Outlines:
-    """The outlines of a face, packed in the cache at the first use and memory-mapped from then on.
+    """The outlines of a face: from the cache, memory-mapped, if they are packed there.
 
+    A bundled face opens unpacked, by its shipped facts; a user's is packed at the first use.
     Raises MaterialError if the file is damaged or has no drawable glyph.
     """
-    place = cache.prepared(f"{PACK}/{face.sha256[:24]}-{face.number}", lambda scratch: _pack(face, scratch))
-    arrays = {n: np.load(place / f"{n}.npy", mmap_mode="r") for n in ("points", "pen", "normals", "starts", "boxes")}
-    codes, thin = np.load(place / "codes.npy"), tuple(np.load(place / "thin.npy").tolist())
-    return Outlines(face, codes=codes, thin=thin, font=_font(face), **arrays)
+    known = facts().get(_key(face))
+    if known is None or is_packed(face):
+        arrays, codes, thin = _packed(face)
+        return Outlines(face, codes, thin, arrays)
+    return Outlines(face, *known, None)
+
+
+@lru_cache(maxsize=1)
+def facts() -> dict[str, tuple[NDArray[np.uint32], tuple[int, int]]]:
+    """What fonts/facts.npz says of each bundled face, so that it can be chosen without packing: codes and thin."""
+    path = data.folder("fonts") / "facts.npz"
+    if not path.exists():  # while fonts/rebuild.py makes it
+        return {}
+    with np.load(path) as table:
+        keys, codes, ends, thin = (table[n] for n in ("keys", "codes", "ends", "thin"))
+    parts = np.split(codes, ends[:-1])
+    rows = zip(keys, parts, thin, strict=True)
+    return {key: (np.cumsum(part, dtype=np.uint32), (int(t[0]), int(t[1]))) for key, part, t in rows}
+
+
+def store_facts(faces: Sequence[Face], path: Path) -> None:
+    """Write the facts of faces, packing each. Codes are stored as differences, which compress well."""
+    found = [_packed(face)[1:] for face in faces]
+    np.savez_compressed(
+        path,
+        keys=np.array([_key(face) for face in faces]),
+        codes=np.concatenate([np.diff(codes, prepend=np.uint32(0)) for codes, _ in found]),
+        ends=np.cumsum([len(codes) for codes, _ in found]),
+        thin=np.array([thin for _, thin in found]),
+    )
+
+
+def _key(face: Face) -> str:
+    return f"{face.sha256[:24]}-{face.number}"
+
+
+def pack(face: Face) -> None:
+    """Pack a face into the cache, if it is not there."""
+    cache.prepared(f"{PACK}/{_key(face)}", lambda scratch: _pack(face, scratch))
+
+
+def _packed(face: Face) -> tuple[Arrays, NDArray[np.uint32], tuple[int, int]]:
+    pack(face)
+    place = cache.root() / PACK / _key(face)
+    arrays = Arrays(*(np.asarray(np.load(place / f"{name}.npy", mmap_mode="r")) for name in Arrays._fields))
+    thin = np.load(place / "thin.npy")
+    return arrays, np.load(place / "codes.npy"), (int(thin[0]), int(thin[1]))
 
 
 def is_packed(face: Face) -> bool:
     """Whether the outlines of a face lie in the cache already."""
-    return (cache.root() / PACK / f"{face.sha256[:24]}-{face.number}").is_dir()
+    return (cache.root() / PACK / _key(face)).is_dir()
 
 
 def _font(face: Face) -> Any:
@@ -91,19 +169,38 @@ def _font(face: Face) -> Any:
     return font
 
 
-def _pack(face: Face, folder: Path) -> None:
-    """Extract, flatten and store every outline of a face."""
+def _check(face: Face) -> None:
     try:
-        if hashlib.sha256(Path(face.path).read_bytes()).hexdigest() != face.sha256:
-            raise MaterialError(f"font {face.path}: its content is not what its record says; install it again")
-        font = _font(face)
+        content = Path(face.path).read_bytes()
     except OSError as error:
         raise MaterialError(f"font {face.path}: {error.strerror or error}; check fonts.files") from error
+    if hashlib.sha256(content).hexdigest() != face.sha256:
+        raise MaterialError(f"font {face.path}: its content is not what its record says; install it again")
+
+
+def _pack(face: Face, folder: Path) -> None:
+    """Extract, flatten and store every outline of a face."""
+    _check(face)
+    font = _font(face)
+    try:
+        arrays = _draw(font, range(font.face.glyph_count))
+    except OverflowError as error:
+        raise MaterialError(f"font {face.path}: {error}; the font is damaged") from error
+    codes = _drawable(font, arrays.boxes)
+    if not len(codes):
+        raise MaterialError(f"font {face.path}: it maps no character to a glyph with ink; name another font")
+    thin = np.array(_thin(font, arrays, codes))
+    for name, array in (arrays._asdict() | {"codes": codes, "thin": thin}).items():
+        np.save(folder / f"{name}.npy", array)
+
+
+def _draw(font: Any, glyphs: Sequence[int]) -> Arrays:
+    """Extract and flatten the outlines of some glyphs, in rising order; the others are left blank."""
     count = font.face.glyph_count
-    curves, starts_curve = _extract(font, count)
+    curves, starts_curve = _extract(font, glyphs, count)
     points, pen, owner = _flatten(curves)
     if np.abs(points).max(initial=0) > np.iinfo(np.int16).max:
-        raise MaterialError(f"font {face.path}: a glyph reaches further than 8 em; the font is damaged")
+        raise OverflowError("a glyph reaches further than 8 em")
     moved = np.concatenate(([True], (points[1:] != points[:-1]).any(axis=1)))[: len(points)] | ~pen
     points, pen, owner = points[moved], pen[moved], owner[moved]
     # The curves of glyph g are starts_curve[g]:starts_curve[g+1]; `owner` says which curve made a point.
@@ -115,17 +212,11 @@ def _pack(face: Face, folder: Path) -> None:
     if len(inked):
         boxes[inked, :2] = np.minimum.reduceat(packed, starts[inked])
         boxes[inked, 2:] = np.maximum.reduceat(packed, starts[inked])
-    codes = _drawable(font, boxes)
-    if not len(codes):
-        raise MaterialError(f"font {face.path}: it maps no character to a glyph with ink; name another font")
-    thin = np.array(_thin(font, packed, pen, starts, codes))
-    arrays = {"points": packed, "pen": pen, "normals": normals, "starts": starts, "boxes": boxes}
-    for name, array in (arrays | {"codes": codes, "thin": thin}).items():
-        np.save(folder / f"{name}.npy", array)
+    return Arrays(packed, pen, normals, starts, boxes)
 
 
-def _extract(font: Any, count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """All outlines as cubics (M, 9): x0 y0 x1 y1 x2 y2 x3 y3 and 1 where a contour begins; starts (G + 1,)."""
+def _extract(font: Any, glyphs: Sequence[int], count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Outlines as cubics (M, 9): x0 y0 x1 y1 x2 y2 x3 y3 and 1 where a contour begins; starts (G + 1,)."""
     found: list[tuple[float, ...]] = []
     state = {"x": 0.0, "y": 0.0, "sx": 0.0, "sy": 0.0, "new": 1.0}
 
@@ -157,9 +248,11 @@ def _extract(font: Any, count: int) -> tuple[NDArray[np.float64], NDArray[np.int
     draw.set_cubic_to_func(cubic)
     draw.set_close_path_func(close)
     starts = np.zeros(count + 1, np.int64)
-    for glyph in range(count):
+    for glyph in glyphs:
+        before = len(found)
         font.draw_glyph(glyph, draw, None)
-        starts[glyph + 1] = len(found)
+        starts[glyph + 1] = len(found) - before
+    np.cumsum(starts, out=starts)
     return np.array(found, dtype=np.float64).reshape(-1, 9), starts
 
 
@@ -223,17 +316,12 @@ def _unit(vectors: NDArray[np.int32]) -> NDArray[np.float64]:
     return np.asarray(vectors / np.maximum(size, 1)[:, None])
 
 
-def _thin(
-    font: Any,
-    points: NDArray[np.int16],
-    pen: NDArray[np.bool_],
-    starts: NDArray[np.int32],
-    codes: NDArray[np.uint32],
-) -> tuple[int, int]:
+def _thin(font: Any, arrays: Arrays, codes: NDArray[np.uint32]) -> tuple[int, int]:
     """The thickness of a face's thin strokes: what a fifth of the runs of ink along rows, and columns, stay below.
 
     Measured on letters drawn at 256 px an em, evenly picked.
     """
+    points, pen, _, starts, _ = arrays
     scale = EM // 256
     letters = codes[np.array([chr(c).isalpha() for c in codes], dtype=bool)] if len(codes) else codes
     runs: list[list[int]] = [[], []]

@@ -18,7 +18,7 @@ from subsynth.errors import SpecError
 from subsynth.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL
 from subsynth.materials import Materials, materials
 from subsynth.outlines import EM
-from subsynth.recipe import COLUMNS, Recipe, from_row
+from subsynth.recipe import COLUMNS, Recipe
 from subsynth.spec import DRESSES, Spec
 from subsynth.styles import palette
 
@@ -27,12 +27,34 @@ SMALLEST = 4  # px an em: below it no line is readable, and a line that needs it
 BUSY = 1.25  # standard deviations of the crop's luma that contrast is measured against
 
 
+Columns = dict[str, Any]  # a name of COLUMNS -> array (n,) or (n, 3), or list of n strings
+
+
 def plan(spec: Spec, split: str, start: int, stop: int) -> list[Recipe]:
     """Decide the samples start..stop-1 of a split. Each is a function of (spec, seed, split, index) alone.
 
     Indices may lie beyond the split's size: those are the samples that a larger set would have.
     Raises SpecError for an unknown split or a bad range, MaterialError for unusable material.
     """
+    return recipes(spec, split, decide(spec, split, start, stop))
+
+
+def recipes(spec: Spec, split: str, columns: Columns) -> list[Recipe]:
+    """Decided columns row by row."""
+    lists = [_values(columns[name]) for name in COLUMNS]
+    return [Recipe(spec, split, *values) for values in zip(*lists, strict=True)]
+
+
+def _values(column: Any) -> list[Any]:
+    """A column as plain values; colours as tuples."""
+    if isinstance(column, list):
+        return column
+    plain: list[Any] = column.tolist()
+    return [tuple(color) for color in plain] if column.ndim == 2 else plain
+
+
+def decide(spec: Spec, split: str, start: int, stop: int) -> Columns:
+    """The plan as columns, all of COLUMNS, for those who need no row of it. Raises as `plan` does."""
     if not 0 <= start <= stop <= FURTHEST:
         raise SpecError(f"range {start}..{stop}: 0 <= start <= stop <= {FURTHEST} is needed")
     stock = materials(spec, split)
@@ -45,9 +67,7 @@ def plan(spec: Spec, split: str, start: int, stop: int) -> list[Recipe]:
     columns |= _grade(spec, at)
     columns |= _dress(spec, at, _surround(columns))
     columns |= _degrade(spec, at, columns["font_size"], columns["weak"])
-    lists = [columns[n].tolist() if isinstance(columns[n], np.ndarray) else columns[n] for n in COLUMNS]
-    rows = (dict(zip(COLUMNS, values, strict=True)) for values in zip(*lists, strict=True))
-    return [from_row(spec, split, row) for row in rows]
+    return {name: columns[name] for name in COLUMNS}
 
 
 def _grid(values: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
@@ -62,7 +82,7 @@ def _text(spec: Spec, stock: Materials, at: chance.At) -> dict[str, Any]:
     for stream in ("text.line", "text.other_line"):
         which = chance.below(at, stream, sizes[source])
         drawn.append(np.array([stock.by_source[s][w] for s, w in zip(source, which, strict=True)], dtype=np.int64))
-    lengths = np.array([len(text) for text in stock.lines.text])
+    lengths = stock.lines.length
     longer = chance.happens(at, "text.longer", spec.text.p_longer) & (lengths[drawn[1]] > lengths[drawn[0]])
     line = np.where(longer, drawn[1], drawn[0])
     return {

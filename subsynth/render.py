@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from subsynth import ink, layout
+from subsynth import ink, kernels, layout
 from subsynth.coverage import coverage
 from subsynth.effects.blur import blur
 from subsynth.effects.grade import grade
@@ -16,7 +16,7 @@ from subsynth.effects.noise import noise
 from subsynth.effects.resample import resample
 from subsynth.ink import U8
 from subsynth.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL
-from subsynth.materials import materials
+from subsynth.materials import materials, prepare
 from subsynth.planning import plan
 from subsynth.recipe import Recipe
 from subsynth.spec import Spec
@@ -42,14 +42,28 @@ Keep = Callable[[str, U8], None]
 
 def render(recipe: Recipe) -> Pair:
     """Make the pixels of a recipe."""
+    if kernels.active():
+        from subsynth import fused  # noqa: PLC0415 - imports numba
+
+        image, ink_map = fused.draw(recipe)
+        return Pair(image, ink.ground_truth(ink_map), recipe)
+    return plainly(recipe)
+
+
+def plainly(recipe: Recipe) -> Pair:
+    """Make the pixels of a recipe without compiled kernels: the same bits, and the definition of them."""
     ink_map, bounds = letters(recipe)
     image = _degrade(recipe, _interleave(_compose(recipe, ink_map, bounds, _forget)), _forget)
     return Pair(image, ink.ground_truth(ink_map), recipe)
 
 
 def pairs(spec: Spec, split: str, start: int = 0, stop: int | None = None) -> Iterator[Pair]:
-    """Render the samples start..stop-1 of a split in order; `stop` is the split's size where it is not given."""
+    """Render the samples start..stop-1 of a split in order; `stop` is the split's size where it is not given.
+
+    A long range is prepared for first, as `subsynth prepare` does.
+    """
     end = spec.size(split) if stop is None else stop
+    prepare(spec, end - start)
     for first in range(start, end, BATCH):
         for recipe in plan(spec, split, first, min(first + BATCH, end)):
             yield render(recipe)
@@ -74,9 +88,8 @@ def letters(recipe: Recipe) -> tuple[U8, Bounds]:
     x, y = round(recipe.x * SUBPIXEL), round(recipe.y * SUBPIXEL)
     line = layout.set_line(face, recipe.text, shear)
     embolden = (round(recipe.embolden_x * SUBPIXEL), round(recipe.embolden_y * SUBPIXEL))
-    left, top, right, bottom = layout.ink_box(line, size, embolden)
     edges = layout.edges(face, line, size, shear, x, y, embolden)
-    bounds = ((x + left) >> 8, (y + top) >> 8, -(-(x + right) >> 8), -(-(y + bottom) >> 8))
+    bounds = layout.pixels(layout.ink_box(line, size, embolden), x, y)
     return coverage(edges, spec.height, spec.width), bounds
 
 

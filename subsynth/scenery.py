@@ -75,13 +75,16 @@ def _clouds(draws: Draws, width: int, height: int) -> Canvas:
 def _bokeh(draws: Draws, width: int, height: int) -> Canvas:
     """Lights out of focus over a dark gradient."""
     image = (_gradient(draws, width, height).astype(np.float64)) * 0.45
-    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    ys, xs = np.mgrid[0:height, 0:width].astype(np.float64)
     for i in range(24 + int(draws[20] * 40)):
         d = draws[64 + 12 * i : 76 + 12 * i]
         radius = height * (0.02 + 0.09 * d[0] * d[0])
-        distance = np.sqrt((x - d[1] * width) ** 2 + (y - d[2] * height) ** 2)
+        cx, cy = d[1] * width, d[2] * height
+        rows = slice(max(0, int(cy - radius)), int(cy + radius) + 2)
+        columns = slice(max(0, int(cx - radius)), int(cx + radius) + 2)
+        distance = np.sqrt((xs[rows, columns] - cx) ** 2 + (ys[rows, columns] - cy) ** 2)
         inside = np.clip(radius - distance, 0, 2) / 2 * (0.6 + 0.4 * np.clip(distance / radius, 0, 1))
-        image += inside[..., None] * _color(d[3:7], 90, 255) * (0.25 + 0.6 * d[7])
+        image[rows, columns] += inside[..., None] * _color(d[3:7], 90, 255) * (0.25 + 0.6 * d[7])
     return np.asarray(np.clip(np.rint(image), 0, 255), dtype=np.uint8)
 
 

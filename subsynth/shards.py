@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from subsynth import columns, png
+from subsynth.content import Content
 from subsynth.errors import OutputError
-from subsynth.planning import plan
-from subsynth.render import Pair, render
+from subsynth.planning import decide, recipes
+from subsynth.render import render
 from subsynth.spec import SPLITS, Spec
 
 ROWS = 1250  # a shard: about 25 MB, which streams well and loses little when lost
@@ -50,34 +50,30 @@ def shards(spec: Spec) -> list[Shard]:
     return found
 
 
-def pixels_digest(pair: Pair) -> bytes:
-    """SHA-256 of a row: the image's pixels, the ground truth's, and the recipe in canonical JSON."""
-    found = hashlib.sha256(pair.image.tobytes())
-    found.update(pair.ground_truth.tobytes())
-    row = json.dumps(pair.recipe.row(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    found.update(row.encode())
-    return found.digest()
-
-
 def write(spec: Spec, shard: Shard, out: Path, scratch: Path, tick: Callable[[int], None]) -> dict[str, Any]:
     """Render a shard into `scratch`, move it to `out`/data when whole, and give its entry for the manifest.
 
     `tick` is told of every row group. Raises OutputError where the disk is full or refuses.
     """
     temporary = scratch / f"{shard.name}.{os.getpid()}"
-    content = hashlib.sha256()
-    image_bytes = 0
+    content = Content()
+    arrow_bytes = 0
     try:
         with pq.ParquetWriter(temporary, columns.schema(), **_options()) as writer:
             writer.add_key_value_metadata({"content_defined_chunking": json.dumps(_CHUNKING)})
             for start in range(shard.start, shard.stop, GROUP):
-                group = [render(r) for r in plan(spec, shard.split, start, min(start + GROUP, shard.stop))]
-                for pair in group:
-                    content.update(pixels_digest(pair))
-                table = _table(group)
-                image_bytes += table.nbytes
+                decided = decide(spec, shard.split, start, min(start + GROUP, shard.stop))
+                images, truths = [], []
+                for recipe in recipes(spec, shard.split, decided):
+                    pair = render(recipe)
+                    content.pixels(pair.image, pair.ground_truth)
+                    images.append(png.color(pair.image))
+                    truths.append(png.binary(pair.ground_truth))
+                table = columns.table(decided, images, truths)
+                content.columns(table)
+                arrow_bytes += table.nbytes
                 writer.write_table(table, row_group_size=GROUP)
-                tick(len(group))
+                tick(len(table))
         digest = _synced_digest(temporary)
         size = temporary.stat().st_size
         temporary.replace(out / "data" / shard.name)
@@ -95,7 +91,7 @@ def write(spec: Spec, shard: Shard, out: Path, scratch: Path, tick: Callable[[in
         "bytes": size,
         "sha256": digest,
         "content_sha256": content.hexdigest(),
-        "arrow_bytes": image_bytes,
+        "arrow_bytes": arrow_bytes,
     }
 
 
@@ -122,14 +118,3 @@ def _options() -> dict[str, Any]:
         "write_page_index": True,
         "use_content_defined_chunking": _CHUNKING,
     }
-
-
-def _table(group: list[Pair]) -> pa.Table:
-    schema = columns.schema()
-    picture = [schema.field(n).type for n in columns.IMAGES]
-    images = [{"bytes": png.color(p.image), "path": None} for p in group]
-    truths = [{"bytes": png.binary(p.ground_truth), "path": None} for p in group]
-    arrays = [pa.array(images, picture[0]), pa.array(truths, picture[1])]
-    rows = [p.recipe.row() for p in group]
-    arrays += [pa.array([row[n] for row in rows], schema.field(n).type) for n in columns.NAMES[2:]]
-    return pa.Table.from_arrays(arrays, schema=schema)

@@ -15,11 +15,12 @@ from subsynth import chance
 from subsynth.ink import U8
 
 POOL = 1 << 20
-_SPREAD = 209  # standard deviation of the sum of eight even bytes
+SPREAD = 209  # standard deviation of the sum of eight even bytes
 
 
 @lru_cache(maxsize=1)
-def _pool() -> NDArray[np.int16]:
+def pool() -> NDArray[np.int16]:
+    """The values, int16 (2**20,), of mean near 0 and standard deviation `SPREAD`."""
     octets = chance.field(0, POOL).view(np.uint8).reshape(POOL, 8)
     return octets.sum(axis=1, dtype=np.int16) - np.int16(8 * 255 // 2)
 
@@ -30,14 +31,14 @@ def noise(image: U8, sigma: float, place: int) -> U8:
     count = height * width
     grain = _window(place, count)
     tint = _window(place + POOL // 3, 3 * count).reshape(height, width, 3)
-    strength = np.int32(round(sigma * 65536 / _SPREAD))
+    strength = np.int32(round(sigma * 65536 / SPREAD))
     added = grain.reshape(height, width, 1) * strength + tint * (strength // 4)
     return np.clip(image + ((added + 32768) >> 16), 0, 255).astype(np.uint8)
 
 
 def _window(place: int, count: int) -> NDArray[np.int32]:
-    pool = _pool()
+    values = pool()
     at = place % POOL
     if at + count <= POOL:
-        return pool[at : at + count].astype(np.int32)
-    return np.take(pool, np.arange(at, at + count), mode="wrap").astype(np.int32)
+        return values[at : at + count].astype(np.int32)
+    return np.take(values, np.arange(at, at + count), mode="wrap").astype(np.int32)
