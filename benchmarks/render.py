@@ -1,53 +1,188 @@
-"""Pairs per second on one core, end to end and without encoding, for both presets.
+"""How fast subtitle pairs are made: the figures that the README quotes, in one run.
 
-    python benchmarks/render.py [--n 2500]
+    python benchmarks/render.py                 # a few minutes
+    python benchmarks/render.py --full          # and 100,000 Chinese pairs, as `subsynth render` makes them
 
-Times are CPU seconds of one process, from warm packs, start-up and opening the materials left out.
-End to end is plan, render, encode, digest and parquet on disk.
+Rates are pairs a second of one core's CPU time, start-up left out; "to parquet" is plan, render, encode,
+digest and write. Languages and figures take turns over several rounds; medians are given with the
+slowest and the fastest round. Workers and the full run are wall time, start-up included.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import cv2
+import pyarrow as pa
 
-from subsynth import pairs, sub_en, sub_zh
-from subsynth.planning import plan
-from subsynth.shards import Shard, write
+from subsynth import Spec, columns, kernels, pairs, png, render, sub_en, sub_zh
+from subsynth.content import Content
+from subsynth.ink import ground_truth
+from subsynth.materials import MANY, prepare
+from subsynth.planning import decide, recipes
+from subsynth.shards import GROUP, Shard, write
+
+SPECS = {"en": sub_en(), "zh": sub_zh()}
 
 
-def rate(work, n: int) -> float:
+def cpu(work: Callable[[], Any]) -> float:
     started = time.process_time()
     work()
-    return n / (time.process_time() - started)
+    return time.process_time() - started
+
+
+def spread(rates: Iterable[float]) -> str:
+    some = sorted(rates)
+    return f"{statistics.median(some):>8,.0f} ({some[0]:,.0f} to {some[-1]:,.0f})"
+
+
+def machine() -> None:
+    names = ("subsynth", "numpy", "numba", "isal", "opencv-python-headless", "pyarrow", "uharfbuzz")
+    print("  ".join(f"{n} {importlib.metadata.version(n)}" for n in names))
+    model = next((line.split(":")[1].strip() for line in lines("/proc/cpuinfo") if "model name" in line), "")
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores {model}, load {os.getloadavg()[0]:.2f}")
+    print(f"kernels: {kernels.described()}; PNG: {png.CODER}\n")
+
+
+def lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+def rates(n: int, rounds: int) -> None:
+    found: dict[tuple[str, str], list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        (out := Path(folder)).joinpath("data").mkdir()
+        for turn in range(rounds + 1):
+            start = turn * n
+            for lang, spec in SPECS.items():
+                shard = Shard("train", 0, 1, start, start + n)
+                works = {
+                    "plan": lambda spec=spec, start=start: decide(spec, "train", start, start + n),
+                    "arrays": lambda spec=spec, start=start: sum(1 for _ in pairs(spec, "train", start, start + n)),
+                    "to parquet": lambda spec=spec, shard=shard: write(spec, shard, out, out, lambda _rows: None),
+                }
+                for name, work in works.items():
+                    took = cpu(work)
+                    if turn:  # the first round warms caches
+                        found.setdefault((lang, name), []).append(n / took)
+        size = (out / "data" / shard.name).stat().st_size / n
+    print(f"pairs/s/core, {rounds} rounds of {n:,}; {size / 1e3:.1f} kB a pair (zh)")
+    for (lang, name), some in found.items():
+        print(f"  {lang}  {name:<12}{spread(some)}")
+
+
+def stages(spec: Spec, rounds: int) -> dict[str, float]:
+    """Microseconds a pair of each stage, the best of some rounds."""
+    decided = decide(spec, "train", 0, GROUP)
+    rows = recipes(spec, "train", decided)
+    whole = [render(r) for r in rows]
+    works: dict[str, Callable[[], Any]] = {"decide": lambda: decide(spec, "train", 0, GROUP)}
+    works["recipes"] = lambda: recipes(spec, "train", decided)
+    if kernels.active():
+        works |= drawing(rows)
+    files = [png.color(p.image) for p in whole], [png.binary(p.ground_truth) for p in whole]
+    table = columns.table(decided, *files)
+    content = Content()
+    works |= {
+        "render, all of it": lambda: [render(r) for r in rows],
+        "png image": lambda: [png.color(p.image) for p in whole],
+        "png truth": lambda: [png.binary(p.ground_truth) for p in whole],
+        "digest": lambda: [[content.pixels(p.image, p.ground_truth) for p in whole], content.columns(table)],
+        "arrow": lambda: columns.table(decided, *files),
+    }
+    return {name: min(cpu(work) for _ in range(rounds)) / GROUP * 1e6 for name, work in works.items()}
+
+
+def drawing(rows: list[Any]) -> dict[str, Callable[[], Any]]:
+    from subsynth import fused  # noqa: PLC0415 - only where numba is
+
+    lettered = [fused.lettered(r) for r in rows]
+    composed = [fused.composed(r, *one) for r, one in zip(rows, lettered, strict=True)]
+    worn = [fused.worn(r, planes.copy()) for r, planes in zip(rows, composed, strict=True)]
+    return {
+        "  letters": lambda: [fused.lettered(r) for r in rows],
+        "  layers": lambda: [fused.composed(r, *one) for r, one in zip(rows, lettered, strict=True)],
+        "  resample, blur, noise": lambda: [fused.worn(r, p.copy()) for r, p in zip(rows, composed, strict=True)],
+        "  jpeg": lambda: [fused.coded(r, image) for r, image in zip(rows, worn, strict=True)],
+        "  truth": lambda: [ground_truth(one[0]) for one in lettered],
+    }
+
+
+def staged(rounds: int) -> None:
+    both = [stages(spec, rounds) for spec in SPECS.values()]
+    print(f"\nmicroseconds a pair, best of {rounds}{'en':>10}{'zh':>8}")
+    for name in both[0]:
+        print(f"  {name:<28}" + "".join(f"{stage[name]:>8.1f}" for stage in both))
+
+
+def workers(n: int, rounds: int) -> None:
+    found: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for count, walls in found.items():
+            walls.append(command(n, count)[0])
+    one, two = (statistics.median(walls) for walls in found.values())
+    print(f"\n{n:,} zh pairs: one worker {one:.1f} s, two {two:.1f} s: {one / two:.2f} times")
+
+
+def command(n: int, count: int) -> tuple[float, str]:
+    """Run the command line -> wall seconds, and what it says."""
+    with tempfile.TemporaryDirectory() as folder:
+        parts = ["render", "--lang", "zh", "--n", n, "--out", f"{folder}/set", "--workers", count]
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "subsynth", *map(str, parts)], check=True, capture_output=True, text=True
+        )
+        return time.perf_counter() - started, done.stdout.strip().replace(folder, "...")
+
+
+def cold() -> None:
+    """The first pair of a process with an empty cache."""
+    code = "import time; t = time.perf_counter(); from subsynth import pairs, sub_{0}; "
+    code += "next(pairs(sub_{0}(), 'train', 0, 1)); print(time.perf_counter() - t)"
+    for lang in SPECS:
+        walls = []
+        for _ in range(5):
+            with tempfile.TemporaryDirectory() as folder:
+                env = os.environ | {"SUBSYNTH_CACHE": folder}
+                done = subprocess.run(
+                    [sys.executable, "-c", code.format(lang)], check=True, capture_output=True, text=True, env=env
+                )
+                walls.append(float(done.stdout))
+        print(f"first {lang} pair with an empty cache: {statistics.median(walls):.2f} s")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=2500, help="pairs for each figure")
-    n = parser.parse_args().n
+    parser.add_argument("--n", type=int, default=1000, help="pairs a round")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--full", action="store_true", help="also render 100,000 Chinese pairs with two workers")
+    chosen = parser.parse_args()
     cv2.setNumThreads(1)
-    print(f"{'pairs/s/core':<14}{'plan only':>12}{'arrays only':>14}{'end to end':>13}{'bytes/pair':>13}")
-    for spec in (sub_en(), sub_zh()):
-        list(pairs(spec, "train", 0, 50))
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder)
-            (out / "data").mkdir()
-            shard = Shard("train", 0, 1, 0, n)
-            figures = [
-                rate(lambda spec=spec: plan(spec, "train", 0, n), n),
-                rate(lambda spec=spec: sum(1 for _ in pairs(spec, "train", 0, n)), n),
-                rate(
-                    lambda spec=spec, shard=shard, out=out: write(spec, shard, out, out, lambda _rows: None),
-                    n,
-                ),
-            ]
-            size = (out / "data" / shard.name).stat().st_size / n
-        print(f"{spec.lang:<14}{figures[0]:>12,.0f}{figures[1]:>14,.0f}{figures[2]:>13,.0f}{size:>13,.0f}")
+    pa.set_cpu_count(1)
+    for spec in SPECS.values():
+        prepare(spec, MANY)
+    machine()
+    rates(chosen.n, chosen.rounds)
+    staged(chosen.rounds)
+    print()
+    cold()
+    workers(10 * chosen.n, 3)
+    if chosen.full:
+        wall, said = command(100_000, 2)
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        print(f"\n{said}\n{wall:.1f} s from start to end; the largest process had {peak:,.0f} MB resident")
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ class Content:
 
     def pixels(self, image: U8, truth: U8) -> None:
         """Add a row's image uint8 (H, W, 3) and ground truth uint8 (H, W)."""
-        self._pixels.update(memoryview(np.ascontiguousarray(image)))
-        self._pixels.update(memoryview(np.ascontiguousarray(truth)))
+        self._pixels.update(np.ascontiguousarray(image).data)
+        self._pixels.update(np.ascontiguousarray(truth).data)
 
     def columns(self, table: pa.Table) -> None:
         """Add the other columns of some rows."""

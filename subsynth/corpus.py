@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from subsynth import data
+from subsynth import cache, data
 from subsynth.errors import MaterialError
 
+PACK = "lines-1"  # changes with the cutting and the parting
+SOURCES = {"en": ("tatoeba",), "zh": ("tang", "tatoeba", "words")}  # of the bundled text
 TEST_SHARE = 10  # one line in so many belongs to the test splits
 _STOPS = {"en": ".,;:!?", "zh": "，。！？；：、…—"}
 _SRT_TIME = re.compile(r"^\d+:\d\d:\d\d[,.]\d+ --> ")
@@ -41,11 +44,39 @@ class Lines:
 
 def bundled(lang: str) -> Iterator[tuple[str, str, str]]:
     """The bundled lines of a language as (source, id, text), whole, as their makers wrote them."""
-    with gzip.open(data.folder("corpus") / f"{lang}.tsv.gz", "rt", encoding="utf-8") as table:
+    with gzip.open(_bundle(lang), "rt", encoding="utf-8") as table:
         next(table)
         for row in table:
             source, name, text = row.rstrip("\n").split("\t")
             yield source, name, text
+
+
+def _bundle(lang: str) -> Path:
+    return data.folder("corpus") / f"{lang}.tsv.gz"
+
+
+@lru_cache(maxsize=8)
+def digest(lang: str) -> str:
+    """SHA-256, hex, of the bundled text of a language."""
+    return hashlib.sha256(_bundle(lang).read_bytes()).hexdigest()
+
+
+def bundled_lines(lang: str, sources: Sequence[str], longest: int, test: bool) -> Lines:
+    """The `lines` of some bundled sources, cut once and kept in the cache."""
+    name = hashlib.sha256(json.dumps([digest(lang), list(sources), longest]).encode()).hexdigest()[:24]
+
+    def build(folder: Path) -> None:
+        rows = [row for row in bundled(lang) if row[0] in sources]
+        for side in (False, True):
+            cut_lines = lines(rows, lang, longest, side)
+            texts = ["\n".join(column) for column in (cut_lines.text, cut_lines.id, cut_lines.sources)]
+            (folder / f"{side}.txt").write_text("\n\n".join(texts), encoding="utf-8")
+            np.save(folder / f"{side}.npy", cut_lines.source)
+
+    place = cache.prepared(f"{PACK}/{name}", build)
+    texts = (place / f"{test}.txt").read_text(encoding="utf-8").split("\n\n")
+    text, ids, names = (tuple(column.split("\n")) if column else () for column in texts)
+    return Lines(text, ids, np.load(place / f"{test}.npy"), names)
 
 
 def own(path: str) -> Iterator[tuple[str, str, str]]:

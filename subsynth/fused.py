@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 
@@ -15,7 +13,7 @@ from subsynth.kernels import tables
 from subsynth.kernels.layers import layers
 from subsynth.kernels.letters import letters
 from subsynth.kernels.losses import losses
-from subsynth.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL
+from subsynth.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL, Bounds
 from subsynth.materials import materials
 from subsynth.recipe import Recipe
 from subsynth.styles.outline import weights
@@ -25,42 +23,54 @@ _NOTHING = np.zeros((1, 1), np.int64)
 
 def draw(recipe: Recipe) -> tuple[U8, U8]:
     """The image RGB uint8 (H, W, 3) and the coverage of the glyphs uint8 (H, W)."""
-    spec, r = recipe.spec, recipe
-    stock = materials(spec, r.split)
-    height, width = spec.height, spec.width
-    face, level = stock.face(r.font), stock.scene(r.background).levels[r.background_level]
+    ink_map, bounds = lettered(recipe)
+    return coded(recipe, worn(recipe, composed(recipe, ink_map, bounds))), ink_map
+
+
+def lettered(r: Recipe) -> tuple[U8, Bounds]:
+    """The coverage of the glyphs uint8 (H, W), and the box of their ink: left, top, right, bottom in px."""
+    face = materials(r.spec, r.split).face(r.font)
     size, shear = round(r.font_size * SIZE_GRID), round(r.shear * SHEAR_GRID)
     x, y = round(r.x * SUBPIXEL), round(r.y * SUBPIXEL)
     across, down = round(r.embolden_x * SUBPIXEL), round(r.embolden_y * SUBPIXEL)
     line = layout.set_line(face, r.text, shear)
-    ink_map = letters(
+    ink_map: U8 = letters(
         *face.arrays(line.glyphs)[:4], line.glyphs, line.x, line.y,
-        size, shear, x, y, across, down, height, width,
+        size, shear, x, y, across, down, r.spec.height, r.spec.width,
     )  # fmt: skip
-    left, top, right, bottom = layout.pixels(layout.ink_box(line, size, (across, down)), x, y)
-    reach, soft = (weights(r.outline_px).shape[0] // 2, weights(r.outline_px)) if r.outline_px else (0, _NOTHING)
-    planes = layers(
+    return ink_map, layout.pixels(layout.ink_box(line, size, (across, down)), x, y)
+
+
+def composed(r: Recipe, ink_map: U8, bounds: Bounds) -> U8:
+    """Background, box, shadow, outline, fill: planes uint8 (3, H, W)."""
+    level = materials(r.spec, r.split).scene(r.background).levels[r.background_level]
+    (left, top, right, bottom), pad = bounds, r.box_pad
+    rim = weights(r.outline_px) if r.outline_px else _NOTHING
+    planes: U8 = layers(
         level.flat, 0, level.planes.shape[2], level.planes.shape[1], r.background_x, r.background_y,
         r.background_flip, r.grade_saturation, r.grade_gain, r.grade_lift,
-        ink_map, left - 2 * r.box_pad, top - r.box_pad, right + 2 * r.box_pad, bottom + r.box_pad,
-        r.box_opacity, r.box_color, reach, soft, r.outline_color,
+        ink_map, left - 2 * pad, top - pad, right + 2 * pad, bottom + pad, r.box_opacity, r.box_color,
+        len(rim) // 2, rim, r.outline_color,
         r.shadow_dx, r.shadow_dy, r.shadow_soft, r.shadow_opacity, r.text_color,
     )  # fmt: skip
-    return _degraded(recipe, planes), ink_map
+    return planes
 
 
-def _degraded(r: Recipe, planes: U8) -> U8:
-    coded = bool(r.jpeg_quality)
+def worn(r: Recipe, planes: U8) -> U8:
+    """Loss of resolution, blur, noise; overwrites planes. RGB uint8 (H, W, 3), or what `coded` wants."""
+    later = bool(r.jpeg_quality)
     height, width = planes.shape[1:]
-    dx, dy = (r.jpeg_dx, r.jpeg_dy) if coded else (0, 0)
-    strength = round(r.noise_sigma * 65536 / SPREAD)
-    image: Any = losses(
+    image: U8 = losses(
         planes, *tables.resample(width, height, r.resample), tables.taps(r.blur_sigma),
-        *tables.grain(), strength, r.noise_place, dx, dy, coded,
+        *tables.grain(), round(r.noise_sigma * 65536 / SPREAD), r.noise_place,
+        r.jpeg_dx if later else 0, r.jpeg_dy if later else 0, later,
     )  # fmt: skip
-    if coded:
-        coded_bytes = cv2.imencode(".jpg", image, flags(r.jpeg_quality))[1]
-        image = cv2.imdecode(coded_bytes, cv2.IMREAD_COLOR_RGB)
-        if dx or dy:
-            image = np.ascontiguousarray(image[dy:, dx:])
     return image
+
+
+def coded(r: Recipe, image: U8) -> U8:
+    """A JPEG of the padded BGR picture, decoded and cropped, if the recipe has one -> RGB uint8 (H, W, 3)."""
+    if not r.jpeg_quality:
+        return image
+    decoded = cv2.imdecode(cv2.imencode(".jpg", image, flags(r.jpeg_quality))[1], cv2.IMREAD_COLOR_RGB)
+    return np.ascontiguousarray(np.asarray(decoded, dtype=np.uint8)[r.jpeg_dy :, r.jpeg_dx :])

@@ -19,6 +19,8 @@ SIZE_GRID = 16  # font sizes are multiples of 1/16 px
 SHEAR_GRID = 1024  # tan of the slant is a multiple of 1/1024
 SUBPIXEL = 256  # canvas coordinates are multiples of 1/256 px
 
+Bounds = tuple[int, int, int, int]  # left, top, right, bottom in px
+
 
 class Line(NamedTuple):
     """A shaped line, in font units (1/4096 em), y upwards; `box` holds all of its ink, sheared."""
@@ -81,7 +83,7 @@ def ink_box(line: Line, size: int, embolden: tuple[int, int] = (0, 0)) -> tuple[
     return (left - across, top - down, right + across, bottom + down)
 
 
-def pixels(box: tuple[int, int, int, int], x: int, y: int) -> tuple[int, int, int, int]:
+def pixels(box: tuple[int, int, int, int], x: int, y: int) -> Bounds:
     """The whole pixels, left top right bottom, that hold a box in 1/256 px when its origin lies at (x, y)."""
     left, top, right, bottom = box
     return (x + left) >> 8, (y + top) >> 8, -(-(x + right) >> 8), -(-(y + bottom) >> 8)

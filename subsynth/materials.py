@@ -62,6 +62,9 @@ class Materials:
 def materials(spec: Spec, split: str) -> Materials:
     """Open what a spec needs for a split; what is not in the cache yet is prepared. Raises MaterialError."""
     spec.size(split)
+    for side in (False, True):  # what is bundled is whole; a user's pictures are all tried before the first is used
+        if spec.background.folders:
+            backgrounds.pack(_pictures(spec, side), spec.width, spec.height)
     test = split != "train"
     faces = tuple(outlines.open_face(face) for face in _faces(spec))
     families, face_of, sheared = _choices(faces)
@@ -131,8 +134,7 @@ def digest(spec: Spec) -> str:
             for row in corpus.own(path):
                 found.update("\t".join(row).encode())
     else:
-        for row in corpus.bundled(spec.lang):
-            found.update("\t".join(row).encode())
+        found.update(f"text {corpus.digest(spec.lang)}\n".encode())
     return found.hexdigest()
 
 
@@ -163,15 +165,14 @@ def _pictures(spec: Spec, test: bool) -> tuple[backgrounds.Picture, ...]:
 
 def _lines(spec: Spec, test: bool) -> corpus.Lines:
     if spec.text.files:
-        rows: Iterable[tuple[str, str, str]] = (row for path in spec.text.files for row in corpus.own(path))
-    else:
-        whole = list(corpus.bundled(spec.lang))
-        known = dict.fromkeys(row[0] for row in whole)
-        for name in spec.text.sources:
-            if name not in known:
-                raise SpecError(f"text.sources.{name}: the bundled {spec.lang} text has {', '.join(known)}")
-        rows = (row for row in whole if spec.text.sources.get(row[0], 0) > 0)
-    return corpus.lines(rows, spec.lang, spec.text.max_chars, test)
+        rows = (row for path in spec.text.files for row in corpus.own(path))
+        return corpus.lines(rows, spec.lang, spec.text.max_chars, test)
+    known = corpus.SOURCES[spec.lang]
+    for name in spec.text.sources:
+        if name not in known:
+            raise SpecError(f"text.sources.{name}: the bundled {spec.lang} text has {', '.join(known)}")
+    used = [name for name in known if spec.text.sources.get(name, 0) > 0]
+    return corpus.bundled_lines(spec.lang, used, spec.text.max_chars, test)
 
 
 def _by_source(

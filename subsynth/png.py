@@ -6,19 +6,18 @@ is four times as fast as what OpenCV and Pillow offer, at a smaller size; where 
 
 from __future__ import annotations
 
+import importlib
 import struct
-import zlib
 from functools import cache
+from importlib import util
 
 import numpy as np
 from numpy.typing import NDArray
 
 from subsynth.ink import U8
 
-try:
-    from isal import isal_zlib as _deflate
-except ImportError:  # a platform without a wheel
-    _deflate = zlib
+# On a platform where isal has no wheel, the standard library's.
+_deflate = importlib.import_module("isal.isal_zlib" if util.find_spec("isal") else "zlib")
 
 # Named in the manifest: pixels are the promise, bytes are not.
 CODER = f"{_deflate.__name__.split('.')[0]} level 1, up filter"

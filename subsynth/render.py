@@ -15,7 +15,7 @@ from subsynth.effects.jpeg import jpeg
 from subsynth.effects.noise import noise
 from subsynth.effects.resample import resample
 from subsynth.ink import U8
-from subsynth.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL
+from subsynth.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL, Bounds
 from subsynth.materials import materials, prepare
 from subsynth.planning import plan
 from subsynth.recipe import Recipe
@@ -36,7 +36,6 @@ class Pair:
     recipe: Recipe
 
 
-Bounds = tuple[int, int, int, int]  # left, top, right, bottom in px
 Keep = Callable[[str, U8], None]
 
 

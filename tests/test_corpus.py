@@ -1,3 +1,5 @@
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,3 +54,16 @@ def test_the_side_of_a_line_does_not_hang_on_its_dress():
         assert corpus.is_test(text) == corpus.is_test(text.upper() + " !") == corpus.is_test(text.rstrip("?。."))
     share = sum(corpus.is_test(f"line {i}") for i in range(20_000)) / 20_000
     assert abs(share - 0.1) < 0.01
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_lines_from_the_cache_are_those_cut_afresh(lang, tmp_path, monkeypatch):
+    monkeypatch.setenv("SUBSYNTH_CACHE", str(tmp_path))
+    rows = list(corpus.bundled(lang))
+    assert set(corpus.SOURCES[lang]) == {source for source, _, _ in rows}
+    for test in (False, True):
+        fresh = corpus.lines(rows, lang, 20, test)
+        for _ in range(2):  # cut, then read back
+            kept = corpus.bundled_lines(lang, corpus.SOURCES[lang], 20, test)
+            assert (kept.text, kept.id, kept.sources) == (fresh.text, fresh.id, fresh.sources)
+            assert np.array_equal(kept.source, fresh.source)

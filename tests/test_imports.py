@@ -11,7 +11,8 @@ ROOT = Path(subsynth.__file__).parent
 
 FLOORS = [
     {"errors", "version", "data"},
-    {"chance", "ink", "cache", "coverage", "corpus", "typed"},
+    {"cache"},
+    {"chance", "ink", "coverage", "corpus", "typed"},
     {"styles", "effects", "scenery", "png"},
     {"fonts", "backgrounds", "kernels"},
     {"outlines", "spec"},

@@ -16,12 +16,13 @@ def compiled(signature: Any) -> Callable[[Any], Any]:
 
     def compile_(function: Any) -> Any:
         folder = kernels.keep_in()
-        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder or "")
+        config: Any = numba.config
+        before, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
         try:
-            options = {"error_model": "numpy", "nogil": True, "cache": folder is not None}
+            options: dict[str, Any] = {"error_model": "numpy", "nogil": True, "cache": folder is not None}
             return numba.njit(**options)(function) if signature is None else numba.njit(signature, **options)(function)
         finally:
-            numba.config.CACHE_DIR = before
+            config.CACHE_DIR = before
 
     return compile_
 
