@@ -17,20 +17,26 @@ def _resize(planes, across, down):
     across (4, width), down (4, height): the two places that a pixel is mixed from, and their weights.
     """
     height, width = down.shape[1], across.shape[1]
+    rows, columns = planes.shape[1:]
     out = np.empty((3, height, width), np.uint8)
-    mixed = np.empty((planes.shape[1], width), np.int32)
-    # Unsigned places: an index that may be negative would be wrapped, which keeps gathers from being vectors.
+    mixed = np.empty((3, rows, width), np.int32)
     here, there = across[0].astype(np.uint32), across[1].astype(np.uint32)
-    near, far = across[2], across[3]
-    source = np.empty(planes.shape[2], np.int32)
-    for channel in range(3):
-        for row in range(planes.shape[1]):
-            source[:] = planes[channel, row]
-            line = mixed[row]
+    near, far = across[2].astype(np.uint64), across[3].astype(np.uint64)
+    # Three channels travel in one word, 21 bits each: 255 * 2048 needs 19.
+    packed, summed = np.empty(columns, np.uint64), np.empty(width, np.uint64)
+    for row in range(rows):
+        red, green, blue = planes[0, row], planes[1, row], planes[2, row]
+        for i in range(columns):
+            packed[i] = np.uint64(red[i]) | np.uint64(green[i]) << np.uint64(21) | np.uint64(blue[i]) << np.uint64(42)
+        for i in range(width):
+            summed[i] = packed[here[i]] * near[i] + packed[there[i]] * far[i]
+        for channel in range(3):
+            line, shift = mixed[channel, row], np.uint64(21 * channel)
             for i in range(width):
-                line[i] = (source[here[i]] * near[i] + source[there[i]] * far[i]) >> 4
+                line[i] = np.int32((summed[i] >> shift) & np.uint64(0x1FFFFF)) >> np.int32(4)
+    for channel in range(3):
         for row in range(height):
-            upper, lower = mixed[down[0, row]], mixed[down[1, row]]
+            upper, lower = mixed[channel, down[0, row]], mixed[channel, down[1, row]]
             first, second = down[2, row], down[3, row]
             line = out[channel, row]
             for i in range(width):
