@@ -49,7 +49,7 @@ def spread(rates: Iterable[float]) -> str:
 
 
 def machine() -> None:
-    names = ("subsynth", "numpy", "numba", "isal", "opencv-python-headless", "pyarrow", "uharfbuzz")
+    names = ("subsynth", "numpy", "numba", "opencv-python-headless", "pyarrow", "uharfbuzz")
     print("  ".join(f"{n} {importlib.metadata.version(n)}" for n in names))
     model = next((line.split(":")[1].strip() for line in lines("/proc/cpuinfo") if "model name" in line), "")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores {model}, load {os.getloadavg()[0]:.2f}")

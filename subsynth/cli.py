@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from subsynth import cache, dataset, kernels, materials, preview
 from subsynth.errors import OutputError, SubsynthError
-from subsynth.spec import LANGUAGES, SPLITS, Spec
+from subsynth.spec import IMAGE_FORMATS, LANGUAGES, SPLITS, Spec
 from subsynth.version import __version__
 
 LANG = click.option("--lang", type=click.Choice(list(LANGUAGES)), help="Language.  [default: en]")
@@ -37,11 +37,12 @@ def cli() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Directory to write.  [default: sub_<lang>]")
 @SEED
 @click.option("--workers", type=int, help="Processes.  [default: all cores]")
+@click.option("--image-format", type=click.Choice(IMAGE_FORMATS), help="jpeg keeps JPEG steps' files.  [default: png]")
 @SPEC
 @click.option("--overwrite", is_flag=True, help="Replace what the directory holds.")
 def render(
     lang: str | None, n: int | None, n_test: int | None, out: Path | None, seed: int | None,
-    workers: int | None, file: str | None, overwrite: bool,
+    workers: int | None, image_format: str | None, file: str | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Render a data set: train and test pairs as parquet, with card, spec and manifest.
 
@@ -53,7 +54,7 @@ def render(
       subsynth render --lang zh --n 100000 --out data/sub_zh --workers 8
       subsynth spec --lang zh > my.yaml && subsynth render --spec my.yaml --seed 7
     """
-    spec = _spec(file, lang=lang, n=n, n_test=n_test, seed=seed)
+    spec = _spec(file, lang=lang, n=n, n_test=n_test, seed=seed, image_format=image_format)
     if workers is not None and workers < 1:
         raise click.BadParameter(f"--workers is {workers}; at least 1 is needed")
     out = out or Path(f"sub_{spec.lang}")
@@ -203,9 +204,13 @@ def _spec(file: str | None, **flags: Any) -> Spec:
 
 def _command(spec: Spec, file: str | None) -> str:
     """The command that makes the same set again."""
-    if file is not None or spec != Spec.from_yaml(f"lang: {spec.lang}", n=spec.n, n_test=spec.n_test, seed=spec.seed):
+    plain = Spec.from_yaml(
+        f"lang: {spec.lang}", n=spec.n, n_test=spec.n_test, seed=spec.seed, image_format=spec.image_format
+    )
+    if file is not None or spec != plain:
         return f"subsynth render --spec spec.yaml --out sub_{spec.lang}"
     parts = ["subsynth", "render", "--lang", spec.lang, "--n", str(spec.n), "--n-test", str(spec.n_test)]
+    parts += ["--image-format", spec.image_format] if spec.image_format != "png" else []
     return shlex.join([*parts, "--seed", str(spec.seed)])
 
 

@@ -15,7 +15,7 @@ from subsynth.recipe import COLUMNS, Recipe
 
 # What the card says of each column: meaning and unit.
 MEANING = {
-    "image": "the crop: RGB uint8, lossless PNG",
+    "image": "the crop: RGB uint8, lossless PNG (with image_format jpeg: the file of its JPEG step where it has one)",
     "ground_truth": "text 0, background 255: coverage of the glyph fill of at least one half; 1-bit PNG",
     "index": "place in the split; with the spec it determines the sample",
     "text": "what is written",

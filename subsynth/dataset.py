@@ -214,6 +214,7 @@ def _manifest(spec: Spec, identity: str, entries: list[Entry], dropped: dict[str
         "plan_sha256": identity,
         "content_sha256": hashlib.sha256(joined.encode()).hexdigest(),
         "png": png.CODER,
+        "image_format": spec.image_format,
         "lines_dropped": dropped,
         "splits": splits,
         "shards": entries,

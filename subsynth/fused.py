@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from subsynth import layout
-from subsynth.effects.jpeg import flags
+from subsynth.effects.jpeg import framed
 from subsynth.effects.noise import SPREAD
 from subsynth.ink import U8
 from subsynth.kernels import tables
@@ -21,10 +20,10 @@ from subsynth.styles.outline import weights
 _NOTHING = np.zeros((1, 1), np.int64)
 
 
-def draw(recipe: Recipe) -> tuple[U8, U8]:
-    """The image RGB uint8 (H, W, 3) and the coverage of the glyphs uint8 (H, W)."""
+def draw(recipe: Recipe) -> tuple[U8, bytes, U8]:
+    """The image RGB uint8 (H, W, 3), the JPEG file it comes from or nothing, and the glyphs' coverage uint8 (H, W)."""
     ink_map, bounds = lettered(recipe)
-    return coded(recipe, worn(recipe, composed(recipe, ink_map, bounds))), ink_map
+    return *coded(recipe, worn(recipe, composed(recipe, ink_map, bounds))), ink_map
 
 
 def lettered(r: Recipe) -> tuple[U8, Bounds]:
@@ -68,9 +67,6 @@ def worn(r: Recipe, planes: U8) -> U8:
     return image
 
 
-def coded(r: Recipe, image: U8) -> U8:
-    """A JPEG of the padded BGR picture, decoded and cropped, if the recipe has one -> RGB uint8 (H, W, 3)."""
-    if not r.jpeg_quality:
-        return image
-    decoded = cv2.imdecode(cv2.imencode(".jpg", image, flags(r.jpeg_quality))[1], cv2.IMREAD_COLOR_RGB)
-    return np.ascontiguousarray(np.asarray(decoded, dtype=np.uint8)[r.jpeg_dy :, r.jpeg_dx :])
+def coded(r: Recipe, image: U8) -> tuple[U8, bytes]:
+    """What `worn` gives, through the codec if the recipe has one -> RGB uint8 (H, W, 3), and its file or nothing."""
+    return framed(image, r.jpeg_quality, r.jpeg_dx, r.jpeg_dy) if r.jpeg_quality else (image, b"")

@@ -284,6 +284,7 @@ def _degrade(spec: Spec, at: chance.At, size: NDArray[np.float64], weak: NDArray
         "noise_sigma": maybe("noise", part.p_noise, _grid(spread("noise.sigma", part.noise_sigma_range), 16)),
         "noise_place": chance.below(at, "noise.place", POOL),
         "jpeg_quality": maybe("jpeg", part.p_jpeg, np.floor(quality)).astype(np.int64),
-        "jpeg_dx": chance.below(at, "jpeg.dx", 16),
-        "jpeg_dy": chance.below(at, "jpeg.dy", 16),
+        # A file that is kept as it is shows the sample alone: its first macroblock begins with it.
+        "jpeg_dx": chance.below(at, "jpeg.dx", 1 if spec.image_format == "jpeg" else 16),
+        "jpeg_dy": chance.below(at, "jpeg.dy", 1 if spec.image_format == "jpeg" else 16),
     }

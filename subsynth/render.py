@@ -29,11 +29,16 @@ BATCH = 256  # samples that `pairs` plans at a time
 
 @dataclass(frozen=True)
 class Pair:
-    """One sample: image RGB uint8 (H, W, 3); ground_truth uint8 (H, W), text 0 and background 255."""
+    """One sample: image RGB uint8 (H, W, 3); ground_truth uint8 (H, W), text 0 and background 255.
+
+    jpeg is the file that the image was decoded from, if the recipe ends with a codec, else empty. Where
+    (jpeg_dx, jpeg_dy) is not (0, 0), it shows that much more at the left and the top.
+    """
 
     image: U8
     ground_truth: U8
     recipe: Recipe
+    jpeg: bytes = b""
 
 
 Keep = Callable[[str, U8], None]
@@ -44,16 +49,16 @@ def render(recipe: Recipe) -> Pair:
     if kernels.active():
         from subsynth import fused  # noqa: PLC0415 - imports numba
 
-        image, ink_map = fused.draw(recipe)
-        return Pair(image, ink.ground_truth(ink_map), recipe)
+        image, file, ink_map = fused.draw(recipe)
+        return Pair(image, ink.ground_truth(ink_map), recipe, file)
     return plainly(recipe)
 
 
 def plainly(recipe: Recipe) -> Pair:
     """Make the pixels of a recipe without compiled kernels: the same bits, and the definition of them."""
     ink_map, bounds = letters(recipe)
-    image = _degrade(recipe, _interleave(_compose(recipe, ink_map, bounds, _forget)), _forget)
-    return Pair(image, ink.ground_truth(ink_map), recipe)
+    image, file = _degrade(recipe, _interleave(_compose(recipe, ink_map, bounds, _forget)), _forget)
+    return Pair(image, ink.ground_truth(ink_map), recipe, file)
 
 
 def pairs(spec: Spec, split: str, start: int = 0, stop: int | None = None) -> Iterator[Pair]:
@@ -134,8 +139,9 @@ def _background(recipe: Recipe) -> U8:
     return grade(crop, recipe.grade_saturation, recipe.grade_gain, recipe.grade_lift)
 
 
-def _degrade(recipe: Recipe, image: U8, keep: Keep) -> U8:
-    """Loss of resolution, blur, noise, codec, in this order -> RGB uint8 (H, W, 3)."""
+def _degrade(recipe: Recipe, image: U8, keep: Keep) -> tuple[U8, bytes]:
+    """Loss of resolution, blur, noise, codec, in this order -> RGB uint8 (H, W, 3), and the codec's file."""
+    file = b""
     if recipe.resample:
         image = resample(image, recipe.resample)
         keep("resample", image)
@@ -146,6 +152,6 @@ def _degrade(recipe: Recipe, image: U8, keep: Keep) -> U8:
         image = noise(image, recipe.noise_sigma, recipe.noise_place)
         keep("noise", image)
     if recipe.jpeg_quality:
-        image = jpeg(image, recipe.jpeg_quality, recipe.jpeg_dx, recipe.jpeg_dy)
+        image, file = jpeg(image, recipe.jpeg_quality, recipe.jpeg_dx, recipe.jpeg_dy)
         keep("jpeg", image)
-    return image
+    return image, file

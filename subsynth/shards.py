@@ -58,6 +58,7 @@ def write(spec: Spec, shard: Shard, out: Path, scratch: Path, tick: Callable[[in
     temporary = scratch / f"{shard.name}.{os.getpid()}"
     content = Content()
     arrow_bytes = 0
+    keeps = spec.image_format == "jpeg"
     try:
         with pq.ParquetWriter(temporary, columns.schema(), **_options()) as writer:
             writer.add_key_value_metadata({"content_defined_chunking": json.dumps(_CHUNKING)})
@@ -67,7 +68,7 @@ def write(spec: Spec, shard: Shard, out: Path, scratch: Path, tick: Callable[[in
                 for recipe in recipes(spec, shard.split, decided):
                     pair = render(recipe)
                     content.pixels(pair.image, pair.ground_truth)
-                    images.append(png.color(pair.image))
+                    images.append(pair.jpeg if keeps and pair.jpeg else png.color(pair.image))
                     truths.append(png.binary(pair.ground_truth))
                 table = columns.table(decided, images, truths)
                 content.columns(table)

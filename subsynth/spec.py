@@ -19,6 +19,7 @@ from subsynth.styles import palette
 
 SPLITS = ("train", "test")
 LANGUAGES = {"en": "latin", "zh": "hans"}
+IMAGE_FORMATS = ("png", "jpeg")
 DRESSES = ("plain", "shadow", "outline", "outline_shadow", "box")
 
 Range = tuple[float, float]
@@ -133,6 +134,7 @@ class Spec:
     seed: int = _key(0, "seed, 0 to 2**63 - 1")
     height: int = _key(32, "height of an image (px)")
     width: int = _key(280, "width of an image (px)")
+    image_format: str = _key("png", "png; or jpeg: images that end with a JPEG step are kept as that file")
     margin: int = _key(2, "least distance of the ink to every border (px)")
     text: Text = field(default_factory=Text)
     fonts: Fonts = field(default_factory=Fonts)
@@ -248,6 +250,7 @@ def check(spec: Spec) -> None:
     if 2 * spec.margin + 6 > min(spec.height, spec.width):
         raise SpecError(f"margin is {spec.margin} px: it leaves no room in {spec.height} x {spec.width} px")
     _one_of("lang", spec.lang, tuple(LANGUAGES))
+    _one_of("image_format", spec.image_format, IMAGE_FORMATS)
     _one_of("text.uncovered", spec.text.uncovered, ("error", "drop"))
     _within("text.max_chars", spec.text.max_chars, 2, 1000)
     _weights("text.sources", spec.text.sources, None)

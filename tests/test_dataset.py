@@ -1,6 +1,7 @@
 """Directories: the same bytes however they come about, and nothing of anyone else's is touched."""
 
 import dataclasses
+import io
 import json
 import os
 import signal
@@ -12,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
-from subsynth import OutputError, WorkerError, dataset, pairs, shards
+from subsynth import OutputError, WorkerError, dataset, pairs, shards, sub_en
 from subsynth.engines import local
 
 
@@ -313,3 +315,19 @@ def test_features_match_the_card(small, tmp_path):
     assert by_schema == Features._from_yaml_list(columns.card_features())
     assert by_schema.arrow_schema.names == columns.schema().names
     assert set(columns.MEANING) == set(columns.NAMES)
+
+
+def test_jpeg_files_are_kept_as_they_are(tmp_path):
+    """With image_format jpeg, rows whose last step is a JPEG hold its file; every reader sees the pixels rendered."""
+    spec = sub_en(n=60, n_test=5)
+    spec = dataclasses.replace(spec, image_format="jpeg")
+    dataset.build(spec, tmp_path / "set", 1)
+    table = pq.read_table(tmp_path / "set" / "data" / "train-00000-of-00001.parquet")
+    kinds = {"JPEG": 0, "PNG": 0}
+    for row, pair in zip(table.to_pylist(), pairs(spec, "train"), strict=True):
+        with Image.open(io.BytesIO(row["image"]["bytes"])) as image:
+            assert image.format == ("JPEG" if row["jpeg_quality"] else "PNG")
+            kinds[image.format] += 1
+            assert np.array_equal(np.asarray(image), pair.image)
+        assert row["jpeg_dx"] == row["jpeg_dy"] == 0
+    assert min(kinds.values()) > 5

@@ -12,10 +12,10 @@ ROOT = Path(subsynth.__file__).parent
 FLOORS = [
     {"errors", "version", "data"},
     {"cache"},
-    {"chance", "ink", "coverage", "corpus", "typed"},
-    {"styles", "effects", "scenery", "png"},
+    {"chance", "ink", "deflate", "coverage", "corpus", "typed"},
+    {"styles", "effects", "scenery"},
     {"fonts", "backgrounds", "kernels"},
-    {"outlines", "spec"},
+    {"outlines", "spec", "png"},
     {"layout"},
     {"materials"},
     {"recipe"},

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from subsynth import fonts, layout
+from subsynth import fonts, layout, outlines
 from subsynth.coverage import coverage
 from subsynth.outlines import open_face
 
@@ -69,3 +69,35 @@ def test_a_stroke_of_a_pixel_is_never_lost(size, phase):
 def test_a_line_without_ink_has_an_empty_box():
     outlines = open_face(fonts.bundled("Arimo")[0])
     assert layout.set_line(outlines, " ", 0).box == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_shipped_facts_are_those_of_the_packed_face(face):
+    outlines.pack(face)
+    _, codes, thin = outlines._packed(face)
+    shipped = outlines.facts()[outlines._key(face)]
+    assert np.array_equal(shipped[0], codes) and shipped[1] == thin
+
+
+@pytest.mark.parametrize("name", ["Arimo", "Noto Serif SC", "Ma Shan Zheng"])
+def test_glyphs_drawn_one_by_one_are_those_of_the_packed_face(name):
+    face = fonts.bundled(name)[0]
+    outlines.pack(face)
+    packed = open_face.__wrapped__(face)
+    few = outlines.Outlines(face, packed.codes, packed.thin, None)
+    text = "Waffle, jig: 12%" if name == "Arimo" else "你说什么，我们去哪里？"
+    for part in (text[:5], text):  # the second asks for more than the first
+        one, two = (layout.set_line(o, part, 217) for o in (few, packed))
+        assert one.box == two.box
+        lines = [layout.edges(o, line, 320, 217, 500, 6000, (40, 30)) for o, line in ((few, one), (packed, two))]
+        assert np.array_equal(*lines)
+
+
+def test_a_face_that_is_used_much_is_packed():
+    face = fonts.bundled("Noto Sans SC")[0]
+    packed = open_face.__wrapped__(face)
+    few = outlines.Outlines(face, packed.codes, packed.thin, None)
+    many = np.arange(1, outlines.MANY + 10)
+    assert (
+        few.arrays(many[:5]).points.shape[0] < few.arrays(many).points.shape[0] == packed.arrays(many).points.shape[0]
+    )

@@ -22,7 +22,7 @@ from subsynth.errors import SubsynthError
 
 # "numba" compiles at first use, "numpy" never; unset, compiled code is used where it is there.
 SETTING = "SUBSYNTH_KERNELS"
-MODULES = ("letters", "layers", "losses")
+MODULES = ("letters", "layers", "losses", "files")
 
 log = logging.getLogger(__name__)
 

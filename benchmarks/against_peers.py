@@ -1,0 +1,192 @@
+"""CPU time an image against other generators, like work beside like work, wins and losses.
+
+    python benchmarks/against_peers.py WORK_DIR [--rounds 3]
+
+Each peer is installed into a virtual environment of its own below WORK_DIR, with the versions that it still
+runs with. All draw the same sentences in the same fonts on the same photographs, blur (but neots, which
+cannot), write image and mask as files (neots has no mask; ours go to parquet with every column). What is
+compared is CPU time of the whole process tree an image, the difference of a long and a short run, so that
+start-up drops out. The tools take turns; the least of the rounds is each one's figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from subsynth import backgrounds, fonts, sub_en, sub_zh
+from subsynth.kernels import described
+from subsynth.materials import MANY, materials, prepare
+from subsynth.outlines import open_face
+
+PEERS = {
+    "trdg": ["trdg==1.8.0", "pillow==9.5.0", "numpy<2", "setuptools<81"],
+    "synthtiger": ["synthtiger==1.2.1", "pillow==9.5.0", "numpy<2", "scipy<1.14"],
+    "neots": ["neots==0.3.4"],
+}
+LENGTHS = {"subsynth": (1000, 11000), "trdg": (20, 120), "synthtiger": (20, 120), "neots": (500, 3500)}
+GOALS = {"trdg": 60, "synthtiger": 60, "neots": 5}
+DOES = {
+    "subsynth": "PNG + mask, blur, noise, codec",
+    "trdg": "JPEG + mask, blur",
+    "synthtiger": "JPEG + mask, blur",
+    "neots": "PNG; no blur, no mask",
+}
+
+
+def install(work: Path) -> None:
+    for name, packages in PEERS.items():
+        place = work / name
+        if not (place / "complete").exists():
+            print(f"installing {name} ...", flush=True)
+            subprocess.run([sys.executable, "-m", "venv", place], check=True)
+            subprocess.run([place / "bin" / "pip", "install", "-q", *packages], check=True)
+            (place / "complete").touch()
+
+
+def material(work: Path, lang: str) -> dict[str, str]:
+    """Sentences, fonts and photographs as folders."""
+    folder = work / f"material-{lang}"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "fonts").mkdir(parents=True)
+    (folder / "photos").mkdir()
+    spec = {"en": sub_en, "zh": sub_zh}[lang]()
+    families = spec.fonts.families if lang == "en" else ("Noto Sans SC", "Noto Serif SC", "Subsynth Kai")
+    faces = [fonts.bundled(name)[0] for name in families]
+    drawn = [open_face(face) for face in faces]
+    some = materials(spec, "train").lines.text[:40000:20]
+    lines = [t for t in some if all(o.covers(np.array([ord(c) for c in t], np.uint32)).all() for o in drawn)]
+    (folder / "lines.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    charset = "".join(sorted(set("".join(lines))))
+    for face in faces:
+        target = folder / "fonts" / Path(face.path).name
+        shutil.copy(face.path, target)
+        target.with_suffix(".txt").write_text("\n".join(charset), encoding="utf-8")
+    only = folder / "only-fonts"
+    only.mkdir()
+    for face in faces:
+        shutil.copy(face.path, only)
+    for picture in backgrounds.catalogue()[:10]:
+        shutil.copy(picture.path, folder / "photos")
+    return {
+        "corpus": f"{folder}/lines.txt",
+        "fonts": f"{folder}/fonts",
+        "only": f"{only}",
+        "photos": f"{folder}/photos",
+    }
+
+
+def neots(work: Path, lang: str, count: int, has: dict[str, str], out: Path) -> list[str]:
+    config = {
+        "text_sampler": {
+            "min_targets": 5, "max_targets": 50, "font_size": 24, "vertical_prob": 0.0,
+            "sample_strategy": "auto-fallback", "font_list": [has["only"]],
+        },
+        "random_config": [{"type": "sequential", "prob": 1.0, "from_file": has["corpus"]}],
+        "bg_sampler": {
+            "bg_image_prob": 1.0, "gray_bg_prob": 0.0, "text_color": "auto", "bg_color": "auto",
+            "bg_list": [has["photos"]],
+        },
+        "post_process": {
+            "text_effects": {"effect_prob": 0.2, "partial_effect_prob": 0.8},
+            "text_paste": {
+                "scale_range": [0.7, 1.1], "margin_range": [-5, 20], "offset_prob": 0.5,
+                "h_offset_range": [-7, 7], "v_offset_range": [-5, 5],
+            },
+            "transforms": {
+                "rotation_prob": 0.0, "rotation_range": [-1, 1], "distortion_prob": 0.0, "distortion_level": 0.0,
+            },
+        },
+        "generate": {
+            "output_height": 32, "retry_on_error": True, "out_jsonl": f"{out}/labels.jsonl", "out_dir": f"{out}/images",
+            "batchsize": 1000, "hierarchical_structure": [100, 625],
+        },
+    }  # fmt: skip
+    path = work / f"neots-{lang}.json"
+    path.write_text(json.dumps(config))
+    return [f"{work}/neots/bin/neots", "singleline", "--config", str(path), "--total", str(count), "--workers", "1"]
+
+
+def trdg(work: Path, lang: str, count: int, has: dict[str, str], out: Path) -> list[str]:
+    options = ["-c", str(count), "-i", has["corpus"], "-fd", has["only"], "-id", has["photos"], "-b", "3", "-f", "32"]
+    options += ["-bl", "1", "-rbl", "-om", "1", "-tc", "#000000,#FFFFFF", "-t", "1", "-e", "jpg", "-na", "2"]
+    return [f"{work}/trdg/bin/trdg", *options, "-l", {"en": "en", "zh": "cn"}[lang], "--output_dir", str(out)]
+
+
+def synthtiger(work: Path, lang: str, count: int, has: dict[str, str], out: Path) -> list[str]:
+    config = work / f"synthtiger-{lang}.yaml"
+    config.write_text(json.dumps(has))
+    template = str(Path(__file__).parent / "peers" / "synthtiger_line.py")
+    options = ["-o", str(out), "-c", str(count), "-w", "0", "-s", "1", template, "Line", str(config)]
+    return [f"{work}/synthtiger/bin/synthtiger", *options]
+
+
+def subsynth(_work: Path, lang: str, count: int, _has: dict[str, str], out: Path) -> list[str]:
+    options = ["--lang", lang, "--n", str(count), "--n-test", "1", "--workers", "1", "--out", str(out)]
+    return [sys.executable, "-m", "subsynth", "render", *options]
+
+
+TOOLS: dict[str, Callable[[Path, str, int, dict[str, str], Path], list[str]]] = {
+    "subsynth": subsynth, "trdg": trdg, "synthtiger": synthtiger, "neots": neots,
+}  # fmt: skip
+
+
+def cpu(command: list[str], out: Path, expect: int) -> float:
+    """CPU seconds of a run and all of its children; counted by what was asked for.
+
+    trdg drops, without a word, images whose text resembles the background; they are counted as made.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, cwd=out.parent, capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    made = sum(1 for p in out.rglob("*") if p.suffix in (".jpg", ".png") and "mask" not in p.name)
+    if done.returncode or (command[0] != sys.executable and made < expect / 2):
+        raise SystemExit(
+            f"{command[0]}: exit {done.returncode}, {made} images\n{done.stdout[-800:]}{done.stderr[-1500:]}"
+        )
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path, help="folder for the peers' environments")
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    work = chosen.work.resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    install(work)
+    for lang, spec in (("en", sub_en()), ("zh", sub_zh())):
+        prepare(spec, MANY)
+        has = material(work, lang)
+        found: dict[str, list[float]] = {name: [] for name in TOOLS}
+        for _ in range(chosen.rounds):
+            for name, tool in TOOLS.items():
+                out = work / f"out-{name}"
+                short, long = (cpu(tool(work, lang, n, has, out), out, n) for n in LENGTHS[name])
+                found[name].append((long - short) / (LENGTHS[name][1] - LENGTHS[name][0]) * 1000)
+        ours = min(found["subsynth"])
+        print(
+            f"\n{lang}: CPU-ms an image, least (and most) of {chosen.rounds} rounds; "
+            f"load {os.getloadavg()[0]:.2f}; {described()}"
+        )
+        for name, took in found.items():
+            ratio = min(took) / ours
+            said = ""
+            if name in GOALS:
+                said = f"{ratio:6.1f} times ours; goal {GOALS[name]}: {'met' if ratio >= GOALS[name] else 'MISSED'}"
+            print(f"  {name:<12}{min(took):8.3f} ({max(took):.3f})  {DOES[name]:<32}{said}")
+
+
+if __name__ == "__main__":
+    main()
