@@ -7,8 +7,9 @@ catalogue.tsv names the package, version and path of each font.  Packages are fe
 into WORK_DIR with their ordinary clients (npm pack, apt-get download, pip download) and
 kept there.  Each font is cut down to the code points that subtitles need and loses its
 hints; outlines and advances stay as they were drawn.  The new checksums are written to
-the catalogue.  With no SLUG (folder name) every family is built.  Needs npm, tar,
-apt-get (Debian bookworm) and dpkg on the path.
+the catalogue, and what the faces cover and how thin their strokes are to facts.npz, for
+which subsynth has to be installed from this checkout.  With no SLUG (folder name) every
+family is built.  Needs npm, tar, apt-get (Debian bookworm) and dpkg on the path.
 """
 
 from __future__ import annotations
@@ -259,6 +260,8 @@ def main() -> None:
         writer = csv.DictWriter(stream, rows[0], delimiter="\t", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    facts = "from subsynth import fonts, outlines; outlines.store_facts(fonts.catalogue(), {!r})"
+    subprocess.run([sys.executable, "-c", facts.format(str(HERE / "facts.npz"))], check=True)
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ def facts() -> dict[str, tuple[NDArray[np.uint32], tuple[int, int]]]:
     return {key: (np.cumsum(part, dtype=np.uint32), (int(t[0]), int(t[1]))) for key, part, t in rows}
 
 
-def store_facts(faces: Sequence[Face], path: Path) -> None:
+def store_facts(faces: Sequence[Face], path: str | Path) -> None:
     """Write the facts of faces, packing each. Codes are stored as differences, which compress well."""
     found = [_packed(face)[1:] for face in faces]
     np.savez_compressed(
