@@ -93,14 +93,14 @@ def stages(spec: Spec, rounds: int) -> dict[str, float]:
     if kernels.active():
         works |= drawing(rows)
     files = [png.color(p.image) for p in whole], [png.binary(p.ground_truth) for p in whole]
-    table = columns.table(decided, *files)
+    table = columns.table(decided, [p.contrast for p in whole], *files)
     content = Content()
     works |= {
         "render, all of it": lambda: [render(r) for r in rows],
         "png image": lambda: [png.color(p.image) for p in whole],
         "png truth": lambda: [png.binary(p.ground_truth) for p in whole],
         "digest": lambda: [[content.pixels(p.image, p.ground_truth) for p in whole], content.columns(table)],
-        "arrow": lambda: columns.table(decided, *files),
+        "arrow": lambda: columns.table(decided, [p.contrast for p in whole], *files),
     }
     return {name: min(cpu(work) for _ in range(rounds)) / GROUP * 1e6 for name, work in works.items()}
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -71,6 +72,13 @@ class Level:
         count = (bottom - top) * (right - left) * BLOCK * BLOCK
         mean = total / count
         return float(mean), float(np.sqrt(max(square / count - mean * mean, 0.0)))
+
+    def texture(self, x: int, y: int, width: int, height: int, parts: int) -> tuple[float, float]:
+        """Of a crop cut into parts side by side: the mean of their deviations of luma, the deviation of their means."""
+        edges = [x + width * i // parts for i in range(parts + 1)]
+        found = [self.moments(a, y, b - a, height) for a, b in pairwise(edges)]
+        means, spreads = np.array(found).T
+        return float(spreads.mean()), float(means.std())
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from subsynth import columns
-from subsynth.spec import SPLITS, Spec
+from subsynth.spec import Spec
 
 _NAMES = {"en": "English", "zh": "Chinese"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -19,9 +19,14 @@ def card(spec: Spec, manifest: Mapping[str, Any], command: str) -> str:
     return f"---\n{_front(spec, manifest)}---\n\n{_prose(spec, manifest, command)}"
 
 
+_ABOUT = """Train shares no line of text and no photograph with the other splits, which are drawn from the same test
+material: `test` as train is; `test_hard` with fills close to their background, plain, on busy crops;
+`test_unseen_fonts` in families that no other split has. The column `contrast` tells how hard each sample is."""
+
+
 def _front(spec: Spec, manifest: Mapping[str, Any]) -> str:
     splits = manifest["splits"]
-    total = sum(splits[s]["rows"] for s in SPLITS)
+    total = sum(splits[s]["rows"] for s in spec.splits)
     size = next((word for limit, word in _SIZES if total < limit), "n>1M")
     # `datasets` caches a local directory by its card, not by its shards. The digest in here, inside
     # dataset_info, makes changed pixels a changed card. The pattern names *.parquet, so that nothing
@@ -30,12 +35,12 @@ def _front(spec: Spec, manifest: Mapping[str, Any]) -> str:
         "description": f"content-sha256 {manifest['content_sha256']}",
         "features": columns.card_features(),
         "splits": [
-            {"name": s, "num_bytes": splits[s]["arrow_bytes"], "num_examples": splits[s]["rows"]} for s in SPLITS
+            {"name": s, "num_bytes": splits[s]["arrow_bytes"], "num_examples": splits[s]["rows"]} for s in spec.splits
         ],
-        "download_size": sum(splits[s]["bytes"] for s in SPLITS),
-        "dataset_size": sum(splits[s]["arrow_bytes"] for s in SPLITS),
+        "download_size": sum(splits[s]["bytes"] for s in spec.splits),
+        "dataset_size": sum(splits[s]["arrow_bytes"] for s in spec.splits),
     }
-    files = [{"split": s, "path": f"data/{s}-*.parquet"} for s in SPLITS]
+    files = [{"split": s, "path": f"data/{s}-*.parquet"} for s in spec.splits]
     front = {
         "pretty_name": f"Synthetic subtitles, {_NAMES[spec.lang]}",
         "language": [spec.lang],
@@ -54,7 +59,8 @@ def _front(spec: Spec, manifest: Mapping[str, Any]) -> str:
 def _prose(spec: Spec, manifest: Mapping[str, Any], command: str) -> str:
     name = f"sub_{spec.lang}"
     splits = "\n".join(
-        f"| {s} | {manifest['splits'][s]['rows']:,} | {manifest['splits'][s]['bytes'] / 1e6:,.1f} MB |" for s in SPLITS
+        f"| {s} | {manifest['splits'][s]['rows']:,} | {manifest['splits'][s]['bytes'] / 1e6:,.1f} MB |"
+        for s in spec.splits
     )
     kinds = columns.kinds()
     table = "\n".join(
@@ -79,7 +85,7 @@ pair["image"], pair["ground_truth"], pair["text"]
 |---|---|---|
 {splits}
 
-The splits share no line of text and no photograph.
+{_ABOUT}
 
 ## Columns
 

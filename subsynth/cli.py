@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -14,7 +15,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from subsynth import cache, dataset, kernels, materials, preview
+from subsynth import cache, dataset, kernels, materials, preview, verify
 from subsynth.errors import OutputError, SubsynthError
 from subsynth.spec import IMAGE_FORMATS, LANGUAGES, SPLITS, Spec
 from subsynth.version import __version__
@@ -33,7 +34,7 @@ def cli() -> None:
 @cli.command()
 @LANG
 @click.option("--n", type=int, help="Train pairs.  [default: 100000]")
-@click.option("--n-test", type=int, help="Test pairs.  [default: a tenth of --n, at least 1]")
+@click.option("--n-test", type=int, help="Pairs of each test split.  [default: a tenth of --n]")
 @click.option("--out", type=click.Path(path_type=Path), help="Directory to write.  [default: sub_<lang>]")
 @SEED
 @click.option("--workers", type=int, help="Processes.  [default: all cores]")
@@ -60,7 +61,7 @@ def render(
     out = out or Path(f"sub_{spec.lang}")
     quiet = not sys.stderr.isatty()
     started = time.monotonic()
-    materials.prepare(spec, spec.n + spec.n_test, lambda names: _steps(names, quiet))
+    materials.prepare(spec, spec.total, lambda names: _steps(names, quiet))
     bar = _bar(quiet, unit=" pairs", desc=str(out), smoothing=0.1)
 
     def begin(total: int, found: int) -> None:
@@ -84,12 +85,10 @@ def render(
         sys.exit(130)
     took = time.monotonic() - started
     if not done.rendered:
-        click.echo(
-            f"{out} is complete already: {spec.n:,} train + {spec.n_test:,} test pairs, {done.bytes / 1e6:,.1f} MB"
-        )
+        click.echo(f"{out} is complete already: {_told(spec)}, {done.bytes / 1e6:,.1f} MB")
         return
     click.echo(
-        f"wrote {spec.n:,} train + {spec.n_test:,} test pairs ({done.bytes / 1e6:,.1f} MB) to {out} in {took:.1f} s"
+        f"wrote {_told(spec)} ({done.bytes / 1e6:,.1f} MB) to {out} in {took:.1f} s"
         + (f"; {done.found:,} pairs were finished before" if done.found else "")
     )
 
@@ -97,7 +96,7 @@ def render(
 @cli.command("spec")
 @LANG
 @click.option("--n", type=int, help="Train pairs.")
-@click.option("--n-test", type=int, help="Test pairs.")
+@click.option("--n-test", type=int, help="Pairs of each test split.")
 @SEED
 @SPEC
 def spec_(lang: str | None, n: int | None, n_test: int | None, seed: int | None, file: str | None) -> None:
@@ -128,11 +127,64 @@ def prepare(lang: str | None, file: str | None) -> None:
     click.echo(f"prepared {cache.root()} in {time.monotonic() - started:.1f} s; kernels: {kernels.described()}")
 
 
+@cli.command("verify")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--sample", type=int, default=64, show_default=True, help="Rows of each split to render again.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def verify_(directory: Path, sample: int, as_json: bool) -> None:
+    """Check a rendered data set: files, columns, pixels, splits. Exit code 0 if all holds, 1 if not.
+
+    Every row is decoded and compared with the manifest's digests, and some are rendered again from their
+    columns alone; the rows of a damaged shard are all rendered again, so that each damaged row is named.
+
+    \b
+    Examples:
+      subsynth verify sub_zh
+      subsynth verify sub_zh --json --sample 1000
+    """
+    if sample < 1:
+        raise click.BadParameter(f"--sample is {sample}; at least 1 is needed")
+    with _bar(not sys.stderr.isatty(), total=verify.rows_in(directory), unit=" rows", desc="verifying") as bar:
+        report = verify.verify(directory, sample, lambda rows: _advance(bar, rows))
+    if as_json:
+        violations = [v._asdict() for v in report.violations]
+        told = {"ok": not violations, "directory": str(directory), "shards": report.shards, "rows": report.rows}
+        click.echo(json.dumps(told | {"rendered_again": report.rendered, "violations": violations}, ensure_ascii=False))
+    else:
+        for shard, row, what in report.violations:
+            click.echo(f"{shard}{f', row {row}' if row >= 0 else ''}: {what}")
+        click.echo(
+            f"{report.rows:,} rows in {report.shards} shards read, {report.rendered:,} rendered again: "
+            + (f"{len(report.violations)} violations" if report.violations else "all holds")
+        )
+    sys.exit(1 if report.violations else 0)
+
+
+@cli.command("stats")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="PNG to write.  [default: <directory>-stats.png]")
+def stats_(directory: Path, out: Path | None) -> None:
+    """Tell what is in a rendered data set: distributions as a table, and as one page of plots.
+
+    \b
+    Examples:
+      subsynth stats sub_zh
+      subsynth stats sub_zh --out figures/zh.png
+    """
+    from subsynth import stats  # noqa: PLC0415 - matplotlib takes its time
+
+    found = stats.gather(directory)
+    click.echo(stats.table(found))
+    path = out or Path(f"{directory.resolve().name}-stats.png")
+    stats.page(found, directory.resolve().name, path)
+    click.echo(f"wrote {path}")
+
+
 @cli.command("preview")
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
 @LANG
 @click.option("--index", type=int, help="Show the layers of this one sample.")
-@click.option("--split", type=click.Choice(SPLITS), default="train", show_default=True, help="Its split.")
+@click.option("--split", type=click.Choice(SPLITS), default="train", show_default=True, help="Of which split.")
 @click.option("--count", type=int, default=36, show_default=True, help="Samples on a contact sheet.")
 @SEED
 @SPEC
@@ -154,7 +206,10 @@ def preview_(
     if directory is not None and not directory.is_dir():
         raise OutputError(f"{directory}: no such directory; render it first, or use --lang")
     if directory is not None and index is None:
-        name, page = f"{directory.resolve().name}-preview.png", preview.sheet(preview.from_directory(directory, count))
+        name, page = (
+            f"{directory.resolve().name}-preview.png",
+            preview.sheet(preview.from_directory(directory, split, count)),
+        )
     else:
         file = str(directory / dataset.SPEC) if directory else file
         spec = _spec(file, lang=lang, seed=seed)
@@ -200,6 +255,10 @@ def _spec(file: str | None, **flags: Any) -> Spec:
     if file is not None:
         return Spec.load(file, **given)
     return Spec.from_yaml("{}", "flags", **given)
+
+
+def _told(spec: Spec) -> str:
+    return " + ".join(f"{spec.size(split):,} {split}" for split in spec.splits) + " pairs"
 
 
 def _command(spec: Spec, file: str | None) -> str:

@@ -31,6 +31,7 @@ MEANING = {
     "x": "px from the left to where the baseline begins",
     "y": "px from the top to the baseline",
     "text_color": "fill, RGB 0..255",
+    "contrast": "ratio of luminances, 1..21, of the fill and what surrounds it, before degradation: how hard it is",
     "outline_px": "radius of the outline, px; 0 is none",
     "outline_color": "RGB 0..255",
     "shadow_dx": "px to the right",
@@ -60,15 +61,16 @@ MEANING = {
 IMAGES = ("image", "ground_truth")
 _MODES = {"image": "RGB", "ground_truth": "L"}
 _HEAD = ("image", "ground_truth", "text")
-NAMES = (*_HEAD, *(c for c in COLUMNS if c not in _HEAD))
+MEASURED = "contrast"  # the one column that is not decided but measured on the drawn sample
+NAMES = (*_HEAD, MEASURED, *(c for c in COLUMNS if c not in _HEAD))
 
 
 @cache
 def kinds() -> dict[str, str]:
-    """Each recipe column's type in the words of `datasets`; colours are "color"."""
+    """Each column's type but the images', in the words of `datasets`; colours are "color"."""
     hints = typing.get_type_hints(Recipe)
     words: dict[Any, str] = {int: "int64", float: "float64", bool: "bool", str: "string"}
-    return {name: words.get(hints[name], "color") for name in COLUMNS}
+    return {MEASURED: "float64"} | {name: words.get(hints[name], "color") for name in COLUMNS}
 
 
 def _color_dtype(name: str) -> str:
@@ -92,12 +94,16 @@ def schema() -> pa.Schema:
     return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features()}})})
 
 
-def table(decided: dict[str, Any], images: list[bytes], truths: list[bytes]) -> pa.Table:
-    """Decided columns and encoded images as one table, laid into Arrow's buffers without a Python object a value."""
+def table(decided: dict[str, Any], contrasts: list[float], images: list[bytes], truths: list[bytes]) -> pa.Table:
+    """Decided columns, measured contrasts and encoded images as one table.
+
+    All is laid into Arrow's buffers as it is, without a Python object a value.
+    """
     arrow = schema()
     arrays = [_pictures(files) for files in (images, truths)]
     for name in NAMES[len(IMAGES) :]:
-        kind, values = arrow.field(name).type, decided[name]
+        kind = arrow.field(name).type
+        values = np.array(contrasts) if name == MEASURED else decided[name]
         if isinstance(values, list):
             arrays.append(_bytes([text.encode() for text in values], kind))
         elif pa.types.is_list(kind):

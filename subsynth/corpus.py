@@ -174,13 +174,17 @@ def _joint(text: str, lang: str, longest: int) -> int:
     return best
 
 
+def bare(text: str) -> str:
+    """A line's letters and digits alone, without case: what makes two lines the same."""
+    return _NOT_ALNUM.sub("", text.casefold())
+
+
 def is_test(text: str) -> bool:
     """Whether a line belongs to the test splits: decided by its letters and digits alone.
 
     Lines that differ only in case, spaces or punctuation fall on the same side.
     """
-    bare = _NOT_ALNUM.sub("", text.casefold())
-    digest = hashlib.blake2b((bare or text).encode(), digest_size=8).digest()
+    digest = hashlib.blake2b((bare(text) or text).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") % TEST_SHARE == 0
 
 

@@ -57,8 +57,8 @@ def build(
     written, and SubsynthError as rendering does. An interrupted build leaves whole shards only.
     """
     identity = plan_digest(spec)
-    stock = [materials.materials(spec, split) for split in SPLITS]  # what cannot be used is told before writing
-    dropped = dict(zip(SPLITS, (m.dropped for m in stock), strict=True))
+    stock = [materials.materials(spec, split) for split in spec.splits]  # what cannot be used is told before writing
+    dropped = dict(zip(spec.splits, (m.dropped for m in stock), strict=True))
     todo = shards.shards(spec)
     with _writing(out):
         foreign = _foreign(spec, identity, out, {s.name for s in todo})
@@ -202,12 +202,12 @@ def _finished(out: Path, identity: str, todo: list[Shard]) -> dict[str, Entry]:
 
 def _manifest(spec: Spec, identity: str, entries: list[Entry], dropped: dict[str, int]) -> dict[str, Any]:
     splits = {}
-    for split in SPLITS:
+    for split in spec.splits:
         mine = [e for e in entries if e["split"] == split]
         splits[split] = {key: sum(e[key] for e in mine) for key in ("rows", "bytes", "arrow_bytes")}
         joined = "".join(e["content_sha256"] for e in mine)
         splits[split]["content_sha256"] = hashlib.sha256(joined.encode()).hexdigest()
-    joined = "".join(splits[s]["content_sha256"] for s in SPLITS)
+    joined = "".join(splits[s]["content_sha256"] for s in spec.splits)
     return {
         "subsynth": __version__,
         "spec_sha256": spec.digest(),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from subsynth import layout
+from subsynth import layout, surround
 from subsynth.effects.jpeg import framed
 from subsynth.effects.noise import SPREAD
 from subsynth.ink import U8
 from subsynth.kernels import tables
-from subsynth.kernels.layers import layers
+from subsynth.kernels.layers import around, layers
 from subsynth.kernels.letters import letters
 from subsynth.kernels.losses import losses
 from subsynth.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL, Bounds
@@ -20,10 +20,12 @@ from subsynth.styles.outline import weights
 _NOTHING = np.zeros((1, 1), np.int64)
 
 
-def draw(recipe: Recipe) -> tuple[U8, bytes, U8]:
-    """The image RGB uint8 (H, W, 3), the JPEG file it comes from or nothing, and the glyphs' coverage uint8 (H, W)."""
+def draw(recipe: Recipe) -> tuple[U8, bytes, U8, float]:
+    """The image RGB uint8 (H, W, 3), its JPEG file or nothing, the coverage uint8 (H, W), and the contrast."""
     ink_map, bounds = lettered(recipe)
-    return *coded(recipe, worn(recipe, composed(recipe, ink_map, bounds))), ink_map
+    planes = composed(recipe, ink_map, bounds)
+    contrast = surround.contrast(recipe.text_color, *around(planes, ink_map, surround.light(), surround.REACH))
+    return *coded(recipe, worn(recipe, planes)), ink_map, contrast
 
 
 def lettered(r: Recipe) -> tuple[U8, Bounds]:

@@ -58,7 +58,7 @@ class Materials:
         raise SpecError(f"background {name!r} is not among the spec's; use the spec that the recipe was planned with")
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def materials(spec: Spec, split: str) -> Materials:
     """Open what a spec needs for a split; what is not in the cache yet is prepared. Raises MaterialError."""
     spec.size(split)
@@ -66,14 +66,14 @@ def materials(spec: Spec, split: str) -> Materials:
         if spec.background.folders:
             backgrounds.pack(_pictures(spec, side), spec.width, spec.height)
     test = split != "train"
-    faces = tuple(outlines.open_face(face) for face in _faces(spec))
+    faces = tuple(outlines.open_face(face) for face in _faces(spec, split == UNSEEN))
     families, face_of, sheared = _choices(faces)
     lines = _lines(spec, test)
     if not lines.text:
         raise MaterialError(f"the corpus gives the {split} split no line; add lines to text.files")
     covered = _covered(faces, lines)
     usable: NDArray[np.bool_] = np.asarray(covered.any(axis=0))
-    if not usable.all() and spec.text.uncovered == "error":
+    if not usable.all() and spec.text.uncovered == "error" and split != UNSEEN:
         raise _uncovered(faces, lines, int(np.flatnonzero(~usable)[0]))
     if not usable.any():
         raise MaterialError("no font covers a single line of the corpus; name other fonts or another corpus")
@@ -86,6 +86,7 @@ def materials(spec: Spec, split: str) -> Materials:
     )  # fmt: skip
 
 
+UNSEEN = "test_unseen_fonts"
 FEW, MANY = 200, 2000  # samples: so few draw only what they need; so many are worth packing and compiling for
 
 
@@ -97,10 +98,10 @@ def prepare(spec: Spec, samples: int, watch: Callable[[Iterable[str]], Iterable[
     """
     if samples < FEW:
         return
-    child = kernels.compiling() if samples >= MANY else None
+    child = kernels.begin() if samples >= MANY else None
     try:
         steps: dict[str, Callable[[], object]] = {}
-        for face in _faces(spec):
+        for face in all_faces(spec):
             if not outlines.is_packed(face):
                 steps[face.name] = partial(outlines.pack, face)
         for test in (False, True):
@@ -109,7 +110,7 @@ def prepare(spec: Spec, samples: int, watch: Callable[[Iterable[str]], Iterable[
                 label = f"{len(pictures)} {'test' if test else 'train'} pictures"
                 steps[label] = partial(backgrounds.pack, pictures, spec.width, spec.height)
         if child is not None:  # it runs beside the others
-            steps["compiling, once for this machine"] = partial(kernels.compiled, child)
+            steps["compiling, once for this machine"] = partial(kernels.finish, child)
         if steps:
             for step in watch(list(steps)):
                 steps[step]()
@@ -124,7 +125,7 @@ def prepare(spec: Spec, samples: int, watch: Callable[[Iterable[str]], Iterable[
 def digest(spec: Spec) -> str:
     """SHA-256, hex, of the content of every font, picture and corpus that a spec draws on."""
     found = hashlib.sha256()
-    for face in _faces(spec):
+    for face in all_faces(spec):
         found.update(f"font {face.name} {face.sha256} {face.number}\n".encode())
     for test in (False, True):
         for picture in _pictures(spec, test):
@@ -138,14 +139,27 @@ def digest(spec: Spec) -> str:
     return found.hexdigest()
 
 
-@lru_cache(maxsize=8)
-def _faces(spec: Spec) -> tuple[fonts.Face, ...]:
+def all_faces(spec: Spec) -> tuple[fonts.Face, ...]:
+    """The faces of all splits. Raises MaterialError if a face is among the seen and the unseen ones."""
+    seen = _faces(spec, False)
+    unseen = _faces(spec, True) if UNSEEN in spec.splits else ()
+    for face in unseen:
+        if any((face.sha256, face.number) == (other.sha256, other.number) for other in seen):
+            raise MaterialError(
+                f"font {face.path}: {face.name!r} is among fonts and unseen fonts; keep it in one of them"
+            )
+    return seen + unseen
+
+
+@lru_cache(maxsize=16)
+def _faces(spec: Spec, unseen: bool) -> tuple[fonts.Face, ...]:
     faces: list[fonts.Face] = []
-    if spec.fonts.files:
-        for path in spec.fonts.files:
+    own = spec.fonts.unseen_files if unseen else spec.fonts.files
+    if own:
+        for path in own:
             faces.extend(fonts.own(path))
     else:
-        for family in spec.fonts.families:
+        for family in spec.fonts.unseen_families if unseen else spec.fonts.families:
             faces.extend(fonts.bundled(family))
     seen: dict[str, fonts.Face] = {}
     for face in faces:
@@ -183,7 +197,11 @@ def _by_source(
     members, weights = [], []
     for name, weight in spec.text.sources.items():
         if weight > 0:
-            members.append(np.flatnonzero((lines.source == lines.sources.index(name)) & usable))
+            number = lines.sources.index(name) if name in lines.sources else -1
+            of_source = np.flatnonzero((lines.source == number) & usable)
+            if not len(of_source):
+                raise MaterialError(f"text.sources.{name}: no font covers a line of it; leave it out or add fonts")
+            members.append(of_source)
             weights.append(weight)
     return tuple(members), tuple(weights)
 

@@ -24,6 +24,7 @@ from subsynth.styles import palette
 
 FURTHEST = 2**48  # indices end here
 SMALLEST = 4  # px an em: below it no line is readable, and a line that needs it is an error
+HARD = "test_hard"
 BUSY = 1.25  # standard deviations of the crop's luma that contrast is measured against
 
 
@@ -63,9 +64,11 @@ def decide(spec: Spec, split: str, start: int, stop: int) -> Columns:
     columns |= _text(spec, stock, at)
     columns |= _face(spec, stock, at, columns["line"])
     columns |= _layout(spec, stock, at, columns)
-    columns |= _background(spec, stock, at)
+    columns |= _background(spec, stock, at) if split != HARD else _busiest(spec, stock, at, columns)
     columns |= _grade(spec, at)
     columns |= _dress(spec, at, _surround(columns))
+    if split == HARD:
+        columns |= _close(spec, at, _surround(columns)[:, 0])
     columns |= _degrade(spec, at, columns["font_size"], columns["weak"])
     return {name: columns[name] for name in COLUMNS}
 
@@ -125,11 +128,14 @@ def _face(spec: Spec, stock: Materials, at: chance.At, line: NDArray[np.int64]) 
 
 
 def _layout(spec: Spec, stock: Materials, at: chance.At, columns: dict[str, Any]) -> dict[str, Any]:
-    """A size in the range, or what the line needs to fit, and a place in the room that is left."""
+    """A size in the range, or what the line needs to fit, and a place in the room that is left.
+
+    `left` and `right` are the columns of pixels that hold the ink.
+    """
     want, across, down = (chance.uniform(at, s) for s in ("layout.size", "layout.x", "layout.y"))
     low, high = (round(end * SIZE_GRID) for end in spec.fonts.size_range)
     room_x, room_y = spec.width - 2 * spec.margin, spec.height - 2 * spec.margin
-    rows = []
+    rows, sides = [], []
     for i, (text, face, shear) in enumerate(zip(columns["text"], columns["face"], columns["shear"], strict=True)):
         line = layout.set_line(stock.faces[face], text, round(shear * SHEAR_GRID))
         thin = stock.faces[face].thin
@@ -148,8 +154,11 @@ def _layout(spec: Spec, stock: Materials, at: chance.At, columns: dict[str, Any]
         x = spec.margin * SUBPIXEL - left + int(across[i] * spare_x)
         y = spec.margin * SUBPIXEL - top + int(down[i] * spare_y)
         rows.append((size / SIZE_GRID, grow[0] / SUBPIXEL, grow[1] / SUBPIXEL, x / SUBPIXEL, y / SUBPIXEL))
+        sides.append(((x + left) // SUBPIXEL, -(-(x + right) // SUBPIXEL)))
     table = np.array(rows, dtype=np.float64).reshape(-1, 5)
-    return dict(zip(("font_size", "embolden_x", "embolden_y", "x", "y"), table.T, strict=True))
+    held = np.array(sides, dtype=np.int64).reshape(-1, 2)
+    names = ("font_size", "embolden_x", "embolden_y", "x", "y")
+    return dict(zip(names, table.T, strict=True)) | {"left": held[:, 0], "right": held[:, 1]}
 
 
 def _missing(spec: Spec, thin: int, size: int) -> int:
@@ -157,12 +166,34 @@ def _missing(spec: Spec, thin: int, size: int) -> int:
     return max(0, round((spec.fonts.thin_stroke - thin / EM * size / SIZE_GRID) * SUBPIXEL))
 
 
-def _background(spec: Spec, stock: Materials, at: chance.At) -> dict[str, Any]:
+def _busiest(spec: Spec, stock: Materials, at: chance.At, columns: dict[str, Any]) -> dict[str, Any]:
+    """Of several crops, the busiest: fine structure counts for it, and large against it, since that hides whole words.
+
+    `moments` are those of the part that the line lies on.
+    """
+    drawn = [_background(spec, stock, at, f".{i}") for i in range(spec.hard.crops)]
+    rows: list[dict[str, Any]] = []
+    for i, (left, right) in enumerate(zip(columns["left"], columns["right"], strict=True)):
+        crops = [{name: one[name][i] for name in one} for one in drawn]
+        levels = [stock.scene(c["background"]).levels[c["background_level"]] for c in crops]
+        scores = []
+        for crop, level in zip(crops, levels, strict=True):
+            start = spec.width - right if crop["background_flip"] else left
+            place = crop["background_x"] + start, crop["background_y"], right - left, spec.height
+            fine, coarse = level.texture(*place, max(1, (right - left) // spec.height))
+            scores.append(fine - coarse)
+            crop["moments"] = level.moments(*place)
+        rows.append(crops[int(np.argmax(scores))])
+    found: dict[str, Any] = {name: np.array([row[name] for row in rows]) for name in rows[0]} if rows else drawn[0]
+    return found | {"background": [row["background"] for row in rows]}
+
+
+def _background(spec: Spec, stock: Materials, at: chance.At, turn: str = "") -> dict[str, Any]:
     """A scene, a scale and a crop; `moments` (n, 2) are the mean and the spread of its luma."""
-    drawn = chance.happens(at, "background.procedural", spec.background.p_procedural)
-    flip = chance.happens(at, "background.flip", spec.background.p_flip)
+    drawn = chance.happens(at, f"background.procedural{turn}", spec.background.p_procedural)
+    flip = chance.happens(at, f"background.flip{turn}", spec.background.p_flip)
     streams = ("background.scene", "background.level", "background.x", "background.y")
-    scene_at, level_at, x_at, y_at = (chance.uniform(at, s) for s in streams)
+    scene_at, level_at, x_at, y_at = (chance.uniform(at, s + turn) for s in streams)
     names, places, moments = [], [], []
     for i, procedural in enumerate(drawn):
         scenes: tuple[Scene, ...] = stock.procedural if procedural else stock.photographs
@@ -254,6 +285,23 @@ def _dress(spec: Spec, at: chance.At, levels: NDArray[np.float64]) -> dict[str, 
         "box_opacity": np.where(boxed, opacity, 0).astype(np.int64),
         "box_pad": np.full(count, 2) + chance.below(at, "box.pad", 6),
     }
+
+
+def _close(spec: Spec, at: chance.At, mean: NDArray[np.float64]) -> dict[str, Any]:
+    """A plain fill whose luminance stands in a drawn ratio to that of the crop's mean (n,): lighter or darker."""
+    ground = ink.luminance(np.repeat(mean.astype(np.int64)[:, None], 3, axis=1))
+    ratio = _grid(chance.uniform(at, "hard.contrast", *spec.hard.contrast_range), 256)
+    above, below = ratio * (ground + 0.05) - 0.05, (ground + 0.05) / ratio - 0.05
+    light = (chance.happens(at, "hard.lighter", 0.7) | (below < 0)) & (above <= 1)
+    greys = ink.luminance(np.repeat(np.arange(256)[:, None], 3, axis=1))
+    code = np.clip(np.searchsorted(greys, np.where(light, above, below)), 0, 255)
+    stray = np.stack([chance.uniform(at, f"fill.stray.{c}") for c in "rgb"], axis=1)
+    zero = np.zeros_like(code)
+    return {
+        "text_color": np.clip(code[:, None] + np.rint((stray * 2 - 1) * palette.STRAY), 0, 255).astype(np.int64),
+        "outline_px": zero.astype(np.float64), "shadow_opacity": zero, "box_opacity": zero,
+        "weak": np.ones(len(code), np.bool_),
+    }  # fmt: skip
 
 
 def _nearest(light: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -65,14 +65,14 @@ def strip(spec: Spec, split: str, index: int) -> Image.Image:
     return page
 
 
-def from_directory(folder: Path, count: int) -> list[tuple[U8, U8]]:
-    """Samples spread evenly over the shards of a data set. Raises OutputError if there are none."""
-    files = sorted((folder / "data").glob("*.parquet"))
+def from_directory(folder: Path, split: str, count: int) -> list[tuple[U8, U8]]:
+    """Samples spread evenly over the shards of a data set's split. Raises OutputError if there are none."""
+    files = sorted((folder / "data").glob(f"{split}-*.parquet"))
     try:
         sizes = [pq.read_metadata(f).num_rows for f in files]
         total = sum(sizes)
         if not total:
-            raise OutputError(f"{folder}: no data/*.parquet with rows there; render it first")
+            raise OutputError(f"{folder}: no data/{split}-*.parquet with rows there; render it first")
         count = min(count, total)
         wanted = [i * total // count for i in range(count)]
         found, first = [], 0

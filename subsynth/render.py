@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from subsynth import ink, kernels, layout
+from subsynth import ink, kernels, layout, surround
 from subsynth.coverage import coverage
 from subsynth.effects.blur import blur
 from subsynth.effects.grade import grade
-from subsynth.effects.jpeg import jpeg
+from subsynth.effects.jpeg import coded
 from subsynth.effects.noise import noise
 from subsynth.effects.resample import resample
 from subsynth.ink import U8
@@ -31,6 +31,7 @@ BATCH = 256  # samples that `pairs` plans at a time
 class Pair:
     """One sample: image RGB uint8 (H, W, 3); ground_truth uint8 (H, W), text 0 and background 255.
 
+    contrast is that of the line against what surrounds it before degradation (`surround`), 1 to 21.
     jpeg is the file that the image was decoded from, if the recipe ends with a codec, else empty. Where
     (jpeg_dx, jpeg_dy) is not (0, 0), it shows that much more at the left and the top.
     """
@@ -38,6 +39,7 @@ class Pair:
     image: U8
     ground_truth: U8
     recipe: Recipe
+    contrast: float
     jpeg: bytes = b""
 
 
@@ -49,16 +51,18 @@ def render(recipe: Recipe) -> Pair:
     if kernels.active():
         from subsynth import fused  # noqa: PLC0415 - imports numba
 
-        image, file, ink_map = fused.draw(recipe)
-        return Pair(image, ink.ground_truth(ink_map), recipe, file)
+        image, file, ink_map, contrast = fused.draw(recipe)
+        return Pair(image, ink.ground_truth(ink_map), recipe, contrast, file)
     return plainly(recipe)
 
 
 def plainly(recipe: Recipe) -> Pair:
     """Make the pixels of a recipe without compiled kernels: the same bits, and the definition of them."""
     ink_map, bounds = letters(recipe)
-    image, file = _degrade(recipe, _interleave(_compose(recipe, ink_map, bounds, _forget)), _forget)
-    return Pair(image, ink.ground_truth(ink_map), recipe, file)
+    planes = _compose(recipe, ink_map, bounds, _forget)
+    contrast = surround.contrast(recipe.text_color, *surround.around(planes, ink_map))
+    image, file = _degrade(recipe, _interleave(planes), _forget)
+    return Pair(image, ink.ground_truth(ink_map), recipe, contrast, file)
 
 
 def pairs(spec: Spec, split: str, start: int = 0, stop: int | None = None) -> Iterator[Pair]:
@@ -152,6 +156,6 @@ def _degrade(recipe: Recipe, image: U8, keep: Keep) -> tuple[U8, bytes]:
         image = noise(image, recipe.noise_sigma, recipe.noise_place)
         keep("noise", image)
     if recipe.jpeg_quality:
-        image, file = jpeg(image, recipe.jpeg_quality, recipe.jpeg_dx, recipe.jpeg_dy)
+        image, file = coded(image, recipe.jpeg_quality, recipe.jpeg_dx, recipe.jpeg_dy)
         keep("jpeg", image)
     return image, file

@@ -16,7 +16,7 @@ from subsynth.content import Content
 from subsynth.errors import OutputError
 from subsynth.planning import decide, recipes
 from subsynth.render import render
-from subsynth.spec import SPLITS, Spec
+from subsynth.spec import Spec
 
 ROWS = 1250  # a shard: about 25 MB, which streams well and loses little when lost
 GROUP = 250  # a row group: what a streaming reader fetches at a time
@@ -43,7 +43,7 @@ class Shard(NamedTuple):
 def shards(spec: Spec) -> list[Shard]:
     """All shards of a data set, in order."""
     found = []
-    for split in SPLITS:
+    for split in spec.splits:
         size = spec.size(split)
         of = -(-size // ROWS)
         found += [Shard(split, i, of, i * ROWS, min((i + 1) * ROWS, size)) for i in range(of)]
@@ -64,13 +64,14 @@ def write(spec: Spec, shard: Shard, out: Path, scratch: Path, tick: Callable[[in
             writer.add_key_value_metadata({"content_defined_chunking": json.dumps(_CHUNKING)})
             for start in range(shard.start, shard.stop, GROUP):
                 decided = decide(spec, shard.split, start, min(start + GROUP, shard.stop))
-                images, truths = [], []
+                contrasts, images, truths = [], [], []
                 for recipe in recipes(spec, shard.split, decided):
                     pair = render(recipe)
                     content.pixels(pair.image, pair.ground_truth)
                     images.append(pair.jpeg if keeps and pair.jpeg else png.color(pair.image))
+                    contrasts.append(pair.contrast)
                     truths.append(png.binary(pair.ground_truth))
-                table = columns.table(decided, images, truths)
+                table = columns.table(decided, contrasts, images, truths)
                 content.columns(table)
                 arrow_bytes += table.nbytes
                 writer.write_table(table, row_group_size=GROUP)

@@ -17,7 +17,7 @@ from subsynth import fonts, typed
 from subsynth.errors import SpecError
 from subsynth.styles import palette
 
-SPLITS = ("train", "test")
+SPLITS = ("train", "test", "test_hard", "test_unseen_fonts")
 LANGUAGES = {"en": "latin", "zh": "hans"}
 IMAGE_FORMATS = ("png", "jpeg")
 DRESSES = ("plain", "shadow", "outline", "outline_shadow", "box")
@@ -50,6 +50,10 @@ class Fonts:
 
     families: tuple[str, ...] = _key((), "bundled families, drawn evenly (names)")
     files: tuple[str, ...] = _key((), "own fonts, .ttf .otf .ttc (or name.ttc#2), instead of the bundled ones (paths)")
+    unseen_families: tuple[str, ...] = _key((), "bundled families kept for the split test_unseen_fonts (names)")
+    unseen_files: tuple[str, ...] = _key(
+        (), "own fonts kept for it; with `files` and without these there is no such split"
+    )
     p_bold: float = _key(0.3, "share of samples in bold, where the family has it (probability)")
     p_italic: float = _key(0.5, "share of samples in italics: the true one, or a shear (probability)")
     shear_deg: float = _key(12.0, "slant of sheared italics (degrees)")
@@ -125,12 +129,22 @@ class Degrade:
 
 
 @dataclass(frozen=True)
+class Hard:
+    """What makes the split test_hard hard: a fill close to its background, without outline or box, on a busy crop."""
+
+    contrast_range: Range = _key(
+        (1.8, 2.6), "contrast of the fill to the mean of what it lies on (ratio of luminances)"
+    )
+    crops: int = _key(4, "of so many crops drawn, the busiest is taken (number)")
+
+
+@dataclass(frozen=True)
 class Spec:
     """A data set: how many samples of what. Immutable; `dataclasses.replace` makes a changed copy."""
 
     lang: str = _key("en", "language: en or zh")
     n: int = _key(100_000, "size of the train split (pairs)")
-    n_test: int = _key(10_000, "size of the test split (pairs)")
+    n_test: int = _key(10_000, "size of each test split: test, test_hard, test_unseen_fonts (pairs)")
     seed: int = _key(0, "seed, 0 to 2**63 - 1")
     height: int = _key(32, "height of an image (px)")
     width: int = _key(280, "width of an image (px)")
@@ -142,6 +156,7 @@ class Spec:
     dress: Dress = field(default_factory=Dress)
     background: Background = field(default_factory=Background)
     degrade: Degrade = field(default_factory=Degrade)
+    hard: Hard = field(default_factory=Hard)
 
     def __post_init__(self) -> None:
         check(self)
@@ -158,12 +173,22 @@ class Spec:
         flat = json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(flat.encode()).hexdigest()
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of the splits: test_unseen_fonts only where fonts are kept for it."""
+        unseen = self.fonts.unseen_files or (self.fonts.unseen_families and not self.fonts.files)
+        return SPLITS if unseen else SPLITS[:-1]
+
     def size(self, split: str) -> int:
-        """The number of pairs of a split. Raises SpecError for a name that is no split."""
-        sizes = {"train": self.n, "test": self.n_test}
-        if split not in sizes:
-            raise SpecError(f"split {split!r}: there is {' and '.join(SPLITS)}")
-        return sizes[split]
+        """The number of pairs of a split. Raises SpecError for a name that is no split of this set."""
+        if split not in self.splits:
+            raise SpecError(f"split {split!r}: there is {', '.join(self.splits)}")
+        return self.n if split == "train" else self.n_test
+
+    @property
+    def total(self) -> int:
+        """The number of pairs of all splits."""
+        return sum(self.size(split) for split in self.splits)
 
     def to_yaml(self) -> str:
         """The whole spec as YAML, each key with its meaning and unit."""
@@ -211,7 +236,7 @@ def sub_en(n: int = 100_000, n_test: int | None = None, seed: int = 0) -> Spec:
         n=n,
         n_test=default_n_test(n) if n_test is None else n_test,
         seed=seed,
-        fonts=Fonts(families=fonts.families("latin", "train")),
+        fonts=Fonts(families=fonts.families("latin", "train"), unseen_families=fonts.families("latin", "unseen")),
     )
 
 
@@ -223,7 +248,7 @@ def sub_zh(n: int = 100_000, n_test: int | None = None, seed: int = 0) -> Spec:
         n_test=default_n_test(n) if n_test is None else n_test,
         seed=seed,
         text=Text(sources={"tatoeba": 0.85, "words": 0.1, "tang": 0.05}, p_longer=0.9, max_chars=18),
-        fonts=Fonts(families=fonts.families("hans", "train")),
+        fonts=Fonts(families=fonts.families("hans", "train"), unseen_families=fonts.families("hans", "unseen")),
     )
 
 
@@ -252,6 +277,7 @@ def check(spec: Spec) -> None:
     _one_of("lang", spec.lang, tuple(LANGUAGES))
     _one_of("image_format", spec.image_format, IMAGE_FORMATS)
     _one_of("text.uncovered", spec.text.uncovered, ("error", "drop"))
+    _within("hard.crops", spec.hard.crops, 1, 64)
     _within("text.max_chars", spec.text.max_chars, 2, 1000)
     _weights("text.sources", spec.text.sources, None)
     _weights("fill.colors", spec.fill.colors, palette.NAMES)
@@ -269,7 +295,7 @@ def check(spec: Spec) -> None:
         "background.gain_range": (0, 4), "background.tint_range": (-1, 1), "background.saturation_range": (0, 4),
         "background.lift_range": (-128, 255), "degrade.resample_range": (1, 8),
         "degrade.blur_sigma_range": (0.05, 16), "degrade.noise_sigma_range": (0, 128),
-        "degrade.jpeg_quality_range": (1, 100),
+        "degrade.jpeg_quality_range": (1, 100), "hard.contrast_range": (1, 7),
     }.items():  # fmt: skip
         section, key = name.split(".")
         _interval(name, getattr(getattr(spec, section), key), *ends)

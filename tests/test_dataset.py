@@ -18,6 +18,8 @@ from PIL import Image
 from subsynth import OutputError, WorkerError, dataset, pairs, shards, sub_en
 from subsynth.engines import local
 
+SIZES = [("train", 30), ("test", 10), ("test_hard", 10), ("test_unseen_fonts", 10)]  # of the spec `small`
+
 
 def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
@@ -34,12 +36,13 @@ def test_layout_of_a_directory(small, tmp_path):
     out = tmp_path / "set"
     done = dataset.build(small, out, workers=1)
     assert sorted(files(out)) == [
-        "README.md", "data/test-00000-of-00001.parquet", "data/train-00000-of-00001.parquet",
+        "README.md", "data/test-00000-of-00001.parquet", "data/test_hard-00000-of-00001.parquet",
+        "data/test_unseen_fonts-00000-of-00001.parquet", "data/train-00000-of-00001.parquet",
         "manifest.json", "spec.yaml",
     ]  # fmt: skip
-    assert (done.pairs, done.rendered, done.found) == (40, 40, 0)
+    assert (done.pairs, done.rendered, done.found) == (60, 60, 0)
     manifest = json.loads((out / "manifest.json").read_text())
-    assert {s: v["rows"] for s, v in manifest["splits"].items()} == {"train": 30, "test": 10}
+    assert {s: v["rows"] for s, v in manifest["splits"].items()} == dict(SIZES)
     assert manifest["content_sha256"] in (out / "README.md").read_text()
 
 
@@ -84,7 +87,7 @@ def test_resuming_changes_no_byte(small, tmp_path, short, monkeypatch):
     assert "manifest.json" not in files(torn)
     (torn / dataset.SCRATCH / "left-over.parquet.123").write_bytes(b"torn")
     done = dataset.build(small, torn, workers=1)
-    assert done.found == 20 and done.rendered == 20
+    assert done.found == 20 and done.rendered == 40
     assert files(torn) == files(whole)
 
 
@@ -277,8 +280,7 @@ def test_load_dataset_opens_it_and_sees_changes(small, tmp_path):
         dataset.build(spec, out, workers=1, overwrite=True)
         rows = load(out, tmp_path / "home")
         assert [r[:5] for r in rows] == [
-            ["train", "30", "(32, 280, 3)", "(32, 280)", "[0, 255]"],
-            ["test", "10", "(32, 280, 3)", "(32, 280)", "[0, 255]"],
+            [split, str(size), "(32, 280, 3)", "(32, 280)", "[0, 255]"] for split, size in SIZES
         ]
         for row in rows:
             pair = next(pairs(spec, row[0], 3, 4))
@@ -299,11 +301,11 @@ def test_stored_pixels_are_the_rendered_ones(small, tmp_path):
     from subsynth.preview import from_directory
 
     dataset.build(small, tmp_path / "set", workers=1)
-    stored = from_directory(tmp_path / "set", 1000)
-    made = [*pairs(small, "test"), *pairs(small, "train")]
-    assert len(stored) == len(made) == 40
-    for (image, truth), pair in zip(stored, made, strict=True):
-        assert np.array_equal(image, pair.image) and np.array_equal(truth, pair.ground_truth)
+    for split, size in SIZES:
+        stored, made = from_directory(tmp_path / "set", split, 1000), list(pairs(small, split))
+        assert len(stored) == len(made) == size
+        for (image, truth), pair in zip(stored, made, strict=True):
+            assert np.array_equal(image, pair.image) and np.array_equal(truth, pair.ground_truth)
 
 
 def test_features_match_the_card(small, tmp_path):

@@ -13,7 +13,7 @@ FLOORS = [
     {"errors", "version", "data"},
     {"cache"},
     {"chance", "ink", "deflate", "coverage", "corpus", "typed"},
-    {"styles", "effects", "scenery"},
+    {"styles", "effects", "scenery", "surround"},
     {"fonts", "backgrounds", "kernels"},
     {"outlines", "spec", "png"},
     {"layout"},
@@ -27,6 +27,7 @@ FLOORS = [
     {"shards", "preview", "card"},
     {"engines"},
     {"dataset"},
+    {"verify", "stats"},
     {"cli"},
 ]
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}

@@ -8,8 +8,13 @@ import numpy as np
 from subsynth.ink import U8
 
 
-def jpeg(image: U8, quality: int, dx: int = 0, dy: int = 0) -> tuple[U8, bytes]:
-    """Encode and decode RGB uint8 (H, W, 3) at `quality` (1..100) -> the picture again, and its file.
+def jpeg(image: U8, quality: int, dx: int = 0, dy: int = 0) -> U8:
+    """Encode and decode RGB uint8 (H, W, 3) at `quality` (1..100); (dx, dy) as in `coded`."""
+    return coded(image, quality, dx, dy)[0]
+
+
+def coded(image: U8, quality: int, dx: int, dy: int) -> tuple[U8, bytes]:
+    """What `jpeg` gives, and the file that it comes from.
 
     (dx, dy) in 0..15 is where in a macroblock the crop begins: the file then shows that much more at the
     left and the top, where the first column and row repeat.
@@ -20,7 +25,7 @@ def jpeg(image: U8, quality: int, dx: int = 0, dy: int = 0) -> tuple[U8, bytes]:
 
 
 def framed(frame: U8, quality: int, dx: int, dy: int) -> tuple[U8, bytes]:
-    """`jpeg` of a picture in BGR that has its border already."""
+    """`coded` of a picture in BGR that has its border already."""
     flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
     flags += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
     file = cv2.imencode(".jpg", frame, flags)[1]

@@ -52,16 +52,16 @@ def possible() -> bool:
     return found
 
 
-def compiling() -> subprocess.Popen[bytes] | None:
-    """Begin to compile in a process of its own, unless that is done or not possible. Wait for it, then `compiled`."""
+def begin() -> subprocess.Popen[bytes] | None:
+    """Begin to compile in a process of its own, unless that is done or not possible. `finish` waits for it."""
     if not possible() or (_place() / "complete").exists():
         return None
     log.info("compiling kernels, once for this machine")
     return subprocess.Popen([sys.executable, "-c", f"from {__name__} import compile_all; compile_all()"])
 
 
-def compiled(child: subprocess.Popen[bytes]) -> None:
-    """Wait for what `compiling` began, and use it from now on. Raises SubsynthError if it failed."""
+def finish(child: subprocess.Popen[bytes]) -> None:
+    """Wait for what `begin` began, and use it from now on. Raises SubsynthError if it failed."""
     if child.wait():
         raise SubsynthError(f"the kernels could not be compiled (above); set {SETTING}=numpy to go on without them")
     active.cache_clear()

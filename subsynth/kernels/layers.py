@@ -122,6 +122,34 @@ def _cast(silhouette, dx, dy, soft):
     return out
 
 
+@compiled(types.UniTuple(int64, 2)(frozen(types.uint8, 3), frozen(types.uint8, 2), frozen(types.int64, 2), int64))
+def around(planes, coverage, light, reach):
+    """`surround.around`; light is its table."""
+    height, width = coverage.shape
+    down = np.zeros(width + 2 * reach, np.uint8)
+    near = np.empty(width, np.uint8)
+    total, count = int64(0), int64(0)
+    for row in range(height):
+        down[:] = 0
+        middle = down[reach : reach + width]
+        for other in range(max(0, row - reach), min(height, row + reach + 1)):
+            line = coverage[other]
+            for i in range(width):
+                middle[i] |= line[i] >> 7
+        near[:] = 0
+        for step in range(2 * reach + 1):
+            part = down[step : step + width]
+            for i in range(width):
+                near[i] |= part[i]
+        line = coverage[row]
+        red, green, blue = planes[0, row], planes[1, row], planes[2, row]
+        for i in range(width):
+            if near[i] and line[i] == 0:
+                total += light[0, red[i]] + light[1, green[i]] + light[2, blue[i]]
+                count += 1
+    return total, count
+
+
 @compiled(
     uint8[:, :, ::1](
         frozen(types.uint8, 1), int64, int64, int64, int64, int64, types.boolean, int64, _COLOR, int64,

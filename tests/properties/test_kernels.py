@@ -15,10 +15,10 @@ from subsynth.spec import Background, Degrade, Dress, Fill
 
 def assert_same(recipe):
     plain = plainly(recipe)
-    image, file, ink_map = fused.draw(recipe)
+    image, file, ink_map, contrast = fused.draw(recipe)
     assert np.array_equal(image, plain.image), recipe
     assert np.array_equal(np.where(ink_map >= 128, 0, 255), plain.ground_truth), recipe
-    assert file == plain.jpeg
+    assert file == plain.jpeg and contrast == plain.contrast
 
 
 @pytest.mark.parametrize("spec", [sub_en(), sub_zh()], ids=["en", "zh"])
@@ -75,7 +75,7 @@ def test_the_setting_selects(tmp_path):
 
 def test_compiling_is_kept(tmp_path):
     """A second process finds what the first has compiled."""
-    code = "from subsynth import kernels; c = kernels.compiling(); print(c is None); c and kernels.compiled(c); "
+    code = "from subsynth import kernels; c = kernels.begin(); print(c is None); c and kernels.finish(c); "
     code += "print(kernels.described())"
     env = os.environ | {"SUBSYNTH_CACHE": str(tmp_path), "SUBSYNTH_KERNELS": ""}
     said = [
