@@ -56,6 +56,7 @@ class Outlines:
     def __init__(self, face: Face, codes: NDArray[np.uint32], thin: tuple[int, int], arrays: Arrays | None):
         self.face, self.codes, self.thin = face, codes, thin
         self.font = _font(face)  # uharfbuzz.Font, scaled to EM, whose content is checked when it is drawn
+        self._count = int(self.font.face.glyph_count)
         self._packed = arrays
         self._drawn: tuple[frozenset[int], Arrays] = (frozenset(), _draw(self.font, ()))
 
@@ -84,7 +85,10 @@ class Outlines:
         return found
 
     def shape(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Shape a line with the font's own kerning -> glyph ids (n,), x (n,), y (n,) of their origins."""
+        """Shape a line with the font's own kerning -> glyph ids (n,), x (n,), y (n,) of their origins.
+
+        Raises MaterialError if the font is damaged.
+        """
         buffer = hb.Buffer()
         buffer.add_str(text)
         buffer.guess_segment_properties()
@@ -98,6 +102,8 @@ class Outlines:
             xs.append(pen + dx)
             ys.append(dy)
             pen += advance
+        if glyphs and max(glyphs) >= self._count:
+            raise MaterialError(f"font {self.face.path}: it names a glyph that it has not; the font is damaged")
         placed = np.array((glyphs, xs, ys), dtype=np.int64)
         return placed[0], placed[1], placed[2]
 
@@ -347,6 +353,6 @@ def _drawable(font: Any, boxes: NDArray[np.int16]) -> NDArray[np.uint32]:
     codes = []
     for code in sorted(font.face.unicodes):
         glyph = font.get_nominal_glyph(code)
-        if glyph and (boxes[glyph].any() or chr(code).isspace()):
+        if 0 < glyph < len(boxes) and (boxes[glyph].any() or chr(code).isspace()):
             codes.append(code)
     return np.array(codes, dtype=np.uint32)

@@ -333,3 +333,26 @@ def test_jpeg_files_are_kept_as_they_are(tmp_path):
             assert np.array_equal(np.asarray(image), pair.image)
         assert row["jpeg_dx"] == row["jpeg_dy"] == 0
     assert min(kinds.values()) > 5
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_the_same(tmp_path):
+    """SIGKILL to the whole group at moments spread over a run, with torn files in between; then an undisturbed end."""
+    parts = [sys.executable, "-m", "subsynth", "render", "--n", "4000", "--n-test", "50", "--workers", "2", "--out"]
+    started = time.monotonic()
+    subprocess.run([*parts, tmp_path / "calm"], check=True, capture_output=True)
+    whole = time.monotonic() - started
+    stormy, killed = tmp_path / "stormy", 0
+    for turn in range(6):
+        child = subprocess.Popen([*parts, stormy], stdout=subprocess.DEVNULL, start_new_session=True)
+        try:
+            child.wait(whole * (0.35 + 0.08 * turn))
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            killed += 1
+        for torn in sorted((stormy / "data").glob("*.parquet"))[: turn % 2] if stormy.exists() else ():
+            torn.write_bytes(torn.read_bytes()[: 1000 * turn])
+    subprocess.run([*parts, stormy], check=True, capture_output=True)
+    assert killed >= 3
+    assert files(stormy) == files(tmp_path / "calm")

@@ -1,0 +1,349 @@
+"""Whatever a file holds, it is used or refused with one usable message: no other exception, no hang.
+
+FUZZ=20 pytest tests/properties/test_fuzz.py    tries twenty times as many
+"""
+
+import dataclasses
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib import TTFont
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from subsynth import MaterialError, Spec, SubsynthError, backgrounds, corpus, fonts, pairs, sub_en
+from subsynth.materials import materials
+from subsynth.outlines import open_face
+
+TIMES = int(os.environ.get("FUZZ", "1"))
+MANY = settings(max_examples=300 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SOME = settings(max_examples=60 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SHARED = fonts.bundled("Arimo")[0].path
+
+
+def usable(message: str) -> bool:
+    return len(message) > 15 and "\n" not in message.strip()
+
+
+# Specs
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+KNOWN = yaml.safe_load(sub_en().to_yaml())
+PATHS = [(k,) for k in KNOWN] + [(k, inner) for k, part in KNOWN.items() if isinstance(part, dict) for inner in part]
+
+
+@MANY
+@given(st.lists(st.tuples(st.sampled_from(PATHS), JUNK), min_size=1, max_size=4))
+def test_specs_with_any_values(changes):
+    raw = yaml.safe_load(sub_en(n=3).to_yaml())
+    for path, value in changes:
+        part = raw
+        for key in path[:-1]:
+            part = part[key] if isinstance(part.get(key), dict) else part.setdefault(f"{key}_", {})
+        part[path[-1]] = value
+    try:
+        spec = Spec.from_yaml(yaml.safe_dump(raw, allow_unicode=True), "spec.yaml")
+    except SubsynthError as error:
+        assert usable(str(error)) and "spec.yaml" in str(error)
+    else:
+        assert Spec.from_yaml(spec.to_yaml(), "again") == spec
+
+
+@MANY
+@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))
+def test_specs_of_any_text(text):
+    try:
+        Spec.from_yaml(text, "spec.yaml")
+    except SubsynthError as error:
+        assert usable(str(error))
+
+
+@SOME
+@given(
+    st.lists(st.tuples(st.sampled_from([p for p in PATHS if len(p) == 2]), st.floats(0, 40)), min_size=1, max_size=3)
+)
+def test_specs_that_are_taken_can_be_drawn(changes):
+    raw = yaml.safe_load(sub_en(n=3).to_yaml())
+    raw["background"]["p_procedural"] = 1.0
+    for (section, key), value in changes:
+        held = raw[section][key]
+        if isinstance(held, list) and len(held) == 2 and all(isinstance(v, int | float) for v in held):
+            raw[section][key] = sorted([type(held[0])(value), held[1]])
+        elif isinstance(held, int | float) and key != "p_procedural":
+            raw[section][key] = type(held)(value)
+    try:
+        for split in ("train", "test_hard"):
+            for pair in pairs(Spec.from_yaml(yaml.safe_dump(raw), "spec.yaml"), split, 0, 2):
+                assert pair.image.shape == (*pair.ground_truth.shape, 3)
+    except SubsynthError as error:
+        assert usable(str(error))
+
+
+# Corpora
+
+ODD = [
+    "\0",
+    "\x07",
+    "\ufeff",
+    "שלום",
+    "e\u0301\u0327",
+    "👍🏽",
+    "\u200d",
+    "a" * 10_000,
+    " " * 50,
+    "\t",
+    "你好，世界。",
+    "ﬁ",
+    "\u2028",
+]
+
+
+def drawn(text_file, **text) -> None:
+    spec = dataclasses.replace(
+        sub_en(n=4, n_test=1),
+        text=dataclasses.replace(sub_en().text, files=(str(text_file),), **text),
+        background=dataclasses.replace(sub_en().background, p_procedural=1.0),
+    )
+    for pair in pairs(spec, "train"):
+        assert (pair.ground_truth == 0).any()
+
+
+@MANY
+@given(
+    st.binary(max_size=300)
+    | st.lists(st.sampled_from(ODD) | st.text(max_size=30), max_size=8).map(lambda parts: "\n".join(parts).encode()),
+    st.sampled_from([".txt", ".srt", ".ass"]),
+)
+def test_corpora_of_any_content(tmp_path, content, suffix):
+    path = tmp_path / f"any{suffix}"
+    path.write_bytes(content)
+    try:
+        rows = list(corpus.own(str(path)))
+    except MaterialError as error:
+        assert usable(str(error)) and str(path) in str(error)
+    else:
+        assert rows and all(text.strip() == text and text for _, _, text in rows)
+        for _, _, text in rows:
+            assert all(len(piece) <= 36 for piece in corpus.cut(text, "en", 36))
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda s: ascii(s[:8]))
+@pytest.mark.parametrize("uncovered", ["error", "drop"])
+def test_odd_text_is_drawn_or_refused(tmp_path, odd, uncovered):
+    path = tmp_path / "odd.txt"
+    path.write_text("\n".join([*(f"line {i} of many" for i in range(40)), f"here {odd} there"]), encoding="utf-8")
+    try:
+        drawn(path, uncovered=uncovered)
+    except MaterialError as error:
+        assert usable(str(error)) and "odd.txt" in str(error)
+
+
+# Pictures
+
+
+def picture(mode: str = "RGB", size: tuple[int, int] = (64, 48), kind: str = "PNG", **options) -> bytes:
+    y, x = np.mgrid[0 : size[1], 0 : size[0]]
+    image = Image.fromarray(((x * 5 + y * 3) % 256).astype(np.uint8)).convert(mode)
+    held = io.BytesIO()
+    image.save(held, kind, **options)
+    return held.getvalue()
+
+
+def bomb() -> bytes:
+    """A PNG whose header claims 60,000 x 60,000 px."""
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+def opened(tmp_path, content: bytes, suffix: str = ".png"):
+    path = tmp_path / f"picture{suffix}"
+    path.write_bytes(content)
+    return backgrounds.load(backgrounds.Picture(path.name, str(path), "", test=False))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
+def test_pictures_with_damage(tmp_path, kind):
+    whole = picture(kind=kind)
+
+    @MANY
+    @given(
+        st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=6), st.integers(1, len(whole))
+    )
+    def check(changes, length):
+        content = bytearray(whole[:length])
+        for at, value in changes:
+            if at < length:
+                content[at] = value
+        try:
+            found = opened(tmp_path, bytes(content), f".{kind.lower()}")
+        except MaterialError as error:
+            assert usable(str(error)) and "picture" in str(error)
+        else:
+            assert found.dtype == np.uint8 and found.ndim == 3 and found.shape[2] == 3
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("content", "suffix"),
+    [
+        (picture("CMYK", kind="JPEG"), ".jpg"),
+        (picture("LA"), ".png"),
+        (picture("1"), ".png"),
+        (picture("P"), ".png"),
+        (picture("RGBA"), ".png"),
+        (picture(size=(1, 1)), ".png"),
+        (picture(size=(3000, 1)), ".png"),
+        (picture(kind="WEBP", save_all=True, append_images=[Image.new("RGB", (64, 48))]), ".webp"),
+    ],
+    ids=["cmyk", "grey-alpha", "bilevel", "palette", "alpha", "1x1", "3000x1", "animated"],
+)
+def test_pictures_of_other_modes_are_rgb(tmp_path, content, suffix):
+    found = opened(tmp_path, content, suffix)
+    assert found.dtype == np.uint8 and found.shape[2] == 3
+
+
+def test_pictures_turned_by_exif_stand_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert opened(tmp_path, picture(kind="JPEG", exif=exif), ".jpg").shape == (64, 48, 3)
+
+
+def test_a_decompression_bomb_is_refused(tmp_path):
+    with pytest.raises(MaterialError, match=r"bomb|pixels"):
+        opened(tmp_path, bomb())
+
+
+# Fonts
+
+
+def built(units: int = 1000, reach: int = 600, cmap: bool = True, bearing: int = 40) -> bytes:
+    """A font of one square for every letter."""
+    letters = [chr(c) for c in range(97, 123)]
+    names = [".notdef", "space", *letters]
+    pen = TTGlyphPen(None)
+    pen.moveTo((bearing, 0))
+    for x, y in ((bearing, reach), (bearing + reach, reach), (bearing + reach, 0)):
+        pen.lineTo((x, y))
+    pen.closePath()
+    square, blank = pen.glyph(), TTGlyphPen(None).glyph()
+    made = FontBuilder(units, isTTF=True)
+    made.setupGlyphOrder(names)
+    made.setupCharacterMap({ord(n): n for n in letters} | {32: "space"} if cmap else {})
+    made.setupGlyf({n: square if n in letters else blank for n in names})
+    made.setupHorizontalMetrics(dict.fromkeys(names, (units // 2, bearing)))
+    made.setupHorizontalHeader(ascent=units * 4 // 5, descent=-units // 5)
+    made.setupOS2(usWeightClass=400)
+    made.setupNameTable({"familyName": f"Built {units} {reach} {cmap} {bearing}", "styleName": "Regular"})
+    made.setupPost()
+    held = io.BytesIO()
+    made.save(held)
+    return held.getvalue()
+
+
+def faced(tmp_path, content: bytes) -> None:
+    """Open a font as a user's, and draw with it."""
+    path = tmp_path / "own.ttf"
+    path.write_bytes(content)
+    spec = dataclasses.replace(
+        sub_en(n=2, n_test=1),
+        fonts=dataclasses.replace(sub_en().fonts, files=(str(path),)),
+        text=dataclasses.replace(sub_en().text, uncovered="drop"),
+        background=dataclasses.replace(sub_en().background, p_procedural=1.0),
+    )
+    try:
+        materials(spec, "train")
+        for pair in pairs(spec, "train"):
+            assert set(np.unique(pair.ground_truth)) <= {0, 255}
+    finally:
+        for cached in (materials, open_face):
+            cached.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("content", "taken"),
+    [
+        (built(), True),
+        (built(units=16, reach=9), True),
+        (built(units=16384, reach=9000), True),
+        (built(bearing=-900), True),
+        (built(cmap=False), False),
+        (built(units=16, reach=30_000), False),
+        (b"wOF2" + bytes(100), False),
+        (b"", False),
+        (b"ttcf" + bytes(40), False),
+    ],
+    ids=["plain", "16 units", "16384 units", "negative bearing", "no cmap", "huge", "woff2", "empty", "ttc of zeros"],
+)
+def test_fonts_of_many_kinds(tmp_path, content, taken):
+    if not taken:
+        with pytest.raises(MaterialError) as told:
+            faced(tmp_path, content)
+        assert usable(str(told.value)) and "own.ttf" in str(told.value)
+        return
+    path = tmp_path / "lines.txt"
+    path.write_text("\n".join(f"{chr(97 + i % 26)}bc de{chr(97 + i // 26)}" for i in range(80)))
+    own = tmp_path / "own.ttf"
+    own.write_bytes(content)
+    spec = dataclasses.replace(
+        sub_en(n=6, n_test=2),
+        fonts=dataclasses.replace(sub_en().fonts, files=(str(own),)),
+        text=dataclasses.replace(sub_en().text, files=(str(path),)),
+        background=dataclasses.replace(sub_en().background, p_procedural=1.0),
+    )
+    for pair in pairs(spec, "train"):
+        assert (pair.ground_truth == 0).any() and (pair.ground_truth[:, [0, -1]] == 255).all()
+
+
+def test_fonts_without_outlines_or_with_axes(tmp_path):
+    font = TTFont(SHARED)
+    for tag in ("glyf", "loca"):
+        del font[tag]
+    held = io.BytesIO()
+    font.save(held)
+    with pytest.raises(MaterialError, match="no outlines"):
+        faced(tmp_path, held.getvalue())
+
+
+@pytest.mark.parametrize("source", ["built", "Kalam"])
+def test_fonts_with_damage(tmp_path, monkeypatch, source):
+    monkeypatch.setenv("SUBSYNTH_CACHE", str(tmp_path / "cache"))
+    whole = built() if source == "built" else Path(fonts.bundled(source)[0].path).read_bytes()
+
+    @SOME
+    @given(
+        st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=5), st.integers(1, len(whole))
+    )
+    def check(changes, length):
+        content = bytearray(whole[: max(length, len(whole) * (length % 2))])
+        for at, value in changes:
+            if at < len(content):
+                content[at] = value
+        path = tmp_path / "damaged.ttf"
+        path.write_bytes(bytes(content))
+        try:
+            for face in fonts.own(str(path)):
+                held = open_face(face)
+                shaped = held.shape("abc de")
+                assert held.arrays(shaped[0]).points.shape[1] == 2
+        except MaterialError as error:
+            assert usable(str(error)) and "damaged.ttf" in str(error)
+
+    check()
