@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from subsynth import card, materials, png, shards
+from subsynth import card, figures, licences, materials, png, shards
 from subsynth.engines import local
 from subsynth.errors import MaterialError, OutputError, SpecError, SubsynthError
 from subsynth.shards import Shard
@@ -21,7 +21,7 @@ from subsynth.spec import SPLITS, Spec
 from subsynth.version import PIXELS, __version__
 
 SCRATCH = ".subsynth-tmp"  # beside data/, never in it: what lies there is read as data
-SPEC, MANIFEST, CARD = "spec.yaml", "manifest.json", "README.md"
+SPEC, MANIFEST, CARD, LICENCES, ASSETS = "spec.yaml", "manifest.json", "README.md", "LICENSES.md", "assets"
 
 Entry = dict[str, Any]
 
@@ -65,7 +65,7 @@ def build(
         if foreign and not overwrite:
             raise OutputError(f"{out} holds {foreign}; name another --out, or add --overwrite to replace it")
         mine = not foreign or (out / SPEC).exists()
-        taken = [] if mine else [p for p in (out / MANIFEST, out / CARD, out / "data") if p.exists()]
+        taken = [] if mine else [p for p in _written(out) if p.exists()]
         if taken:  # what subsynth did not write, it does not delete
             raise OutputError(f"{taken[0]} is not subsynth's and would be lost; move it away or name another --out")
         (out / SCRATCH).mkdir(parents=True, exist_ok=True)
@@ -91,6 +91,11 @@ def build(
             raise
         manifest = _manifest(spec, identity, [entries[s.name] for s in todo], dropped)
         with _writing(out):
+            (out / ASSETS).mkdir(exist_ok=True)
+            figures.draw(spec, [out / entry["file"] for entry in manifest["shards"]], out / SCRATCH)
+            for name in figures.NAMES:
+                (out / SCRATCH / name).replace(out / ASSETS / name)
+            _write(out / LICENCES, licences.licences(spec))
             _write(out / CARD, card.card(spec, manifest, command))
             _write(out / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     with _writing(out):
@@ -103,7 +108,7 @@ def _claim(spec: Spec, identity: str, out: Path, replace: bool) -> None:
     """Make the directory ours, rid of what a killed run left unfinished and, if told, of other data of subsynth's."""
     scratch = out / SCRATCH
     if replace:
-        for path in [out / SPEC, out / MANIFEST, out / CARD, *_shards_in(out)]:
+        for path in [out / SPEC, *(p for p in _written(out) if not p.is_dir()), *_shards_in(out)]:
             path.unlink(missing_ok=True)
         for path in scratch.glob("*.json"):
             path.unlink()
@@ -113,6 +118,11 @@ def _claim(spec: Spec, identity: str, out: Path, replace: bool) -> None:
     _write(scratch / "plan", identity)
     if not (out / SPEC).exists():
         _write(out / SPEC, spec.to_yaml())
+
+
+def _written(out: Path) -> list[Path]:
+    """What a build writes besides the spec."""
+    return [out / name for name in (MANIFEST, CARD, LICENCES, "data")] + [out / ASSETS / n for n in figures.NAMES]
 
 
 def _shards_in(out: Path) -> list[Path]:

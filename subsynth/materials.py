@@ -169,6 +169,11 @@ def _faces(spec: Spec, unseen: bool) -> tuple[fonts.Face, ...]:
     return tuple(faces)
 
 
+def all_pictures(spec: Spec) -> tuple[backgrounds.Picture, ...]:
+    """The pictures of all splits."""
+    return _pictures(spec, False) + _pictures(spec, True)
+
+
 @lru_cache(maxsize=8)
 def _pictures(spec: Spec, test: bool) -> tuple[backgrounds.Picture, ...]:
     if spec.background.p_procedural >= 1:

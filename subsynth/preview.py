@@ -60,7 +60,7 @@ def strip(spec: Spec, split: str, index: int) -> Image.Image:
     for i, (name, image) in enumerate(steps):
         y = GAP + i * (height + line + GAP)
         facts = ", ".join(f"{key} {row[key]}" for key in told.get(name, ()))
-        draw.text((GAP, y), f"{i + 1}  {name}" + (f":  {facts}" if facts else ""), _INK, _label_font())
+        draw.text((GAP, y), f"{i + 1}  {name}" + (f":  {facts}" if facts else ""), _INK, label_font())
         page.paste(Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST), (GAP, y + line))
     return page
 
@@ -106,5 +106,6 @@ def _enlarged(image: U8) -> Image.Image:
 
 
 @lru_cache(maxsize=1)
-def _label_font() -> ImageFont.FreeTypeFont:
+def label_font() -> ImageFont.FreeTypeFont:
+    """The font of labels."""
     return ImageFont.truetype(fonts.bundled("Open Sans")[0].path, 12)

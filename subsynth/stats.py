@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from subsynth.dataset import MANIFEST
 from subsynth.errors import OutputError
 from subsynth.styles import palette
 
@@ -41,15 +40,20 @@ class Stats:
 def gather(directory: Path) -> dict[str, Stats]:
     """Split -> Stats, from the columns of every shard. Raises OutputError if there is no data set."""
     paths = sorted((directory / "data").glob("*.parquet"))
-    if not paths or not (directory / MANIFEST).is_file():
+    if not paths or not (directory / "manifest.json").is_file():
         raise OutputError(f"{directory}: no finished data set there; name a directory that `subsynth render` wrote")
+    try:
+        return gathered(paths)
+    except (OSError, KeyError) as error:  # pyarrow's errors are OSErrors and KeyErrors too
+        raise OutputError(f"{directory}: {' '.join(str(error).split())}; run subsynth verify {directory}") from error
+
+
+def gathered(paths: list[Path]) -> dict[str, Stats]:
+    """Split -> Stats, from the columns of some shards, train first."""
     by_split: dict[str, list[Path]] = {}
     for path in sorted(paths, key=lambda path: not path.name.startswith("train-")):
         by_split.setdefault(path.name.split("-")[0], []).append(path)
-    try:
-        return {split: _stats(some) for split, some in by_split.items()}
-    except (OSError, KeyError) as error:  # pyarrow's errors are OSErrors and KeyErrors too
-        raise OutputError(f"{directory}: {' '.join(str(error).split())}; run subsynth verify {directory}") from error
+    return {split: _stats(some) for split, some in by_split.items()}
 
 
 def _stats(paths: list[Path]) -> Stats:
@@ -108,9 +112,11 @@ def table(found: dict[str, Stats]) -> str:
 
 def page(found: dict[str, Stats], title: str, path: Path) -> None:
     """Draw the distributions of every split on one page, a PNG. Raises OutputError if it cannot be written."""
-    figure = Figure(figsize=(15, 13), layout="constrained")
-    figure.suptitle(title)
-    axes = figure.subplots(4, 3).reshape(-1)
+    figure = Figure(figsize=(15, 13))
+    if title:
+        figure.suptitle(title)
+    margins = {"left": 0.11, "right": 0.99, "bottom": 0.045, "top": 0.96, "wspace": 0.42, "hspace": 0.24}
+    axes = figure.subplots(4, 3, gridspec_kw=margins).reshape(-1)
     for ax, (name, label) in zip(axes, NUMBERS.items(), strict=False):
         pooled = np.concatenate([one.numbers[name] for one in found.values()])
         edges = _edges(name, pooled)

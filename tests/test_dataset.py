@@ -36,7 +36,8 @@ def test_layout_of_a_directory(small, tmp_path):
     out = tmp_path / "set"
     done = dataset.build(small, out, workers=1)
     assert sorted(files(out)) == [
-        "README.md", "data/test-00000-of-00001.parquet", "data/test_hard-00000-of-00001.parquet",
+        "LICENSES.md", "README.md", "assets/contact-sheet.png", "assets/distributions.png", "assets/ground-truth.png",
+        "data/test-00000-of-00001.parquet", "data/test_hard-00000-of-00001.parquet",
         "data/test_unseen_fonts-00000-of-00001.parquet", "data/train-00000-of-00001.parquet",
         "manifest.json", "spec.yaml",
     ]  # fmt: skip

@@ -24,10 +24,11 @@ FLOORS = [
     {"render"},
     {"columns"},
     {"content"},
-    {"shards", "preview", "card"},
+    {"shards", "preview", "stats", "licences"},
+    {"figures", "card"},
     {"engines"},
     {"dataset"},
-    {"verify", "stats"},
+    {"verify"},
     {"cli"},
 ]
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
