@@ -43,6 +43,12 @@ def contrast(color: tuple[int, int, int], total: int, count: int) -> float:
     """The ratio of a fill's luminance to that of its surround; 1 where nothing surrounds it."""
     if not count:
         return 1.0
-    own = sum(int(light()[c][color[c]]) for c in range(3)) / (10000 * UNIT)
+    own = sum(_parts()[channel][code] for channel, code in enumerate(color)) / (10000 * UNIT)
     other = total / (count * 10000 * UNIT)
-    return round(float(ink.contrast(np.array(own), np.array(other))) * GRID) / GRID
+    return round((max(own, other) + 0.05) / (min(own, other) + 0.05) * GRID) / GRID
+
+
+@lru_cache(maxsize=1)
+def _parts() -> list[list[int]]:
+    parts: list[list[int]] = light().tolist()
+    return parts

@@ -128,6 +128,7 @@ def around(planes, coverage, light, reach):
     height, width = coverage.shape
     down = np.zeros(width + 2 * reach, np.uint8)
     near = np.empty(width, np.uint8)
+    places = np.empty(width + 1, np.uint32)
     total, count = int64(0), int64(0)
     for row in range(height):
         down[:] = 0
@@ -143,10 +144,14 @@ def around(planes, coverage, light, reach):
                 near[i] |= part[i]
         line = coverage[row]
         red, green, blue = planes[0, row], planes[1, row], planes[2, row]
-        for i in range(width):
-            if near[i] and line[i] == 0:
-                total += light[0, red[i]] + light[1, green[i]] + light[2, blue[i]]
-                count += 1
+        some = 0
+        for i in range(width):  # the places first, without a branch that could be guessed wrong
+            places[some] = i
+            some += int64(near[i] != 0) & int64(line[i] == 0)
+        for k in range(some):
+            i = places[k]
+            total += light[0, red[i]] + light[1, green[i]] + light[2, blue[i]]
+        count += some
     return total, count
 
 
