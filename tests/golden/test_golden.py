@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from subsynth import pairs, sub_en, sub_zh
+from subsynth.spec import SPLITS
 from subsynth.version import PIXELS
 
 STORE = Path(__file__).with_name("samples.json")
-PLACES = [(lang, split, index) for lang in ("en", "zh") for split in ("train", "test") for index in (0, 1, 17, 99_999)]
+PLACES = [(lang, split, index) for lang in ("en", "zh") for split in SPLITS for index in (0, 1, 17, 99_999)]
 
 
 def sample(lang, split, index):
     pair = next(pairs({"en": sub_en, "zh": sub_zh}[lang](), split, index, index + 1))
     digests = {name: hashlib.sha256(getattr(pair, name).tobytes()).hexdigest() for name in ("image", "ground_truth")}
-    return {"recipe": pair.recipe.row(), **digests}
+    return {"recipe": pair.recipe.row(), "contrast": pair.contrast, **digests}
 
 
 @pytest.mark.parametrize(("lang", "split", "index"), PLACES)

@@ -1,6 +1,7 @@
 """The two harder test splits, and the contrast that every sample is told with."""
 
 import dataclasses
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -81,3 +82,11 @@ def test_contrast_is_what_its_definition_says(spec):
             own, other = luminance(np.array(pair.recipe.text_color)), luminance(pair.image[near & ~touched]).mean()
             ratio = (max(own, other) + 0.05) / (min(own, other) + 0.05)
             assert abs(ratio / pair.contrast - 1) < 0.25
+
+
+def test_texture_is_that_of_the_parts():
+    level = materials(sub_en(), "test").photographs[3].levels[1]
+    for x, y, width, parts in ((0, 0, 280, 8), (37, 101, 240, 7), (3, 50, 90, 2), (11, 9, 33, 1)):
+        edges = [x + width * i // parts for i in range(parts + 1)]
+        one = np.array([level.moments(a, y, b - a, 32) for a, b in pairwise(edges)])
+        assert np.allclose(level.texture(x, y, width, 32, parts), (one[:, 1].mean(), one[:, 0].std()), rtol=1e-12)
