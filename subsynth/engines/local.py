@@ -18,12 +18,14 @@ import pyarrow as pa
 
 from subsynth import shards
 from subsynth.errors import WorkerError
+from subsynth.materials import materials
 from subsynth.shards import Shard
 from subsynth.spec import Spec
 
 DEATHS = 3  # a worker may die (killed, out of memory) so often before the run gives up
 
 Entry = dict[str, Any]
+_split = ""  # in a worker: the split whose material is open
 _counter: Any = None  # in a worker: the shared count of rendered rows
 
 
@@ -86,6 +88,7 @@ def _start(rows: Any, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     pa.set_cpu_count(1)
+    pa.set_memory_pool(pa.system_memory_pool())  # gives back what a shard needed; the default pool keeps it
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
@@ -96,6 +99,11 @@ def _follow(parent: int) -> None:
 
 
 def _work(spec: Spec, shard: Shard, out: Path, scratch: Path) -> Entry:
+    global _split  # noqa: PLW0603 - what this process has open
+    if shard.split != _split:  # splits come one after the other: no need to hold the material of two
+        materials.cache_clear()
+        _split = shard.split
+
     def tick(rows: int) -> None:
         with _counter.get_lock():
             _counter.value += rows
