@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,7 +201,10 @@ def _sample(entry: dict[str, Any], shard: Shard, sample: int) -> list[int]:
     """Some rows of a shard, drawn by its content, so that no set is always asked for the same."""
     share = max(1, -(-sample // shard.of))
     at = chance.At(
-        int(entry["content_sha256"][:15], 16), shard.split, shard.number * sample, shard.number * sample + share
+        zlib.crc32(str(entry["content_sha256"]).encode()),
+        shard.split,
+        shard.number * sample,
+        shard.number * sample + share,
     )
     return sorted({shard.start + int(i) for i in chance.below(at, "verify", shard.stop - shard.start)})
 

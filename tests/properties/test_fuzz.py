@@ -16,6 +16,7 @@ import yaml
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
+from fontTools.ttLib.tables.TupleVariation import TupleVariation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -234,7 +235,7 @@ def test_a_decompression_bomb_is_refused(tmp_path):
 # Fonts
 
 
-def built(units: int = 1000, reach: int = 600, cmap: bool = True, bearing: int = 40) -> bytes:
+def built(units: int = 1000, reach: int = 600, cmap: bool = True, bearing: int = 40, variable: bool = False) -> bytes:
     """A font of one square for every letter."""
     letters = [chr(c) for c in range(97, 123)]
     names = [".notdef", "space", *letters]
@@ -253,6 +254,10 @@ def built(units: int = 1000, reach: int = 600, cmap: bool = True, bearing: int =
     made.setupOS2(usWeightClass=400)
     made.setupNameTable({"familyName": f"Built {units} {reach} {cmap} {bearing}", "styleName": "Regular"})
     made.setupPost()
+    if variable:
+        made.setupFvar([("wght", 100, 400, 900, "Weight")], [])
+        grown = TupleVariation({"wght": (0.0, 1.0, 1.0)}, [(0, 0), (0, 40), (40, 40), (40, 0), *[(0, 0)] * 4])
+        made.setupGvar({name: [grown] for name in letters})
     held = io.BytesIO()
     made.save(held)
     return held.getvalue()
@@ -284,13 +289,25 @@ def faced(tmp_path, content: bytes) -> None:
         (built(units=16, reach=9), True),
         (built(units=16384, reach=9000), True),
         (built(bearing=-900), True),
+        (built(variable=True), True),
         (built(cmap=False), False),
         (built(units=16, reach=30_000), False),
         (b"wOF2" + bytes(100), False),
         (b"", False),
         (b"ttcf" + bytes(40), False),
     ],
-    ids=["plain", "16 units", "16384 units", "negative bearing", "no cmap", "huge", "woff2", "empty", "ttc of zeros"],
+    ids=[
+        "plain",
+        "16 units",
+        "16384 units",
+        "negative bearing",
+        "variable",
+        "no cmap",
+        "huge",
+        "woff2",
+        "empty",
+        "ttc of zeros",
+    ],
 )
 def test_fonts_of_many_kinds(tmp_path, content, taken):
     if not taken:
