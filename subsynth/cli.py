@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import sys
 import time
@@ -76,7 +75,6 @@ def render(
                 out,
                 workers or _cores(),
                 overwrite,
-                _command(spec, file),
                 begin,
                 lambda rows: _advance(bar, rows),
             )
@@ -229,6 +227,65 @@ def preview_(
     click.echo(f"wrote {path} ({page.width} x {page.height} px)")
 
 
+@cli.command("publish")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--repo", required=True, metavar="NAMESPACE/NAME", help="Where on the hub, such as you/sub_en.")
+@click.option("--private", is_flag=True, help="Create the repository as a private one.")
+@click.option("--tag", metavar="NAME", help="A tag for the version, such as v1.0.0.")
+@click.option("--dry-run", is_flag=True, help="Show what would go, and change nothing.")
+def publish_(directory: Path, repo: str, private: bool, tag: str | None, dry_run: bool) -> None:
+    """Publish a rendered data set on the Hugging Face hub, in one commit; or bring it up to date.
+
+    The directory is verified first. Interrupted, the same command sends what is missing; what is there
+    already is neither sent nor committed again. Endpoint and token are the hub client's own: HF_ENDPOINT,
+    HF_TOKEN, `hf auth login`.
+
+    \b
+    Examples:
+      subsynth publish sub_en --repo you/sub_en --dry-run
+      subsynth publish sub_en --repo you/sub_en --tag v1.0.0
+    """
+    from subsynth import hub  # noqa: PLC0415 - the hub's client takes its time
+
+    quiet = not sys.stderr.isatty()
+    reading = _bar(quiet, total=verify.rows_in(directory), unit=" rows", desc="verifying")
+    sending = _bar(quiet, unit="B", unit_scale=True, desc=repo, delay=1)
+
+    def tell(line: str) -> None:
+        with tqdm.external_write_mode():
+            click.echo(line, err=True)
+
+    def begin(total: int) -> None:
+        reading.close()
+        sending.reset(total)
+
+    try:
+        with reading, sending:
+            if dry_run:
+                found = hub.changes(directory, repo, private, tag, tell, reading.update)
+            else:
+                done = hub.publish(directory, repo, private, tag, tell, reading.update, begin, sending.update)
+    except KeyboardInterrupt:
+        click.echo(f"stopped; the same command sends what is missing to {repo}", err=True)
+        sys.exit(130)
+    if dry_run:
+        for file in found.send:
+            click.echo(f"send    {file.path}  {file.size / 1e6:,.3f} MB")
+        for path in found.delete:
+            click.echo(f"delete  {path}")
+        where = f"{repo}, to be created{' as a private one' if private else ''}" if found.new else repo
+        click.echo(f"{_changed(found)} would go to {where}" + (f", tagged {tag}" if tag else ""))
+    elif done.changes:
+        click.echo(f"published {_changed(done.changes)} to {repo}, commit {done.commit[:12]}")
+    else:
+        click.echo(f"{repo} is up to date: nothing sent, nothing committed ({done.commit[:12]})")
+
+
+def _changed(changes: Any) -> str:
+    gone = f", without {len(changes.delete)} that are no longer part of it" if changes.delete else ""
+    return f"{len(changes.send)} files, {changes.bytes / 1e6:,.1f} MB{gone}"
+
+
 def main() -> None:
     """Run; what goes wrong is one line on standard error and exit code 2."""
     try:
@@ -259,18 +316,6 @@ def _spec(file: str | None, **flags: Any) -> Spec:
 
 def _told(spec: Spec) -> str:
     return " + ".join(f"{spec.size(split):,} {split}" for split in spec.splits) + " pairs"
-
-
-def _command(spec: Spec, file: str | None) -> str:
-    """The command that makes the same set again."""
-    plain = Spec.from_yaml(
-        f"lang: {spec.lang}", n=spec.n, n_test=spec.n_test, seed=spec.seed, image_format=spec.image_format
-    )
-    if file is not None or spec != plain:
-        return f"subsynth render --spec spec.yaml --out sub_{spec.lang}"
-    parts = ["subsynth", "render", "--lang", spec.lang, "--n", str(spec.n), "--n-test", str(spec.n_test)]
-    parts += ["--image-format", spec.image_format] if spec.image_format != "png" else []
-    return shlex.join([*parts, "--seed", str(spec.seed)])
 
 
 def _cores() -> int:

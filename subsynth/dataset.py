@@ -22,6 +22,7 @@ from subsynth.version import PIXELS, __version__
 
 SCRATCH = ".subsynth-tmp"  # beside data/, never in it: what lies there is read as data
 SPEC, MANIFEST, CARD, LICENCES, ASSETS = "spec.yaml", "manifest.json", "README.md", "LICENSES.md", "assets"
+BESIDE = (CARD, LICENCES, SPEC, MANIFEST, *(f"{ASSETS}/{name}" for name in figures.NAMES))  # the shards
 
 Entry = dict[str, Any]
 
@@ -46,7 +47,6 @@ def build(
     out: Path,
     workers: int,
     overwrite: bool = False,
-    command: str = "subsynth render",
     begin: Callable[[int, int], None] = lambda _total, _found: None,
     tick: Callable[[int], None] = lambda _rows: None,
 ) -> Written:
@@ -96,7 +96,8 @@ def build(
             for name in figures.NAMES:
                 (out / SCRATCH / name).replace(out / ASSETS / name)
             _write(out / LICENCES, licences.licences(spec))
-            _write(out / CARD, card.card(spec, manifest, command))
+            example = shards.first(out / manifest["shards"][0]["file"])
+            _write(out / CARD, card.card(spec, manifest, example))
             _write(out / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     with _writing(out):
         shutil.rmtree(out / SCRATCH)

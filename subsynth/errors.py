@@ -21,3 +21,7 @@ class OutputError(SubsynthError):
 
 class WorkerError(SubsynthError):
     """A worker process died more often than it may."""
+
+
+class HubError(SubsynthError):
+    """The hub refuses, cannot be reached, or holds something else than was sent."""

@@ -50,6 +50,14 @@ def shards(spec: Spec) -> list[Shard]:
     return found
 
 
+def first(path: Path) -> dict[str, Any]:
+    """The first row of a file, without its images."""
+    with pq.ParquetFile(path) as file:
+        batch = next(file.iter_batches(1, columns=[c for c in columns.NAMES if c not in columns.IMAGES]))
+    row: dict[str, Any] = batch.to_pylist()[0]
+    return row
+
+
 def write(spec: Spec, shard: Shard, out: Path, scratch: Path, tick: Callable[[int], None]) -> dict[str, Any]:
     """Render a shard into `scratch`, move it to `out`/data when whole, and give its entry for the manifest.
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from subsynth import chance, columns, dataset, shards
+from subsynth import card, chance, columns, dataset, shards
 from subsynth.content import Content
 from subsynth.corpus import bare
 from subsynth.errors import OutputError, SubsynthError
@@ -66,6 +66,7 @@ def verify(directory: Path, sample: int = 64, tick: Callable[[int], None] = lamb
     spec = _spec(directory, manifest, report)
     expected = {s.name: s for s in shards.shards(spec)} if spec else {}
     entries = {Path(e["file"]).name: e for e in manifest["shards"]}
+    _beside(directory, manifest, report)
     for name in sorted(set(expected) ^ set(entries)):
         report.add(name, -1, "the manifest and the spec disagree about this shard")
     for path in sorted((directory / "data").glob("*")):
@@ -86,7 +87,7 @@ def _manifest(directory: Path) -> dict[str, Any]:
         _ = [
             (e["file"], e["rows"], e["bytes"], e["sha256"], e["content_sha256"], e["split"]) for e in manifest["shards"]
         ]
-        _ = manifest["spec_sha256"], manifest["plan_sha256"]
+        _ = manifest["spec_sha256"], manifest["plan_sha256"], manifest["content_sha256"], manifest["splits"]
     except OSError as error:
         raise OutputError(
             f"{path}: {error.strerror or error}; render the set to its end, or name another one"
@@ -109,6 +110,26 @@ def _spec(directory: Path, manifest: dict[str, Any], report: Report) -> Spec | N
     except SubsynthError as error:
         report.add(dataset.SPEC, -1, str(error))
     return None
+
+
+def _beside(directory: Path, manifest: dict[str, Any], report: Report) -> None:
+    """The small files are there, and the card tells of the set that the manifest tells of."""
+    for name in dataset.BESIDE:
+        if not (directory / name).is_file():
+            report.add(name, -1, "is missing")
+    try:
+        told = card.front((directory / dataset.CARD).read_text(encoding="utf-8"))["dataset_info"]
+        counts = {split["name"]: split["num_examples"] for split in told["splits"]}
+        if counts != {name: split["rows"] for name, split in manifest["splits"].items()}:
+            report.add(dataset.CARD, -1, "counts other rows than the manifest")
+        if manifest["content_sha256"] not in told["description"]:
+            report.add(dataset.CARD, -1, "is not of this set: its description lacks the manifest's digest")
+    except FileNotFoundError:
+        pass  # told already
+    except (OutputError, OSError, ValueError, KeyError, TypeError) as error:
+        report.add(
+            dataset.CARD, -1, f"cannot be read ({error!r})" if not isinstance(error, OutputError) else str(error)
+        )
 
 
 def _shard(

@@ -28,7 +28,8 @@ FLOORS = [
     {"figures", "card"},
     {"engines"},
     {"dataset"},
-    {"verify"},
+    {"verify", "patience"},
+    {"hub"},
     {"cli"},
 ]
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}

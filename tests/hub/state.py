@@ -1,0 +1,183 @@
+"""What a hub on loopback holds: repositories of data sets with commits and tags, files, faults, and its log."""
+
+import hashlib
+import re
+import threading
+import urllib.parse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hub import xet
+
+OWNER, READER, STRANGER = "hf_owner_of_subsynth", "hf_reader_of_subsynth", "hf_somebody_else"
+ACCOUNTS = {OWNER: ("ann", "subsynth", "write"), READER: ("ann", "subsynth", "read"), STRANGER: ("bob", "", "write")}
+
+
+class Refusal(Exception):  # noqa: N818 - it is no error
+    """An answer other than a good one. `code` is the hub's own word for it, as its client reads it."""
+
+    def __init__(self, status: int, code: str = "", message: str = "", url: str = ""):
+        self.status, self.code, self.message, self.url = status, code, message, url
+
+
+@dataclass(frozen=True)
+class File:
+    size: int
+    oid: str  # as git names it
+    sha256: str = ""  # of large files only
+
+
+@dataclass(frozen=True)
+class Commit:
+    oid: str
+    parent: str
+    title: str
+    tree: dict[str, File]
+
+
+@dataclass
+class Repo:
+    name: str
+    private: bool
+    commits: dict[str, Commit] = field(default_factory=dict)
+    head: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+    def commit(self, title: str, tree: dict[str, File]) -> Commit:
+        told = f"{self.head} {title} {len(self.commits)} {sorted(tree.items())!r}"
+        made = Commit(hashlib.sha1(told.encode()).hexdigest(), self.head, title, tree)
+        self.commits[made.oid] = made
+        self.head = made.oid
+        return made
+
+    def at(self, revision: str) -> Commit:
+        revision = urllib.parse.unquote(revision)
+        oid = self.head if revision == "main" else self.tags.get(revision, revision)
+        if oid not in self.commits:
+            raise Refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        return self.commits[oid]
+
+    def log(self) -> list[Commit]:
+        """The commits of main, newest first, without the empty one that the hub begins with."""
+        found, oid = [], self.head
+        while self.commits[oid].parent:
+            found.append(self.commits[oid])
+            oid = self.commits[oid].parent
+        return found
+
+
+@dataclass
+class Fault:
+    """What goes wrong: an answer with `status`, or a connection dropped before, within ("body") or after the work."""
+
+    method: str
+    pattern: str
+    status: int
+    times: int
+    skip: int
+    drop: str
+    headers: dict[str, str]
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    sent: int = 0  # bytes of its body
+    status: int = 0
+
+
+class State:
+    """All that a hub holds. `leaks` lists requests that brought a token to where none belongs."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.lock = threading.RLock()
+        self.repos: dict[str, Repo] = {}
+        self.small: dict[str, bytes] = {}  # git's name -> content
+        self.files: dict[str, tuple[str, list[xet.Term]]] = {}  # SHA-256 -> Xet hash, terms
+        self.xorbs: dict[str, list[xet.Chunk]] = {}
+        self.requests: list[Request] = []
+        self.faults: list[Fault] = []
+        self.leaks: list[str] = []
+
+    def fail(self, method: str, pattern: str, status: int = 0, *, times: int = 1, skip: int = 0, drop: str = "",
+             headers: dict[str, str] | None = None) -> None:  # fmt: skip
+        """Let `times` requests whose path has `pattern` fail, after `skip` of them that go well."""
+        self.faults.append(Fault(method, pattern, status, times, skip, drop, headers or {}))
+
+    def fault(self, method: str, path: str) -> Fault | None:
+        """What is to go wrong with this request."""
+        with self.lock:
+            for fault in self.faults:
+                if fault.method == method and fault.times > 0 and re.search(fault.pattern, path):
+                    if fault.skip == 0:
+                        fault.times -= 1
+                        return fault
+                    fault.skip -= 1
+        return None
+
+    def count(self, method: str, pattern: str) -> int:
+        """How many such requests came."""
+        return sum(r.method == method and bool(re.search(pattern, r.path)) for r in self.requests)
+
+    def uploaded(self) -> int:
+        """Bytes of content that came in whole, by LFS or Xet."""
+        content = [r for r in self.requests if r.path.startswith(("/lfs/", "/cas/v1/xorbs/"))]
+        return sum(r.sent for r in content if r.status == 200)
+
+    def put_small(self, content: bytes) -> File:
+        oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        self.small[oid] = content
+        return File(len(content), oid)
+
+    def stored(self, sha256: str) -> bool:
+        return sha256 in self.files or (self.folder / sha256).exists()
+
+    def read(self, file: File, start: int = 0, stop: int | None = None) -> bytes:
+        """Bytes of a file, from wherever they are kept."""
+        stop = file.size if stop is None else min(stop, file.size)
+        if not file.sha256:
+            return self.small[file.oid][start:stop]
+        if file.sha256 not in self.files:
+            with (self.folder / file.sha256).open("rb") as blob:
+                blob.seek(start)
+                return blob.read(stop - start)
+        parts, at = [], 0
+        for term in self.files[file.sha256][1]:
+            if at < stop and at + term.length > start:
+                xorb = (self.folder / f"{term.xorb}.xorb").read_bytes()
+                for chunk in self.xorbs[term.xorb][term.start : term.stop]:
+                    if at < stop and at + chunk.length > start:
+                        parts.append(xet.unpacked(xorb, chunk)[max(0, start - at) : stop - at])
+                    at += chunk.length
+            else:
+                at += term.length
+        return b"".join(parts)
+
+    def reconstruction(self, name: str, start: int, stop: int | None) -> dict[str, object]:
+        """How to put a file together, as Xet's clients read it, without the addresses of the xorbs."""
+        terms = next((t for n, t in self.files.values() if n == name), None)
+        if terms is None:
+            raise Refusal(404)
+        at, skipped, wanted, ranges = 0, 0, [], {}
+        for term in terms:
+            chunks, first = self.xorbs[term.xorb], None
+            for number in range(term.start, term.stop):
+                size = chunks[number].length
+                if at + size > start and (stop is None or at < stop):
+                    first = number if first is None else first
+                    last = number + 1
+                    skipped = start - at if not wanted and first == number else skipped
+                at += size
+            if first is not None:
+                length = sum(c.length for c in chunks[first:last])
+                run = {"start": first, "end": last}
+                wanted.append({"hash": term.xorb, "unpacked_length": length, "range": run})
+                bytes_ = {"start": chunks[first].start, "end": chunks[last - 1].stop - 1}
+                entry = {"range": run, "url": f"/xorbs/{term.xorb}", "url_range": bytes_}
+                if entry not in ranges.setdefault(term.xorb, []):
+                    ranges[term.xorb].append(entry)
+        if not wanted:
+            raise Refusal(416)
+        return {"offset_into_first_range": skipped, "terms": wanted, "fetch_info": ranges}
