@@ -173,7 +173,8 @@ print(tensors[0]["image"].shape)  # torch.Size([3, {spec.height}, {spec.width}])
 {made}, seed {spec.seed}, spec `{manifest["spec_sha256"][:16]}`, content `{manifest["content_sha256"][:16]}`.
 `spec.yaml` is the whole specification, `manifest.json` has the digest of every shard. The same command, with
 the same version, makes the same pixels again; `subsynth verify DIRECTORY` checks a copy row by row, and renders
-a sample of its rows again from their columns.
+a sample of its rows again from their columns. `data["train"].info.description` has the content digest of what was
+really loaded: out of reach of the hub, `datasets` takes whatever version lies in its cache.
 
 ![Distributions of length, size, contrast, blur, noise, fonts, colours and backgrounds](assets/distributions.png)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from subsynth import cache, dataset, kernels, materials, preview, verify
+from subsynth import cache, dataset, kernels, materials, preview, stats, verify
 from subsynth.errors import OutputError, SubsynthError
 from subsynth.spec import IMAGE_FORMATS, LANGUAGES, SPLITS, Spec
 from subsynth.version import __version__
@@ -169,8 +170,6 @@ def stats_(directory: Path, out: Path | None) -> None:
       subsynth stats sub_zh
       subsynth stats sub_zh --out figures/zh.png
     """
-    from subsynth import stats  # noqa: PLC0415 - matplotlib takes its time
-
     found = stats.gather(directory)
     click.echo(stats.table(found))
     path = out or Path(f"{directory.resolve().name}-stats.png")
@@ -259,15 +258,17 @@ def publish_(directory: Path, repo: str, private: bool, tag: str | None, dry_run
         reading.close()
         sending.reset(total)
 
-    try:
-        with reading, sending:
-            if dry_run:
-                found = hub.changes(directory, repo, private, tag, tell, reading.update)
-            else:
-                done = hub.publish(directory, repo, private, tag, tell, reading.update, begin, sending.update)
-    except KeyboardInterrupt:
-        click.echo(f"stopped; the same command sends what is missing to {repo}", err=True)
-        sys.exit(130)
+    def stop(*_: object) -> None:
+        # At once: threads of the hub's client would first end what they send. What is half done does no harm.
+        click.echo(f"\nstopped; the same command sends what is missing to {repo}", err=True)
+        os._exit(130)
+
+    signal.signal(signal.SIGINT, stop)
+    with reading, sending:
+        if dry_run:
+            found = hub.changes(directory, repo, private, tag, tell, reading.update)
+        else:
+            done = hub.publish(directory, repo, private, tag, tell, reading.update, begin, sending.update)
     if dry_run:
         for file in found.send:
             click.echo(f"send    {file.path}  {file.size / 1e6:,.3f} MB")

@@ -70,6 +70,9 @@ def refused(repo: str, error: Exception) -> None:
         raise HubError(f"{repo}: no token to publish with; log in with `hf auth login`, or set HF_TOKEN") from error
     if isinstance(error, OfflineModeIsEnabled):
         raise HubError(f"{repo}: HF_HUB_OFFLINE is set; unset it to publish") from error
+    ticket = re.search(r"\((4\d\d) .*xet-(read|write)-token", str(error))
+    if ticket and int(ticket[1]) in told:  # asked for by the Xet client, which keeps no more of the answer
+        raise HubError(f"{repo}: {told[int(ticket[1])]}") from error
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
         if isinstance(error, RepositoryNotFoundError) and status == 401 and get_token():

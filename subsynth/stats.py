@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from subsynth.errors import OutputError
@@ -112,6 +111,8 @@ def table(found: dict[str, Stats]) -> str:
 
 def page(found: dict[str, Stats], title: str, path: Path) -> None:
     """Draw the distributions of every split on one page, a PNG. Raises OutputError if it cannot be written."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - takes a quarter of a second, of every command
+
     figure = Figure(figsize=(15, 13))
     if title:
         figure.suptitle(title)

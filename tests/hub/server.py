@@ -55,6 +55,7 @@ class Hub(State):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.closing.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -86,7 +87,9 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.requests.append(self.note)
         self.fault = self.hub.fault(self.command, self.path)
         self.drop = self.fault.drop if self.fault else ""
-        if self.drop == "before":
+        if self.drop == "hang":
+            self.hub.closing.wait(60)
+        if self.drop in ("before", "hang"):
             return self.reset()
         cut = self.drop == "body" and self.command in ("POST", "PUT")
         self.body = self.receive(cut)
@@ -135,7 +138,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, body: Any = b"", status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.note.status = status
-        if self.drop == "after":
+        if self.drop == "hang after":
+            self.hub.closing.wait(60)
+        if self.drop in ("after", "hang after"):
             return self.reset()
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
@@ -369,7 +374,7 @@ def preupload(self: Handler, name: str, rev: str) -> None:
         there = held.get(file["path"])
         mode = "lfs" if file["path"].endswith(LARGE) else "regular"
         oid = {"oid": there.sha256 or there.oid} if there else {}
-        told.append({"path": file["path"], "uploadMode": mode, "shouldIgnore": False} | oid)
+        told.append({"path": file["path"], "uploadMode": mode, "shouldIgnore": file["path"] == self.hub.ignored} | oid)
     self.answer({"files": told})
 
 

@@ -68,7 +68,8 @@ class Repo:
 
 @dataclass
 class Fault:
-    """What goes wrong: an answer with `status`, or a connection dropped before, within ("body") or after the work."""
+    """What goes wrong: an answer with `status`, or a connection dropped `before`, within (`body`) or `after` the work,
+    or one on which nothing comes (`hang`, `hang after`) until the hub closes."""
 
     method: str
     pattern: str
@@ -93,6 +94,7 @@ class State:
     def __init__(self, folder: Path):
         self.folder = folder
         self.lock = threading.RLock()
+        self.closing = threading.Event()
         self.repos: dict[str, Repo] = {}
         self.small: dict[str, bytes] = {}  # git's name -> content
         self.files: dict[str, tuple[str, list[xet.Term]]] = {}  # SHA-256 -> Xet hash, terms
@@ -100,6 +102,7 @@ class State:
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
         self.leaks: list[str] = []
+        self.ignored = ""  # a path that uploads are to leave out, as by a .gitignore
 
     def fail(self, method: str, pattern: str, status: int = 0, *, times: int = 1, skip: int = 0, drop: str = "",
              headers: dict[str, str] | None = None) -> None:  # fmt: skip

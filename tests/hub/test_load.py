@@ -1,0 +1,129 @@
+"""Loading what was published, with the real `datasets`: by name, as a stream, beside its traps."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hub.conftest import LOAD, NAME, pixels, quick
+from subsynth import dataset, plan, sub_zh
+
+ROOT = Path(__file__).parents[2]
+# Counts of all splits, and features, of a set by name or directory.
+TELL = """
+import sys
+from datasets import load_dataset
+data = load_dataset(sys.argv[1], **dict(a.split("=") for a in sys.argv[2:]))
+features = data["train"].features
+print({name: len(rows) for name, rows in data.items()}, features["image"], features["ground_truth"])
+"""
+WHICH = """
+import sys
+from datasets import load_dataset
+print(load_dataset(sys.argv[1], split="test", revision=sys.argv[2]).info.description)
+"""
+TEXTS = """
+from datasets import load_dataset
+print([row["text"] for row in load_dataset("subsynth/sub_en", split="test", streaming=True)])
+"""
+COUNTS = "{'train': 60, 'test': 20, 'test_hard': 20} Image(mode='RGB', decode=True) Image(mode='L', decode=True)"
+
+
+def snippets(text):
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("how", ["download", "stream"])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_pixels_are_those_rendered_here(either, sets, split, how):
+    either.publish(sets(60))
+    assert either.python(LOAD, NAME, split, how) == pixels(quick(60), split)
+
+
+def test_directory_and_published_set_are_alike(either, sets):
+    either.publish(sets(60))
+    assert either.python(TELL, NAME) == either.python(TELL, sets(60)) == COUNTS
+
+
+def test_snippets_of_the_cards_run(client, sets):
+    """Of the directory's card where the directory lies, and of the published one anywhere."""
+    client.publish(sets(60))
+    published = client.hub.read(client.hub.repos[NAME].at("main").tree["README.md"]).decode()
+    for text, cwd in ((sets(60).joinpath("README.md").read_text(), sets(60).parent), (published, client.place)):
+        use, stream, torch = snippets(text)
+        client.python(f"{use}assert pair['text'] and pair['image'].size == (280, 32)", cwd=cwd)
+        assert client.python(stream, cwd=cwd)
+        pytest.importorskip("torch")
+        assert client.python(torch, cwd=cwd) == "torch.Size([3, 32, 280])"
+
+
+def test_chinese_text_comes_as_it_is(client, tmp_path):
+    spec = sub_zh(n=20, n_test=10)
+    dataset.build(spec, tmp_path / "sub_zh", workers=1)
+    assert client.publish(tmp_path / "sub_zh").returncode == 0
+    assert client.python(TEXTS) == str([r.text for r in plan(spec, "test", 0, 10)])
+
+
+# The traps of the clients, and how the set stays out of them.
+
+
+def test_another_set_under_the_same_name_is_not_taken_from_the_cache(client, sets):
+    """A directory is cached by its card alone: the digest in it tells sets apart."""
+    other = client.place / "sub_en"
+    assert client.python(LOAD, sets(60), "test") == pixels(quick(60), "test")
+    dataset.build(quick(60, seed=1), other, workers=1)
+    assert client.python(LOAD, other, "test") == pixels(quick(60, seed=1), "test")
+
+
+def test_what_lies_beside_the_shards_is_not_read(client, sets, tmp_path):
+    """The card names *.parquet; a pattern like train-* would take the unfinished file for data."""
+    shutil.copytree(sets(60), tmp_path / "sub_en")
+    shard = tmp_path / "sub_en/data/train-00000-of-00001.parquet"
+    shutil.copy(shard, f"{shard}.tmp")
+    assert client.python(TELL, tmp_path / "sub_en") == COUNTS
+
+
+def test_a_stream_that_is_left_ends_well(client, sets):
+    """Large row groups make the interpreter abort, or hang, at its exit; ours are small."""
+    client.publish(sets(1300))
+    code = f"""
+from datasets import load_dataset
+print(next(iter(load_dataset("{NAME}", split="train", streaming=True)))["index"])
+"""
+    assert [client.python(code) for _ in range(3)] == ["0"] * 3
+
+
+def test_the_package_s_folder_does_not_hide_the_set(client, sets):
+    """In the project's own root lies a folder `subsynth`, as the namespace is called."""
+    client.publish(sets(60))
+    assert (ROOT / "subsynth/cli.py").exists() and not (ROOT / "subsynth/sub_en").exists()
+    assert client.python(TELL, NAME, cwd=ROOT) == COUNTS
+    assert client.hub.count("GET", "/cdn/")
+
+
+def test_the_loaded_set_tells_which_it_is(client, sets):
+    """With the hub away, `datasets` takes the newest version that it has, even for the tag of another, and warns."""
+    first, second = (json.loads((sets(n) / "manifest.json").read_text())["content_sha256"] for n in (60, 70))
+    client.publish(sets(60), "--tag", "v1")
+    assert client.python(WHICH, NAME, "v1") == f"content-sha256 {first}"
+    client.publish(sets(70), "--tag", "v2")
+    client.hub.__exit__()
+    away = client.run("-c", WHICH, NAME, "v2", HF_HUB_OFFLINE="1")
+    assert away.stdout.strip() == f"content-sha256 {first}" and "Using the latest cached version" in away.stderr
+    assert first != second
+
+
+def test_no_script_is_published(client, sets):
+    """`datasets` refuses repositories with a script of their name."""
+    client.publish(sets(60))
+    assert not [p for p in client.hub.repos[NAME].at("main").tree if p.endswith(".py")]
+
+
+def test_fewer_shards_load(client, sets):
+    """Old shards beside new ones fail for every user; they go in the commit that brings the new ones."""
+    client.publish(sets(2600))
+    client.publish(sets(1300))
+    told = client.python(TELL, NAME)
+    assert told.startswith("{'train': 1300, 'test': 20, 'test_hard': 20}")
