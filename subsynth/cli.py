@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -246,9 +247,9 @@ def publish_(directory: Path, repo: str, private: bool, tag: str | None, dry_run
     """
     from subsynth import hub  # noqa: PLC0415 - the hub's client takes its time
 
-    quiet = not sys.stderr.isatty()
-    reading = _bar(quiet, total=verify.rows_in(directory), unit=" rows", desc="verifying")
-    sending = _bar(quiet, unit="B", unit_scale=True, desc=repo, delay=1)
+    quiet, bars = not sys.stderr.isatty(), contextlib.ExitStack()
+    reading = bars.enter_context(_bar(quiet, total=verify.rows_in(directory), unit=" rows", desc="verifying"))
+    sending: list[Any] = []
 
     def tell(line: str) -> None:
         with tqdm.external_write_mode():
@@ -256,7 +257,10 @@ def publish_(directory: Path, repo: str, private: bool, tag: str | None, dry_run
 
     def begin(total: int) -> None:
         reading.close()
-        sending.reset(total)
+        sending.append(bars.enter_context(_bar(quiet, total=total, unit="B", unit_scale=True, desc=repo)))
+
+    def tick(size: int) -> None:
+        sending[0].update(size)
 
     def stop(*_: object) -> None:
         # At once: threads of the hub's client would first end what they send. What is half done does no harm.
@@ -264,11 +268,11 @@ def publish_(directory: Path, repo: str, private: bool, tag: str | None, dry_run
         os._exit(130)
 
     signal.signal(signal.SIGINT, stop)
-    with reading, sending:
+    with bars:
         if dry_run:
             found = hub.changes(directory, repo, private, tag, tell, reading.update)
         else:
-            done = hub.publish(directory, repo, private, tag, tell, reading.update, begin, sending.update)
+            sent = hub.publish(directory, repo, private, tag, tell, reading.update, begin, tick)
     if dry_run:
         for file in found.send:
             click.echo(f"send    {file.path}  {file.size / 1e6:,.3f} MB")
@@ -276,10 +280,10 @@ def publish_(directory: Path, repo: str, private: bool, tag: str | None, dry_run
             click.echo(f"delete  {path}")
         where = f"{repo}, to be created{' as a private one' if private else ''}" if found.new else repo
         click.echo(f"{_changed(found)} would go to {where}" + (f", tagged {tag}" if tag else ""))
-    elif done.changes:
-        click.echo(f"published {_changed(done.changes)} to {repo}, commit {done.commit[:12]}")
+    elif sent.changes:
+        click.echo(f"published {_changed(sent.changes)} to {repo}, commit {sent.commit[:12]}")
     else:
-        click.echo(f"{repo} is up to date: nothing sent, nothing committed ({done.commit[:12]})")
+        click.echo(f"{repo} is up to date: nothing sent, nothing committed ({sent.commit[:12]})")
 
 
 def _changed(changes: Any) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import huggingface_hub
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, RepositoryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
 from subsynth import card, dataset, patience, verify
 from subsynth.errors import HubError, OutputError
@@ -117,7 +117,8 @@ def publish(
     files = _files(directory, repo, verified)
     remote = patience.persist(repo, lambda: _remote(api, repo), tell)
     tagged = patience.persist(repo, lambda: _fits(api, repo, remote, private, tag, files), tell)
-    patience.persist(repo, lambda: api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True), tell)
+    if remote is None:
+        patience.persist(repo, lambda: api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True), tell)
     title = f"subsynth {json.loads((directory / dataset.MANIFEST).read_text(encoding='utf-8'))['subsynth']}"
     upload = _Upload(api, repo, title, begin, tick)
     with _quietly():  # one bar, by bytes, is the caller's
@@ -131,7 +132,7 @@ def publish(
             "and if that changes nothing, see whether a .gitignore there leaves them out"
         )
     if tag and not tagged:
-        patience.persist(repo, lambda: _tag(api, repo, tag, commit), tell)
+        patience.persist(repo, lambda: _tag(api, repo, tag, commit, files), tell)
     return Published(commit, upload.changes)
 
 
@@ -216,13 +217,9 @@ def _known(api: HfApi, repo: str) -> None:
     """Tell a missing or wrong token before a large directory is verified. Other failures are not this one's to tell."""
     try:
         api.whoami()
-    except LocalTokenNotFoundError as error:
-        patience.refused(repo, error)
-    except HfHubHTTPError as error:
-        if error.response.status_code == 401:
+    except patience.FAILURES as error:
+        if not isinstance(error, HfHubHTTPError) or error.response.status_code == 401:
             patience.refused(repo, error)
-    except patience.FAILURES:
-        pass
 
 
 def _files(directory: Path, repo: str, verified: Tick) -> list[File]:
@@ -278,12 +275,11 @@ def _fits(api: HfApi, repo: str, remote: Remote | None, private: bool, tag: str 
     return True
 
 
-def _tag(api: HfApi, repo: str, tag: str, commit: str) -> None:
+def _tag(api: HfApi, repo: str, tag: str, commit: str, files: list[File]) -> None:
     try:
         api.create_tag(repo, tag=tag, revision=commit, repo_type="dataset")
     except HfHubHTTPError as error:
         if error.response.status_code != 409:
             raise
-        found = {t.name: t.target_commit for t in api.list_repo_refs(repo, repo_type="dataset").tags}
-        if found.get(tag) != commit:
+        if _changes(files, _remote(api, repo, tag)):  # else it was made, and the answer was lost
             raise HubError(f"{repo}: tag {tag!r} names another set already; choose another tag") from error

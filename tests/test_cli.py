@@ -30,7 +30,7 @@ def test_the_card_tells_a_command_that_makes_the_same_set(run, tmp_path):
 
 def test_help_has_examples(run):
     assert run().code == 0
-    for command in ("render", "preview", "spec"):
+    for command in ("render", "preview", "spec", "prepare", "verify", "stats", "publish"):
         assert f"subsynth {command} " in run(command, "--help").out
     assert run("--version").out.startswith("subsynth, version")
 

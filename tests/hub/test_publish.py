@@ -205,6 +205,9 @@ def test_names_that_cannot_be_are_refused(hub, client, sets, flags, word):
 def test_offline_and_unreachable_are_told(client, sets):
     done = client.publish(sets(60), HF_HUB_OFFLINE="1")
     assert done.returncode == 2 and "HF_HUB_OFFLINE is set" in done.stderr
+    done = client.publish(sets(60), HF_ENDPOINT="http://127.0.0.1:9")
+    assert done.returncode == 2 and "http://127.0.0.1:9" in done.stderr
+    assert len(done.stderr.splitlines()) == 6 and "6 times in a row" in done.stderr
 
 
 def test_the_token_is_nowhere(hub, either, sets, tmp_path):
