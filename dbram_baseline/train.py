@@ -1,0 +1,330 @@
+"""Train a generator on pairs: `python -m dbram_baseline.train --data sub_en`. Reads from top to bottom."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, distributed, nn
+from tqdm import tqdm
+
+from dbram_baseline import checkpoint, data, losses, metrics
+from dbram_baseline.config import PRESETS, Config, autocasts, config, device, flags
+from dbram_baseline.errors import BaselineError, run
+from dbram_baseline.model import Discriminator, generator, parameters
+
+SHOWN = 10  # pairs of the validation slice in a picture grid
+
+
+@click.command("train", context_settings={"max_content_width": 100, "show_default": False})
+@click.option("--data", "name", help="Directory, hub name, several by commas, or render:en.  [./sub_en, or render:en]")
+@click.option("--preset", type=click.Choice(list(PRESETS)), help="Hyperparameters to begin with.  [demo; on a GPU small]")
+@click.option("--out", type=click.Path(path_type=Path), help="Directory of the run.  [runs/<model>-<preset>-<data>]")
+@click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
+@flags
+def command(name: str | None, preset: str | None, out: Path | None, resume: bool, **given: Any) -> None:
+    """Train DB-RAM, or one of its kin, to separate subtitles from pictures.
+
+    \b
+    Examples:
+      python -m dbram_baseline.train
+      python -m dbram_baseline.train --data sub_en --preset paper
+      python -m dbram_baseline.train --data sub_en,sub_zh --model nonlocal --steps 5000
+      torchrun --nproc_per_node=4 -m dbram_baseline.train --data sub_en --preset paper
+    """
+    on = device(given["device"] or "auto")
+    name = name or ("sub_en" if Path("sub_en").is_dir() else "render:en")
+    preset = preset or ("small" if on.type == "cuda" else "demo")
+    made = config(preset, given)
+    slug = "-".join(part.strip("./:").replace("/", "_").replace(":", "-") for part in name.split(","))
+    train(made, name, preset, out or Path("runs") / f"{made.model}-{preset}-{slug}", resume, given)
+
+
+def train(made: Config, name: str, preset: str, out: Path, resume: bool = False, given: dict[str, Any] | None = None) -> None:
+    """Train by a Config on the data of this name, into a directory. Raises BaselineError."""
+    last = out / checkpoint.LAST
+    begun = 0
+    if last.exists() and not resume:
+        raise BaselineError(f"{out} holds a run already; add --resume to go on with it, or name another --out")
+    if resume:
+        told = checkpoint.about(last)
+        made, begun = _same(told, made, given or {}, name), told["step"]
+    with _group() as (rank, world):
+        first, quiet = rank == 0, rank != 0 or not sys.stderr.isatty()
+        on = device(made.device)
+        if on.type == "cuda" and world > 1:
+            on = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+            torch.cuda.set_device(on)
+        if made.batch % world:
+            raise BaselineError(f"--batch is {made.batch}; with {world} processes, a multiple of {world} is needed")
+        bf16 = autocasts(made.precision, on)
+        torch.manual_seed(made.seed)
+        nets: dict[str, nn.Module] = {
+            "generator": generator(made.model, made.width, made.attn1, made.norm, made.dropout)
+        }
+        if made.adversarial:
+            nets["discriminator"] = Discriminator(made.discriminator_width, made.norm)
+        nets = {k: net.to(on, memory_format=torch.channels_last) for k, net in nets.items()}  # type: ignore[call-overload]
+        adams = {
+            k: torch.optim.Adam(net.parameters(), made.lr, (made.beta1, 0.999), fused=on.type in ("cpu", "cuda"))
+            for k, net in nets.items()
+        }
+        source = data.source(name, made.validation, made.seed, made.epoch_pairs, made.workers, on, quiet)
+        an_epoch = max(1, source.pairs // made.batch)
+        steps = made.steps or made.epochs * an_epoch
+        torch.manual_seed(made.seed + rank)  # of dropout: each process its own
+        if begun:
+            checkpoint.load(last, nets)
+            _take(checkpoint.state(last, begun), adams, on)
+        if first:
+            out.mkdir(parents=True, exist_ok=True)
+            click.echo(
+                f"{made.model}, preset {preset}, {parameters(nets['generator']):,} parameters, on {on.type} in "
+                f"{'bf16' if bf16 else 'fp32'}{f' x {world}' if world > 1 else ''}; {name}: {steps:,} steps of "
+                f"{made.batch} pairs{f', from step {begun:,}' if begun else ''}; into {out}"
+            )
+        about = {"config": made, "data": name, "preset": preset}
+        log = _Log(out, begun) if first else None
+        runs = {k: torch.compile(net) if made.compile else net for k, net in nets.items()}
+        started, seen = time.monotonic(), 0
+        bar = tqdm(total=steps, initial=begun, disable=quiet, unit=" steps", smoothing=0.05)
+        pending: list[tuple[int, list[str], Tensor]] = []
+        try:
+            for step in range(begun, steps):
+                for adam in adams.values():
+                    for group in adam.param_groups:
+                        group["lr"] = made.lr * decay(step, steps, an_epoch if not made.steps else 1)
+                images, truths = (t.to(on, non_blocking=True) for t in source.batch(step, made.batch, rank, world))
+                images, truths = data.cropped(images, truths, made.crop, made.seed + step)
+                terms = one_step(runs, adams, data.as_input(images), data.as_target(truths), made, bf16, world)
+                pending.append((step, list(terms), torch.stack([t.detach() for t in terms.values()])))
+                seen += made.batch
+                done = step + 1
+                save = done % made.save_every == 0 or done == steps
+                look = done % (made.validate_every or an_epoch) == 0 or done == steps
+                bar.update()
+                if on.type == "cpu" or save or look or len(pending) == 50:  # a GPU is not waited for at each step
+                    told = _flush(pending, log, made, out)
+                    bar.set_postfix_str(f"loss {told['loss']:.3f}, {seen / (time.monotonic() - started):.1f} images/s")
+                if look and log:
+                    log.validation(done, *validate(nets["generator"], source, on, bf16))
+                if save and first:
+                    checkpoint.save(out, done, nets, _state(adams, on), about)
+        except KeyboardInterrupt:
+            bar.close()
+            click.echo(f"stopped; add --resume to go on from the last checkpoint in {out}", err=True)
+            sys.exit(130)
+        bar.close()
+        if log:
+            log.close()
+            took = time.monotonic() - started
+            if seen:
+                click.echo(f"trained on {seen:,} pairs in {took:.1f} s: {seen / took:.1f} images/s; {log.summary()}")
+            click.echo(f"wrote {last}, log.jsonl, curves.png and grids/ in {out}")
+
+
+def one_step(nets: dict[str, nn.Module], adams: dict[str, torch.optim.Adam], x: Tensor, y: Tensor, made: Config,
+             bf16: bool, world: int = 1) -> dict[str, Tensor]:  # fmt: skip
+    """One step of both networks on a batch in [-1, 1]; the terms of the losses, as scalars, "loss" first."""
+    cast = torch.autocast(x.device.type, torch.bfloat16, enabled=bf16)
+    net, judge = nets["generator"], nets.get("discriminator")
+    told: dict[str, Tensor] = {}
+    with cast:
+        fake = net(x)
+    logits = None
+    if judge is not None:
+        with cast:  # real and generated each by itself, since they differ in their statistics
+            real, wrong = judge(x, y), judge(x, fake.detach())
+        told["discriminator"] = losses.discriminator_loss(real, wrong)
+        _descend(told["discriminator"], adams["discriminator"], world)
+        for p in judge.parameters():
+            p.requires_grad_(False)
+        with cast:
+            logits = judge(x, fake)
+    terms = losses.generator_terms(fake, y, logits)
+    weights = {"adversarial": made.adversarial, "l1": made.l1, "ssim": made.ssim, "bce": made.bce}
+    loss = torch.stack([weights[k] * t for k, t in terms.items() if weights[k]]).sum()
+    _descend(loss, adams["generator"], world)
+    if judge is not None:
+        for p in judge.parameters():
+            p.requires_grad_(True)
+    return {"loss": loss} | {k: t for k, t in terms.items() if weights[k]} | told
+
+
+def _descend(loss: Tensor, adam: torch.optim.Adam, world: int) -> None:
+    adam.zero_grad(set_to_none=True)
+    loss.backward()
+    if world > 1:  # the mean over processes, in one message
+        grads = [p.grad for group in adam.param_groups for p in group["params"]]
+        flat = torch.cat([g.reshape(-1) for g in grads])
+        distributed.all_reduce(flat)
+        for g, part in zip(grads, (flat / world).split([g.numel() for g in grads]), strict=True):
+            g.copy_(part.view_as(g))
+    adam.step()
+
+
+def decay(step: int, steps: int, unit: int) -> float:
+    """The learning rate's factor: 1 for half of the units (epochs, or steps), then linear, as in pix2pix."""
+    units, at = -(-steps // unit), step // unit
+    half = units - units // 2
+    return 1.0 - max(0, at + 1 - half) / (units - half + 1)
+
+
+@torch.no_grad()
+def validate(net: nn.Module, source: data.Source, on: torch.device, bf16: bool) -> tuple[dict[str, float], np.ndarray]:
+    """PSNR, SSIM and F-measure on the pairs held out, and a picture: input, truth, output."""
+    images, truths = source.held_out()
+    net.eval()
+    outputs = []
+    for start in range(0, len(images), 32):
+        with torch.autocast(on.type, torch.bfloat16, enabled=bf16):
+            outputs.append(net(data.as_input(images[start : start + 32].to(on))).float())
+    net.train()
+    grey = data.to_images(torch.cat(outputs)).clamp(0, 1)
+    whole = (truths > 127).float().to(on)
+    told = {
+        "psnr": float(np.mean([metrics.psnr(o, t) for o, t in zip(grey.cpu().numpy(), whole.cpu().numpy(), strict=True)])),
+        "ssim": float(losses.ssim(grey[:, None], whole[:, None]).mean()),
+        "f_measure": float(np.mean([metrics.f_measure(o < 0.5, t < 0.5) for o, t in
+                                    zip(grey.cpu().numpy(), whole.cpu().numpy(), strict=True)])),
+    }  # fmt: skip
+    shown = [
+        (i.permute(1, 2, 0).cpu().numpy(), t.cpu().numpy(), (o * 255).byte().cpu().numpy())
+        for i, t, o in zip(images[:SHOWN], truths[:SHOWN], grey[:SHOWN], strict=True)
+    ]
+    return told, data.grid(shown)
+
+
+class _Log:
+    """log.jsonl, TensorBoard, picture grids, and the curves at the end."""
+
+    def __init__(self, out: Path, begun: int):
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - takes its time
+
+        self.out, self.path = out, out / "log.jsonl"
+        # A killed run has logged steps that no checkpoint holds: they come again.
+        kept = [line for line in self._lines() if line["step"] < begun or ("f_measure" in line and line["step"] == begun)]
+        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        self.file = self.path.open("a")
+        self.board = SummaryWriter(out / "tensorboard", purge_step=begun or None)
+        (out / "grids").mkdir(exist_ok=True)
+
+    def _lines(self) -> list[dict[str, Any]]:
+        if not self.path.exists():
+            return []
+        found = []
+        for line in self.path.read_text().splitlines():
+            with contextlib.suppress(ValueError):  # the last one may be torn
+                found.append(json.loads(line))
+        return found
+
+    def step(self, step: int, told: dict[str, float]) -> None:
+        """A training step."""
+        self.file.write(json.dumps({"step": step, **told}) + "\n")
+        self.file.flush()
+        for k, v in told.items():
+            self.board.add_scalar(f"train/{k}", v, step)
+
+    def validation(self, step: int, told: dict[str, float], picture: np.ndarray) -> None:
+        """A look at the pairs held out."""
+        self.step(step, told)
+        cv2.imwrite(str(self.out / "grids" / f"step-{step:07d}.png"), picture[:, :, ::-1])
+        self.board.add_image("validation", picture, step, dataformats="HWC")
+
+    def summary(self) -> str:
+        """The last look, in words."""
+        seen = [line for line in self._lines() if "f_measure" in line]
+        return ", ".join(f"{k} {seen[-1][k]:.3f}" for k in ("psnr", "ssim", "f_measure")) if seen else "not validated"
+
+    def close(self) -> None:
+        """Draw the curves."""
+        from matplotlib.figure import Figure  # noqa: PLC0415 - takes its time
+
+        self.file.close()
+        self.board.close()
+        lines = self._lines()
+        steps, looks = [s for s in lines if "loss" in s], [s for s in lines if "f_measure" in s]
+        figure = Figure(figsize=(12, 4.5), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for key in [k for k in (steps[0] if steps else {}) if k != "step"]:
+            left.plot([s["step"] for s in steps], [s[key] for s in steps], linewidth=0.8, label=key)
+        left.set(xlabel="step", title="terms of the losses, unweighted; loss is their weighted sum", yscale="log")
+        for key in ("f_measure", "ssim"):
+            right.plot([s["step"] for s in looks], [s[key] for s in looks], marker="o", label=key)
+        right.set(xlabel="step", title="pairs held out", ylim=(0, 1))
+        for axes in (left, right):
+            axes.legend()
+            axes.grid(alpha=0.3)
+        figure.savefig(self.out / "curves.png", dpi=100)
+
+
+def _flush(pending: list[tuple[int, list[str], Tensor]], log: _Log | None, made: Config, out: Path) -> dict[str, float]:
+    """Log the steps that wait for it; the last. Raises BaselineError if a loss is not finite."""
+    told: dict[str, float] = {}
+    for step, names, values in pending:
+        told = dict(zip(names, values.tolist(), strict=True))
+        if not all(map(math.isfinite, told.values())):
+            what = ", ".join(f"{k} {v}" for k, v in told.items() if not math.isfinite(v))
+            raise BaselineError(
+                f"step {step}: {what}: training has come apart; lower --lr (it is {made.lr:g}), or --precision fp32; "
+                f"the checkpoint before is kept in {out}"
+            )
+        if log:
+            log.step(step, told)
+    pending.clear()
+    return told
+
+
+def _state(adams: dict[str, torch.optim.Adam], on: torch.device) -> dict[str, Any]:
+    state: dict[str, Any] = {"adam": {k: a.state_dict() for k, a in adams.items()}, "rng": torch.get_rng_state()}
+    return state | ({"cuda_rng": torch.cuda.get_rng_state(on)} if on.type == "cuda" else {})
+
+
+def _take(state: dict[str, Any], adams: dict[str, torch.optim.Adam], on: torch.device) -> None:
+    for k, adam in adams.items():
+        adam.load_state_dict(state["adam"][k])
+    torch.set_rng_state(state["rng"])
+    if on.type == "cuda" and "cuda_rng" in state:
+        torch.cuda.set_rng_state(state["cuda_rng"], on)
+
+
+def _same(told: dict[str, Any], made: Config, given: dict[str, Any], name: str) -> Config:
+    """The run's own configuration, if nothing that was given differs from it."""
+    held: Config = told["config"]
+    free = ("workers", "save_every", "device", "compile")  # change no result, or no more than a machine does
+    for field in dataclasses.fields(Config):
+        was, now = getattr(held, field.name), given.get(field.name)
+        if now is not None and now != was and field.name not in free:
+            raise BaselineError(f"--{field.name.replace('_', '-')} is {now}, and the run began with {was}; drop it, or name another --out")
+    if name != told["data"]:
+        raise BaselineError(f"--data is {name}, and the run began with {told['data']}")
+    return dataclasses.replace(held, **{k: getattr(made, k) for k in free if given.get(k) is not None})
+
+
+@contextlib.contextmanager
+def _group() -> Iterator[tuple[int, int]]:
+    """Rank and number of the processes that torchrun has started, if it has."""
+    if "RANK" not in os.environ:
+        yield 0, 1
+        return
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield distributed.get_rank(), distributed.get_world_size()
+    finally:
+        distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    run(command)
