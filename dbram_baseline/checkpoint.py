@@ -30,7 +30,9 @@ def save(folder: Path, step: int, nets: dict[str, nn.Module], state: dict[str, A
     scratch = folder / f"state.{os.getpid()}.tmp"
     torch.save(state, scratch)
     _in_place(scratch, folder / f"state-{step}.pt")
-    tensors = {f"{name}.{k}": v.detach().cpu().contiguous() for name, net in nets.items() for k, v in net.state_dict().items()}
+    tensors = {
+        f"{name}.{k}": v.detach().cpu().contiguous() for name, net in nets.items() for k, v in net.state_dict().items()
+    }
     told = about | {"config": dataclasses.asdict(about["config"]), "step": step}
     scratch = folder / f"last.{os.getpid()}.tmp"
     save_file(tensors, scratch, {"dbram_baseline": json.dumps(told)})

@@ -45,7 +45,9 @@ class Resident:
 
     def __init__(self, images: U8, truths: U8, held: int, seed: int, device: torch.device):
         if len(images) <= held:
-            raise BaselineError(f"the data has {len(images)} pairs and --validation is {held}: none are left to train on")
+            raise BaselineError(
+                f"the data has {len(images)} pairs and --validation is {held}: none are left to train on"
+            )
         # Channels last, as they are decoded and as convolutions are fastest.
         self.images, self.truths = torch.from_numpy(images).to(device), torch.from_numpy(truths).to(device)
         self.pairs, self.seed = len(images) - held, seed
@@ -106,13 +108,17 @@ def _tensors(images: U8, truths: U8) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(truths)
 
 
-def source(name: str, held: int, seed: int, epoch_pairs: int, workers: int, device: torch.device, quiet: bool) -> Source:
+def source(
+    name: str, held: int, seed: int, epoch_pairs: int, workers: int, device: torch.device, quiet: bool
+) -> Source:
     """The source that `--data` names: "render:en", a directory, a name on the hub, or several joined by commas."""
     if name.startswith("render:"):
         return Rendered(name.removeprefix("render:"), epoch_pairs, held, seed, workers)
     parts = [decoded(part, "train", workers, quiet=quiet) for part in name.split(",")]
     if len({images.shape[1:] for images, _ in parts}) > 1:
-        sizes = ", ".join(f"{n} has {i.shape[1]} x {i.shape[2]}" for n, (i, _) in zip(name.split(","), parts, strict=True))
+        sizes = ", ".join(
+            f"{n} has {i.shape[1]} x {i.shape[2]}" for n, (i, _) in zip(name.split(","), parts, strict=True)
+        )
         raise BaselineError(f"--data {name}: images of one size are needed: {sizes} px")
     images, truths = (np.concatenate(a) if len(a) > 1 else a[0] for a in zip(*parts, strict=True))
     if len(parts) > 1:  # so that what is held out is of all of them
@@ -147,7 +153,10 @@ def decoded(name: str, split: str, workers: int = 2, most: int = 0, quiet: bool 
             images[at], truths[at] = pair
         return len(block["image"])
 
-    with ThreadPoolExecutor(max(1, workers)) as pool, tqdm(total=len(rows), desc=f"{name} {split}", disable=quiet) as bar:
+    with (
+        ThreadPoolExecutor(max(1, workers)) as pool,
+        tqdm(total=len(rows), desc=f"{name} {split}", disable=quiet) as bar,
+    ):
         for done in pool.map(put, range(0, len(rows), 256)):
             bar.update(done)
     return images, truths
@@ -169,7 +178,9 @@ def _rows(name: str, split: str) -> Any:
     if missing:
         raise BaselineError(f"--data {name}: no column {missing[0]!r}; it has {', '.join(rows.column_names[:8])}")
     rows = rows.select_columns(["image", "ground_truth"])
-    return rows.cast_column("image", datasets.Image(decode=False)).cast_column("ground_truth", datasets.Image(decode=False))
+    return rows.cast_column("image", datasets.Image(decode=False)).cast_column(
+        "ground_truth", datasets.Image(decode=False)
+    )
 
 
 def _pair(name: str, split: str, at: int, row: dict[str, Any]) -> tuple[U8, U8]:

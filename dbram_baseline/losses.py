@@ -58,7 +58,9 @@ def generator_terms(fake: Tensor, truth: Tensor, logits: Tensor | None) -> dict[
     white = ((fake + 1) / 2).clamp(1e-6, 1 - 1e-6)
     terms["bce"] = functional.binary_cross_entropy(white, (truth + 1) / 2)
     if logits is not None:
-        terms["adversarial"] = functional.binary_cross_entropy_with_logits(logits.float(), torch.ones_like(logits).float())
+        terms["adversarial"] = functional.binary_cross_entropy_with_logits(
+            logits.float(), torch.ones_like(logits).float()
+        )
     return terms
 
 

@@ -203,7 +203,9 @@ class PlainUNet(nn.Module):
         super().__init__()
         new, bias = _norm(norm)
         sizes = [width, 2 * width, 4 * width, 4 * width]
-        self.stem = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(12, width, 3, padding=1, bias=bias), new(width), nn.ReLU())
+        self.stem = nn.Sequential(
+            nn.PixelUnshuffle(2), nn.Conv2d(12, width, 3, padding=1, bias=bias), new(width), nn.ReLU()
+        )
         self.down, self.up, self.left, self.right = (nn.ModuleList() for _ in range(4))
         for c, wider in zip(sizes, [*sizes[1:], 0], strict=True):
             self.left.append(_Block(c, new, bias, dropout))

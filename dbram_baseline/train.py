@@ -30,7 +30,9 @@ SHOWN = 10  # pairs of the validation slice in a picture grid
 
 @click.command("train", context_settings={"max_content_width": 100, "show_default": False})
 @click.option("--data", "name", help="Directory, hub name, several by commas, or render:en.  [./sub_en, or render:en]")
-@click.option("--preset", type=click.Choice(list(PRESETS)), help="Hyperparameters to begin with.  [demo; on a GPU small]")
+@click.option(
+    "--preset", type=click.Choice(list(PRESETS)), help="Hyperparameters to begin with.  [demo; on a GPU small]"
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Directory of the run.  [runs/<model>-<preset>-<data>]")
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
 @flags
@@ -52,7 +54,9 @@ def command(name: str | None, preset: str | None, out: Path | None, resume: bool
     train(made, name, preset, out or Path("runs") / f"{made.model}-{preset}-{slug}", resume, given)
 
 
-def train(made: Config, name: str, preset: str, out: Path, resume: bool = False, given: dict[str, Any] | None = None) -> None:
+def train(
+    made: Config, name: str, preset: str, out: Path, resume: bool = False, given: dict[str, Any] | None = None
+) -> None:
     """Train by a Config on the data of this name, into a directory. Raises BaselineError."""
     last = out / checkpoint.LAST
     begun = 0
@@ -215,7 +219,9 @@ class _Log:
 
         self.out, self.path = out, out / "log.jsonl"
         # A killed run has logged steps that no checkpoint holds: they come again.
-        kept = [line for line in self._lines() if line["step"] < begun or ("f_measure" in line and line["step"] == begun)]
+        kept = [
+            line for line in self._lines() if line["step"] < begun or ("f_measure" in line and line["step"] == begun)
+        ]
         self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
         self.file = self.path.open("a")
         self.board = SummaryWriter(out / "tensorboard", purge_step=begun or None)
@@ -307,7 +313,9 @@ def _same(told: dict[str, Any], made: Config, given: dict[str, Any], name: str) 
     for field in dataclasses.fields(Config):
         was, now = getattr(held, field.name), given.get(field.name)
         if now is not None and now != was and field.name not in free:
-            raise BaselineError(f"--{field.name.replace('_', '-')} is {now}, and the run began with {was}; drop it, or name another --out")
+            raise BaselineError(
+                f"--{field.name.replace('_', '-')} is {now}, and the run began with {was}; drop it, or name another --out"
+            )
     if name != told["data"]:
         raise BaselineError(f"--data is {name}, and the run began with {told['data']}")
     return dataclasses.replace(held, **{k: getattr(made, k) for k in free if given.get(k) is not None})
