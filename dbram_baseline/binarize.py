@@ -1,4 +1,4 @@
-"""Binarize pictures of any size with a trained generator: `python -m dbram_baseline.binarize page.png --checkpoint …`."""
+"""Binarize pictures of any size: `python -m dbram_baseline.binarize page.png --checkpoint last.safetensors`."""
 
 from __future__ import annotations
 

@@ -72,10 +72,10 @@ def flags(command: Callable[..., Any]) -> Callable[..., Any]:
         choices = field.metadata["choices"]
         name = "--" + field.name.replace("_", "-")
         told = f"{field.metadata['told']}  [paper: {field.default}]"
+        taken: Any = None if kind is bool else click.Choice(choices) if choices else kind
         option = click.option(
-            f"{name}/--no-{field.name}" if kind is bool else name,
-            field.name, type=None if kind is bool else click.Choice(choices) if choices else kind, default=None, help=told,
-        )  # fmt: skip
+            f"{name}/--no-{field.name}" if kind is bool else name, field.name, type=taken, default=None, help=told
+        )
         command = option(command)
     return command
 

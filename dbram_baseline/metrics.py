@@ -23,7 +23,8 @@ def psnr(output: Grey, truth: Grey) -> float:
 
 def psnr_binary(found: Mask, truth: Mask) -> float:
     """PSNR of masks; half a wrong pixel is the least that is counted, so that the mean over images is finite."""
-    return float(-10 * np.log10(max(np.count_nonzero(found != truth), 0.5) / truth.size))
+    wrong = max(float(np.count_nonzero(found != truth)), 0.5)
+    return float(-10 * np.log10(wrong / truth.size))
 
 
 def psnr_uint8_wrap(output: Grey, truth: Grey) -> float:
@@ -44,7 +45,7 @@ def ssim(output: Grey, truth: Grey) -> float:
     x, y = (np.asarray(i, np.float64) for i in (output, truth))
 
     def blur(image: Grey) -> Grey:
-        return cv2.GaussianBlur(image, (11, 11), 1.5)[5:-5, 5:-5]
+        return np.asarray(cv2.GaussianBlur(image, (11, 11), 1.5)[5:-5, 5:-5], np.float64)
 
     mx, my, xx, yy, xy = (blur(i) for i in (x, y, x * x, y * y, x * y))
     value = (2 * mx * my + 1e-4) * (2 * (xy - mx * my) + 9e-4)
@@ -161,7 +162,7 @@ def _runs(mask: Mask) -> NDArray[np.int64]:
 def _parts(mask: Mask) -> tuple[NDArray[np.int32], int]:
     """Connected parts, numbered from 1 (0 is the rest), and one more than the last number."""
     number, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    return parts, number
+    return np.asarray(parts, np.int32), number
 
 
 def _joined(mask: Mask, bones: Mask) -> Mask:

@@ -41,7 +41,7 @@ class Attention(nn.Module):
 
 
 class SpatialLSTM(nn.Module):
-    """An LSTM along rows and one down columns, of the same map and side by side (Fig. 3): (B, C, H, W) to (B, 2C, H, W).
+    """An LSTM along rows and one down columns, side by side (Fig. 3): (B, C, H, W) to (B, 2C, H, W).
 
     `rows_only` has one LSTM along rows in both directions instead, of as many parameters.
     """

@@ -198,12 +198,12 @@ def validate(net: nn.Module, source: data.Source, on: torch.device, bf16: bool) 
     net.train()
     grey = data.to_images(torch.cat(outputs)).clamp(0, 1)
     whole = (truths > 127).float().to(on)
+    pairs = list(zip(grey.cpu().numpy(), whole.cpu().numpy(), strict=True))
     told = {
-        "psnr": float(np.mean([metrics.psnr(o, t) for o, t in zip(grey.cpu().numpy(), whole.cpu().numpy(), strict=True)])),
+        "psnr": float(np.mean([metrics.psnr(o, t) for o, t in pairs])),
         "ssim": float(losses.ssim(grey[:, None], whole[:, None]).mean()),
-        "f_measure": float(np.mean([metrics.f_measure(o < 0.5, t < 0.5) for o, t in
-                                    zip(grey.cpu().numpy(), whole.cpu().numpy(), strict=True)])),
-    }  # fmt: skip
+        "f_measure": float(np.mean([metrics.f_measure(o < 0.5, t < 0.5) for o, t in pairs])),
+    }
     shown = [
         (i.permute(1, 2, 0).cpu().numpy(), t.cpu().numpy(), (o * 255).byte().cpu().numpy())
         for i, t, o in zip(images[:SHOWN], truths[:SHOWN], grey[:SHOWN], strict=True)
@@ -314,7 +314,8 @@ def _same(told: dict[str, Any], made: Config, given: dict[str, Any], name: str) 
         was, now = getattr(held, field.name), given.get(field.name)
         if now is not None and now != was and field.name not in free:
             raise BaselineError(
-                f"--{field.name.replace('_', '-')} is {now}, and the run began with {was}; drop it, or name another --out"
+                f"--{field.name.replace('_', '-')} is {now}, and the run began with {was}; "
+                "drop it, or name another --out"
             )
     if name != told["data"]:
         raise BaselineError(f"--data is {name}, and the run began with {told['data']}")
