@@ -87,11 +87,14 @@ def drd(found: Mask, truth: Mask) -> float:
     weights = 1 / np.sqrt(np.maximum(x * x + y * y, 1))
     weights[2, 2] = 0
     weights /= weights.sum()
-    around = cv2.copyMakeBorder(truth.astype(np.float32), 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=-1)
+    around = np.pad(truth.astype(np.int8), 2, constant_values=-1)
+    rows, columns = np.nonzero(found != truth)
+    mine = found[rows, columns]
     distortion = 0.0
-    for row, column in np.argwhere(found != truth):
-        near = around[row : row + 5, column : column + 5]
-        distortion += float(weights[(near >= 0) & (near != found[row, column])].sum())
+    for down in range(5):
+        for across in range(5):
+            near = around[rows + down, columns + across]
+            distortion += weights[down, across] * np.count_nonzero((near >= 0) & (near != mine))
     height, width = (side // 8 * 8 for side in truth.shape)
     blocks = truth[:height, :width].reshape(height // 8, 8, width // 8, 8).sum(axis=(1, 3))
     return distortion / max(1, int(np.count_nonzero((blocks > 0) & (blocks < 64))))
