@@ -57,7 +57,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "precision": "fp32", "validation": 32, "epoch_pairs": 320,
     },
     "demo": {
-        "width": 16, "discriminator_width": 16, "dropout": 0.0, "batch": 8, "steps": 3000, "lr": 4e-4,
+        "width": 16, "discriminator_width": 16, "dropout": 0.0, "batch": 8, "steps": 3000,
         "validation": 128, "validate_every": 250, "epoch_pairs": 8000,
     },
     "small": {"width": 32, "discriminator_width": 32, "dropout": 0.0, "epochs": 20},
