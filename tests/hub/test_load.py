@@ -55,7 +55,6 @@ def test_snippets_of_the_cards_run(client, sets):
         use, stream, torch = snippets(text)
         client.python(f"{use}assert pair['text'] and pair['image'].size == (280, 32)", cwd=cwd)
         assert client.python(stream, cwd=cwd)
-        pytest.importorskip("torch")
         assert client.python(torch, cwd=cwd) == "torch.Size([3, 32, 280])"
 
 
@@ -127,3 +126,10 @@ def test_fewer_shards_load(client, sets):
     client.publish(sets(1300))
     told = client.python(TELL, NAME)
     assert told.startswith("{'train': 1300, 'test': 20, 'test_hard': 20}")
+
+
+def test_the_baseline_trains_on_a_name_of_the_hub(client, sets):
+    client.publish(sets(60))
+    words = ["--preset", "ci", "--steps", "2", "--validation", "10", "--out", "run"]
+    done = client.run("-m", "dbram_baseline.train", "--data", NAME, *words)
+    assert done.returncode == 0 and (client.place / "run/last.safetensors").exists(), done.stderr
