@@ -118,4 +118,4 @@ def autocasts(precision: str, on: torch.device) -> bool:
         return precision == "bf16"
     if on.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return on.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return on.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())

@@ -6,6 +6,7 @@ seen. Images are (B, 3, H, W) RGB, truths (B, H, W) with text 0 and background 2
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -83,7 +84,10 @@ class Rendered:
         if not self.workers:
             return _tensors(*_rendered(self.lang, self.seed, "train", step * size + rank, (step + 1) * size, world))
         if self.pool is None:
-            self.pool = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"))
+            # Ctrl-C is for the process that trains: those that render end with it, and without a word.
+            self.pool = ProcessPoolExecutor(
+                self.workers, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+            )
         for s in range(step, step + AHEAD):
             if s not in self.coming:
                 self.coming[s] = self.pool.submit(
