@@ -125,6 +125,7 @@ def train(
                 if look and log:
                     log.validation(done, *validate(nets["generator"], source, on, bf16))
                 if save and first:
+                    _sound(nets, done, made, out)
                     checkpoint.save(out, done, nets, _state(adams, on), about)
         except KeyboardInterrupt:
             bar.close()
@@ -282,15 +283,26 @@ def _flush(pending: list[tuple[int, list[str], Tensor]], log: _Log | None, made:
     for step, names, values in pending:
         told = dict(zip(names, values.tolist(), strict=True))
         if not all(map(math.isfinite, told.values())):
-            what = ", ".join(f"{k} {v}" for k, v in told.items() if not math.isfinite(v))
-            raise BaselineError(
-                f"step {step}: {what}: training has come apart; lower --lr (it is {made.lr:g}), or --precision fp32; "
-                f"the checkpoint before is kept in {out}"
-            )
+            raise _apart(step, ", ".join(f"{k} {v}" for k, v in told.items() if not math.isfinite(v)), made, out)
         if log:
             log.step(step, told)
     pending.clear()
     return told
+
+
+def _sound(nets: dict[str, nn.Module], step: int, made: Config, out: Path) -> None:
+    """Raise BaselineError rather than keep weights that the last step has spoilt."""
+    for name, net in nets.items():
+        for part, weight in net.state_dict().items():
+            if not bool(torch.isfinite(weight).all()):
+                raise _apart(step, f"{name}.{part} is not finite", made, out)
+
+
+def _apart(step: int, what: str, made: Config, out: Path) -> BaselineError:
+    return BaselineError(
+        f"step {step}: {what}: training has come apart; lower --lr (it is {made.lr:g}), or --precision fp32; "
+        f"the checkpoint before is kept in {out}"
+    )
 
 
 def _state(adams: dict[str, torch.optim.Adam], on: torch.device) -> dict[str, Any]:

@@ -136,18 +136,24 @@ def test_a_loss_that_is_not_finite_stops_the_run(command, small_set):
     assert "step 0: loss inf: training has come apart; lower --lr" in one(command("train", *flags))
 
 
-def test_the_last_good_checkpoint_is_kept(small_set, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("where", "told"), [("loss", "step 7: loss nan"), ("weights", "step 10: generator.encoder.1")])
+def test_the_last_good_checkpoint_is_kept(small_set, tmp_path, monkeypatch, where, told):
+    """Whether a loss shows it, or only the weights do that are about to be saved."""
     real, calls = train.one_step, []
 
-    def breaks_at_8(*args):
-        calls.append(real(*args))
-        return calls[-1] | {"loss": calls[-1]["loss"] * (float("nan") if len(calls) == 8 else 1)}
+    def breaks(nets, *args):
+        calls.append(real(nets, *args))
+        if where == "weights" and len(calls) == 10:
+            torch.nn.init.constant_(nets["generator"].encoder[1].weight, float("nan"))
+        return calls[-1] | {"loss": calls[-1]["loss"] * (float("nan") if (where, len(calls)) == ("loss", 8) else 1)}
 
-    monkeypatch.setattr(train, "one_step", breaks_at_8)
-    with pytest.raises(BaselineError, match="step 7: loss nan"):
+    monkeypatch.setattr(train, "one_step", breaks)
+    with pytest.raises(BaselineError, match=told):
         train.train(config("ci", {"save_every": 5, "device": "cpu"}), str(small_set), "ci", tmp_path / "run")
     assert checkpoint.about(tmp_path / "run/last.safetensors")["step"] == 5
-    assert logged(tmp_path / "run")[-1] == calls[6]["loss"].item()
+    weights = load_file(tmp_path / "run/last.safetensors")
+    assert all(torch.isfinite(w).all() for w in weights.values())
+    assert len(logged(tmp_path / "run")) == (7 if where == "loss" else 10)
 
 
 def test_a_run_is_not_run_over(command, small_set, tmp_path):
