@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from subsynth.errors import OutputError
@@ -48,3 +49,24 @@ def prepared(name: str, build: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return place
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """One process of this machine after the other, where locks are to be had: so that work is not done twice."""
+    try:
+        import fcntl  # noqa: PLC0415 - only on POSIX
+    except ImportError:
+        yield
+        return
+    try:
+        root().mkdir(parents=True, exist_ok=True)
+        handle = (root() / ".turn").open("w")
+    except OSError as error:
+        raise OutputError(
+            f"cache {root()}: {error.strerror}; set SUBSYNTH_CACHE to a folder that can be written"
+        ) from error
+    with handle:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -16,7 +16,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from subsynth import cache, dataset, kernels, materials, preview, stats, verify
+from subsynth import cache, dataset, engines, kernels, materials, names, place, preview, stats, verify
 from subsynth.errors import OutputError, SubsynthError
 from subsynth.spec import IMAGE_FORMATS, LANGUAGES, SPLITS, Spec
 from subsynth.version import __version__
@@ -36,15 +36,18 @@ def cli() -> None:
 @LANG
 @click.option("--n", type=int, help="Train pairs.  [default: 100000]")
 @click.option("--n-test", type=int, help="Pairs of each test split.  [default: a tenth of --n]")
-@click.option("--out", type=click.Path(path_type=Path), help="Directory to write.  [default: sub_<lang>]")
+@click.option("--out", help="Directory, or address such as s3://bucket/set.  [default: sub_<lang>]")
 @SEED
-@click.option("--workers", type=int, help="Processes.  [default: all cores]")
+@click.option("--workers", type=int, help="Shards at a time.  [default: all cores]")
+@click.option("--engine", type=click.Choice(engines.NAMES), default="local", show_default=True, help="Who renders.")
+@click.option("--rank", type=int, help="Render this part only, 0 to W-1 ...")
+@click.option("--world-size", type=int, metavar="W", help="... of so many; then `subsynth merge`.")
 @click.option("--image-format", type=click.Choice(IMAGE_FORMATS), help="jpeg keeps JPEG steps' files.  [default: png]")
 @SPEC
 @click.option("--overwrite", is_flag=True, help="Replace what the directory holds.")
 def render(
-    lang: str | None, n: int | None, n_test: int | None, out: Path | None, seed: int | None,
-    workers: int | None, image_format: str | None, file: str | None, overwrite: bool,
+    lang: str | None, n: int | None, n_test: int | None, out: str | None, seed: int | None, workers: int | None,
+    engine: str, rank: int | None, world_size: int | None, image_format: str | None, file: str | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Render a data set: train and test pairs as parquet, with card, spec and manifest.
 
@@ -55,15 +58,19 @@ def render(
       subsynth render --lang en --n 1000
       subsynth render --lang zh --n 100000 --out data/sub_zh --workers 8
       subsynth spec --lang zh > my.yaml && subsynth render --spec my.yaml --seed 7
+      subsynth render --lang zh --n 100000000 --out s3://bucket/sub_zh --engine ray
+      subsynth render --lang zh --out s3://bucket/sub_zh --rank 3 --world-size 100
     """
     spec = _spec(file, lang=lang, n=n, n_test=n_test, seed=seed, image_format=image_format)
     if workers is not None and workers < 1:
         raise click.BadParameter(f"--workers is {workers}; at least 1 is needed")
-    out = out or Path(f"sub_{spec.lang}")
+    part = _part(rank, world_size, engine, overwrite)
+    out = out or f"sub_{spec.lang}"
+    name = place.at(out).name
     quiet = not sys.stderr.isatty()
     started = time.monotonic()
     materials.prepare(spec, spec.total, lambda names: _steps(names, quiet))
-    bar = _bar(quiet, unit=" pairs", desc=str(out), smoothing=0.1)
+    bar = _bar(quiet, unit=" pairs", desc=name, smoothing=0.1)
 
     def begin(total: int, found: int) -> None:
         bar.reset(total)
@@ -75,22 +82,40 @@ def render(
             done = dataset.build(
                 spec,
                 out,
-                workers or _cores(),
+                workers,
                 overwrite,
                 begin,
                 lambda rows: _advance(bar, rows),
+                engine,
+                part,
             )
     except KeyboardInterrupt:
-        click.echo(f"stopped; the same command goes on from the finished shards in {out}", err=True)
+        click.echo(f"stopped; the same command goes on from the finished shards in {name}", err=True)
         sys.exit(130)
     took = time.monotonic() - started
-    if not done.rendered:
-        click.echo(f"{out} is complete already: {_told(spec)}, {done.bytes / 1e6:,.1f} MB")
-        return
-    click.echo(
-        f"wrote {_told(spec)} ({done.bytes / 1e6:,.1f} MB) to {out} in {took:.1f} s"
-        + (f"; {done.found:,} pairs were finished before" if done.found else "")
-    )
+    before = f"; {done.found:,} pairs were finished before" if done.found else ""
+    if part:
+        click.echo(f"rank {part[0]} of {part[1]}: {done.rendered:,} of its {done.pairs:,} pairs rendered to {name} in "
+                   f"{took:.1f} s{before}; when all ranks are done: subsynth merge {name}")  # fmt: skip
+    elif not done.rendered:
+        click.echo(f"{name} is complete already: {_told(spec)}, {done.bytes / 1e6:,.1f} MB")
+    else:
+        click.echo(f"wrote {_told(spec)} ({done.bytes / 1e6:,.1f} MB) to {name} in {took:.1f} s{before}")
+
+
+@cli.command("merge")
+@click.argument("out")
+def merge_(out: str) -> None:
+    """Make a data set of what all ranks rendered into OUT: figures, card, licences, manifest.
+
+    Shards that are missing are named, with exit code 2, and nothing is changed.
+
+    \b
+    Examples:
+      subsynth merge s3://bucket/sub_zh
+    """
+    done = dataset.gather(out)
+    click.echo(f"{place.at(out).name}: {done.pairs:,} pairs, {done.bytes / 1e6:,.1f} MB, complete")
 
 
 @cli.command("spec")
@@ -209,7 +234,7 @@ def preview_(
             preview.sheet(preview.from_directory(directory, split, count)),
         )
     else:
-        file = str(directory / dataset.SPEC) if directory else file
+        file = str(directory / names.SPEC) if directory else file
         spec = _spec(file, lang=lang, seed=seed)
         materials.prepare(spec, 1 if index is not None else count, lambda names: _steps(names, not sys.stderr.isatty()))
         if index is None:
@@ -323,10 +348,22 @@ def _told(spec: Spec) -> str:
     return " + ".join(f"{spec.size(split):,} {split}" for split in spec.splits) + " pairs"
 
 
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _part(rank: int | None, world: int | None, engine: str, overwrite: bool) -> tuple[int, int] | None:
+    if rank is None and world is None:
+        return None
+    if rank is None or world is None:
+        raise click.UsageError(
+            "--rank and --world-size go together: --rank 0 --world-size 4 is the first of four parts"
+        )
+    if world < 1 or not 0 <= rank < world:
+        raise click.BadParameter(f"--rank is {rank} of --world-size {world}; 0 to world size - 1 is needed")
+    if engine != "local":
+        raise click.UsageError(f"--rank is for runs without an engine; leave out --rank or --engine {engine}")
+    if overwrite:
+        raise click.UsageError(
+            "--overwrite would remove what other ranks have rendered; empty the place before they begin"
+        )
+    return rank, world
 
 
 def _steps(names: Iterable[str], quiet: bool) -> Iterable[str]:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from subsynth import preview, stats
+from subsynth.names import DISTRIBUTIONS, SHEET, TRUTH
 from subsynth.planning import plan
 from subsynth.render import layers
 from subsynth.spec import Spec
 
-SHEET, TRUTH, DISTRIBUTIONS = "contact-sheet.png", "ground-truth.png", "distributions.png"
-NAMES = (SHEET, TRUTH, DISTRIBUTIONS)
-ENOUGH = 8  # shards of a split that the distributions are read from
+ENOUGH = 10_000  # rows of a split that the distributions are of, the first
 
 
-def draw(spec: Spec, shards: list[Path], folder: Path) -> None:
-    """Write all of NAMES into a folder. `shards` are the data set's files."""
+def draw(spec: Spec, shards: Mapping[str, Iterable[IO[bytes]]], folder: Path) -> None:
+    """Write all FIGURES into a folder. `shards` are the files of each split, in order."""
     preview.sheet(preview.from_spec(spec, "train", 0, 18)).save(folder / SHEET, "PNG")
     near(spec).save(folder / TRUTH, "PNG", optimize=True)
-    by_split = [[p for p in shards if p.name.startswith(f"{split}-")][:ENOUGH] for split in spec.splits]
-    stats.page(stats.gathered([p for some in by_split for p in some]), "", folder / DISTRIBUTIONS)
+    stats.page({s: stats.of(shards[s], ENOUGH) for s in spec.splits}, "", folder / DISTRIBUTIONS)
 
 
 def near(spec: Spec, side: int = 10) -> Image.Image:

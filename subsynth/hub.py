@@ -18,7 +18,7 @@ import huggingface_hub
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
-from subsynth import card, dataset, patience, verify
+from subsynth import card, names, patience, verify
 from subsynth.errors import HubError, OutputError
 
 BATCH = 100_000_000  # bytes sent, and registered with the hub, at a time: what is lost if the process is killed
@@ -119,16 +119,16 @@ def publish(
     tagged = patience.persist(repo, lambda: _fits(api, repo, remote, private, tag, files), tell)
     if remote is None:
         patience.persist(repo, lambda: api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True), tell)
-    title = f"subsynth {json.loads((directory / dataset.MANIFEST).read_text(encoding='utf-8'))['subsynth']}"
+    title = f"subsynth {json.loads((directory / names.MANIFEST).read_text(encoding='utf-8'))['subsynth']}"
     upload = _Upload(api, repo, title, begin, tick)
     with _quietly():  # one bar, by bytes, is the caller's
         commit = patience.persist(repo, lambda: upload(files), tell)
     remote = patience.persist(repo, lambda: _remote(api, repo, commit), tell)
     left = _changes(files, remote)
     if left:
-        names = [f.path for f in left.send] + left.delete
+        differ = [f.path for f in left.send] + left.delete
         raise HubError(
-            f"{repo}: the hub holds other files than were sent ({', '.join(names[:3])}); publish once more, "
+            f"{repo}: the hub holds other files than were sent ({', '.join(differ[:3])}); publish once more, "
             "and if that changes nothing, see whether a .gitignore there leaves them out"
         )
     if tag and not tagged:
@@ -231,13 +231,13 @@ def _files(directory: Path, repo: str, verified: Tick) -> list[File]:
             f"{directory} is not fit to be published: {shard}{f', row {row}' if row >= 0 else ''}: {what}"
             f"{f' (and {len(found) - 1} more, told by `subsynth verify`)' if found[1:] else ''}; render it again"
         )
-    manifest = json.loads((directory / dataset.MANIFEST).read_text(encoding="utf-8"))
-    text = (directory / dataset.CARD).read_text(encoding="utf-8")
+    manifest = json.loads((directory / names.MANIFEST).read_text(encoding="utf-8"))
+    text = (directory / names.CARD).read_text(encoding="utf-8")
     scores = directory / card.SCORES
     completed = card.completed(text, repo, scores.read_text(encoding="utf-8") if scores.exists() else "")
     files = [File(e["file"], directory / e["file"], e["bytes"], e["sha256"]) for e in manifest["shards"]]
-    for name in dataset.BESIDE:
-        content = completed.encode() if name == dataset.CARD else (directory / name).read_bytes()
+    for name in names.BESIDE:
+        content = completed.encode() if name == names.CARD else (directory / name).read_bytes()
         files.append(File(name, content, len(content), hashlib.sha256(content).hexdigest()))
     return files
 

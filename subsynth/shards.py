@@ -7,18 +7,21 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pyarrow.parquet as pq
 
 from subsynth import columns, png
 from subsynth.content import Content
 from subsynth.errors import OutputError
+from subsynth.names import DATA
+from subsynth.place import unique
 from subsynth.planning import decide, recipes
 from subsynth.render import render
 from subsynth.spec import Spec
 
 ROWS = 1250  # a shard: about 25 MB, which streams well and loses little when lost
+FILES, LARGEST = 4000, 16  # a split that would have more files has larger ones, of so many times ROWS at most
 GROUP = 250  # a row group: what a streaming reader fetches at a time
 
 # What the `datasets` library writes, so that the hub can tell changed chunks from unchanged ones.
@@ -44,26 +47,28 @@ def shards(spec: Spec) -> list[Shard]:
     """All shards of a data set, in order."""
     found = []
     for split in spec.splits:
-        size = spec.size(split)
-        of = -(-size // ROWS)
-        found += [Shard(split, i, of, i * ROWS, min((i + 1) * ROWS, size)) for i in range(of)]
+        size, rows = spec.size(split), ROWS
+        while -(-size // rows) > FILES and rows < LARGEST * ROWS:
+            rows *= 2
+        of = -(-size // rows)
+        found += [Shard(split, i, of, i * rows, min((i + 1) * rows, size)) for i in range(of)]
     return found
 
 
-def first(path: Path) -> dict[str, Any]:
+def first(source: Path | IO[bytes]) -> dict[str, Any]:
     """The first row of a file, without its images."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(source) as file:
         batch = next(file.iter_batches(1, columns=[c for c in columns.NAMES if c not in columns.IMAGES]))
     row: dict[str, Any] = batch.to_pylist()[0]
     return row
 
 
-def write(spec: Spec, shard: Shard, out: Path, scratch: Path, tick: Callable[[int], None]) -> dict[str, Any]:
-    """Render a shard into `scratch`, move it to `out`/data when whole, and give its entry for the manifest.
+def write(spec: Spec, shard: Shard, folder: Path, tick: Callable[[int], None]) -> tuple[Path, dict[str, Any]]:
+    """Render a shard into a folder, as a temporary that is whole and on disk, and give its entry for the manifest.
 
     `tick` is told of every row group. Raises OutputError where the disk is full or refuses.
     """
-    temporary = scratch / f"{shard.name}.{os.getpid()}"
+    temporary = folder / f"{shard.name}.{unique()}"
     content = Content()
     arrow_bytes = 0
     keeps = spec.image_format == "jpeg"
@@ -86,16 +91,16 @@ def write(spec: Spec, shard: Shard, out: Path, scratch: Path, tick: Callable[[in
                 tick(len(table))
         digest = _synced_digest(temporary)
         size = temporary.stat().st_size
-        temporary.replace(out / "data" / shard.name)
-    except OSError as error:
-        raise OutputError(
-            f"{out / 'data' / shard.name}: {error.strerror or error}; free some space or make it writable, "
-            "then run the same command again: it goes on from the finished shards"
-        ) from error
-    finally:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
-    return {
-        "file": f"data/{shard.name}",
+        if isinstance(error, OSError):
+            raise OutputError(
+                f"{temporary}: {error.strerror or error}; free some space or make it writable, "
+                "then run the same command again: it goes on from the finished shards"
+            ) from error
+        raise
+    return temporary, {
+        "file": f"{DATA}/{shard.name}",
         "split": shard.split,
         "rows": shard.stop - shard.start,
         "bytes": size,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -42,21 +43,27 @@ def gather(directory: Path) -> dict[str, Stats]:
     if not paths or not (directory / "manifest.json").is_file():
         raise OutputError(f"{directory}: no finished data set there; name a directory that `subsynth render` wrote")
     try:
-        return gathered(paths)
+        by_split: dict[str, list[Path]] = {}
+        for path in sorted(paths, key=lambda path: not path.name.startswith("train-")):
+            by_split.setdefault(path.name.split("-")[0], []).append(path)
+        return {split: of(some) for split, some in by_split.items()}
     except (OSError, KeyError) as error:  # pyarrow's errors are OSErrors and KeyErrors too
         raise OutputError(f"{directory}: {' '.join(str(error).split())}; run subsynth verify {directory}") from error
 
 
-def gathered(paths: list[Path]) -> dict[str, Stats]:
-    """Split -> Stats, from the columns of some shards, train first."""
-    by_split: dict[str, list[Path]] = {}
-    for path in sorted(paths, key=lambda path: not path.name.startswith("train-")):
-        by_split.setdefault(path.name.split("-")[0], []).append(path)
-    return {split: _stats(some) for split, some in by_split.items()}
-
-
-def _stats(paths: list[Path]) -> Stats:
-    parts = [pq.read_table(path, columns=list(READ)) for path in paths]
+def of(files: Iterable[Path | IO[bytes]], most: int | None = None) -> Stats:
+    """The statistics of one split, of its first rows where `most` is given: whole row groups until they are enough."""
+    parts, left = [], most
+    for source in files:
+        with pq.ParquetFile(source) as file:
+            groups, rows = 0, 0
+            while groups < file.num_row_groups and (left is None or rows < left):
+                rows += file.metadata.row_group(groups).num_rows
+                groups += 1
+            parts.append(file.read_row_groups(range(groups), columns=list(READ)))
+        left = None if left is None else left - rows
+        if left is not None and left <= 0:
+            break
     held: dict[str, list[Any]] = {name: [v for part in parts for v in part.column(name).to_pylist()] for name in READ}
     numbers = {name: np.array(held[name], dtype=np.float64) for name in NUMBERS if name in held}
     numbers["characters"] = np.array([len(text) for text in held["text"]], dtype=np.float64)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from subsynth import card, chance, columns, dataset, shards
+from subsynth import card, chance, claim, columns, names, shards
 from subsynth.content import Content
 from subsynth.corpus import bare
 from subsynth.errors import OutputError, SubsynthError
@@ -81,7 +81,7 @@ def verify(directory: Path, sample: int = 64, tick: Callable[[int], None] = lamb
 
 
 def _manifest(directory: Path) -> dict[str, Any]:
-    path = directory / dataset.MANIFEST
+    path = directory / names.MANIFEST
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         _ = [
@@ -100,36 +100,34 @@ def _manifest(directory: Path) -> dict[str, Any]:
 def _spec(directory: Path, manifest: dict[str, Any], report: Report) -> Spec | None:
     """The spec, if rows can be rendered again by it."""
     try:
-        spec = Spec.load(directory / dataset.SPEC)
+        spec = Spec.load(directory / names.SPEC)
         if spec.digest() != manifest["spec_sha256"]:
-            report.add(dataset.SPEC, -1, "is not the spec whose digest the manifest has")
-        elif dataset.plan_digest(spec) != manifest["plan_sha256"]:
-            report.add(dataset.MANIFEST, -1, "made by another version or from other material: rows cannot be compared")
+            report.add(names.SPEC, -1, "is not the spec whose digest the manifest has")
+        elif claim.plan_digest(spec) != manifest["plan_sha256"]:
+            report.add(names.MANIFEST, -1, "made by another version or from other material: rows cannot be compared")
         else:
             return spec
     except SubsynthError as error:
-        report.add(dataset.SPEC, -1, str(error))
+        report.add(names.SPEC, -1, str(error))
     return None
 
 
 def _beside(directory: Path, manifest: dict[str, Any], report: Report) -> None:
     """The small files are there, and the card tells of the set that the manifest tells of."""
-    for name in dataset.BESIDE:
+    for name in names.BESIDE:
         if not (directory / name).is_file():
             report.add(name, -1, "is missing")
     try:
-        told = card.front((directory / dataset.CARD).read_text(encoding="utf-8"))["dataset_info"]
+        told = card.front((directory / names.CARD).read_text(encoding="utf-8"))["dataset_info"]
         counts = {split["name"]: split["num_examples"] for split in told["splits"]}
         if counts != {name: split["rows"] for name, split in manifest["splits"].items()}:
-            report.add(dataset.CARD, -1, "counts other rows than the manifest")
+            report.add(names.CARD, -1, "counts other rows than the manifest")
         if manifest["content_sha256"] not in told["description"]:
-            report.add(dataset.CARD, -1, "is not of this set: its description lacks the manifest's digest")
+            report.add(names.CARD, -1, "is not of this set: its description lacks the manifest's digest")
     except FileNotFoundError:
         pass  # told already
     except (OutputError, OSError, ValueError, KeyError, TypeError) as error:
-        report.add(
-            dataset.CARD, -1, f"cannot be read ({error!r})" if not isinstance(error, OutputError) else str(error)
-        )
+        report.add(names.CARD, -1, f"cannot be read ({error!r})" if not isinstance(error, OutputError) else str(error))
 
 
 def _shard(

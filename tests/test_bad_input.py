@@ -1,6 +1,5 @@
 """Bad input: one line that names the value, its source and the cure; exit code 2; nothing left behind."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -83,16 +82,13 @@ def test_unwritable_places(refused, run, tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which Linux has")
 def test_a_full_disk(small, tmp_path, monkeypatch):
     """Writing to the device that is always full gives the error of a full disk."""
-    from subsynth import OutputError, shards
+    from subsynth import OutputError, place, shards
 
-    scratch = tmp_path / "scratch"
-    (tmp_path / "data").mkdir()
-    scratch.mkdir()
     shard = shards.shards(small)[0]
-    (scratch / f"{shard.name}.{os.getpid()}").symlink_to("/dev/full")
+    (tmp_path / f"{shard.name}.{place.unique()}").symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left"):
-        shards.write(small, shard, tmp_path, scratch, lambda _: None)
-    assert not list((tmp_path / "data").iterdir()) and not list(scratch.iterdir())
+        shards.write(small, shard, tmp_path, lambda _: None)
+    assert not list(tmp_path.iterdir())
 
 
 def test_corpora(refused, tmp_path):

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from subsynth import OutputError, WorkerError, dataset, pairs, shards, sub_en
+from subsynth import OutputError, WorkerError, claim, dataset, names, pairs, place, shards, sub_en
 from subsynth.engines import local
+from subsynth.task import Job
 
 SIZES = [("train", 30), ("test", 10), ("test_hard", 10), ("test_unseen_fonts", 10)]  # of the spec `small`
 
@@ -86,7 +87,7 @@ def test_resuming_changes_no_byte(small, tmp_path, short, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         dataset.build(small, torn, workers=1)
     assert "manifest.json" not in files(torn)
-    (torn / dataset.SCRATCH / "left-over.parquet.123").write_bytes(b"torn")
+    (torn / names.SCRATCH / "left-over.parquet.123").write_bytes(b"torn")
     done = dataset.build(small, torn, workers=1)
     assert done.found == 20 and done.rendered == 40
     assert files(torn) == files(whole)
@@ -181,8 +182,8 @@ def test_a_stranger_among_the_shards_is_refused(small, tmp_path):
 
 def test_two_renders_into_one_directory(small, tmp_path):
     out = tmp_path / "set"
-    (out / dataset.SCRATCH).mkdir(parents=True)
-    with dataset._locked(out), pytest.raises(OutputError, match="another render"):
+    (out / names.SCRATCH).mkdir(parents=True)
+    with place.at(str(out)).lock(shared=False), pytest.raises(OutputError, match="another render"):
         dataset.build(small, out, workers=1)
 
 
@@ -192,7 +193,7 @@ def test_dying_workers_end_the_run(small, tmp_path, monkeypatch):
     monkeypatch.setattr(local, "_work", _die)
     big = dataclasses.replace(small, n=2600)
     with pytest.raises(WorkerError, match="workers died"):
-        list(local.run(big, shards.shards(big), tmp_path, tmp_path, 2, lambda _: None))
+        list(local.run(Job(big, str(tmp_path), claim.plan_digest(big)), shards.shards(big), 2, lambda _: None))
 
 
 def _die(*_args):
@@ -210,7 +211,7 @@ def test_a_killed_worker_is_replaced(small, tmp_path):
     deadline = time.monotonic() + 60
     while victim is None and time.monotonic() < deadline:
         time.sleep(0.1)
-        if any(p.suffix not in (".json", "") for p in hurt.glob(f"{dataset.SCRATCH}/*.parquet.*")):
+        if any(p.suffix not in (".json", "") for p in hurt.glob(f"{names.SCRATCH}/*.parquet.*")):
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
             workers = [c for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
             victim = int(workers[0]) if workers else None
@@ -246,7 +247,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(small, tmp_path, work
     error = process.communicate(timeout=30)[1]
     assert process.returncode == 130
     assert "Traceback" not in error and "goes on" in error
-    assert all(p.suffix == ".json" or p.name in ("plan", "lock") for p in (stopped / dataset.SCRATCH).iterdir())
+    assert all(p.suffix == ".json" or p.name in ("plan", "lock") for p in (stopped / names.SCRATCH).iterdir())
     assert "manifest.json" not in files(stopped)
     again = subprocess.run([*command, stopped], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert "finished before" in again.stdout

@@ -10,8 +10,8 @@ import subsynth
 ROOT = Path(subsynth.__file__).parent
 
 FLOORS = [
-    {"errors", "version", "data"},
-    {"cache"},
+    {"errors", "version", "data", "names"},
+    {"cache", "place"},
     {"chance", "ink", "deflate", "coverage", "corpus", "typed"},
     {"styles", "effects", "scenery", "surround"},
     {"fonts", "backgrounds", "kernels"},
@@ -25,7 +25,9 @@ FLOORS = [
     {"columns"},
     {"content"},
     {"shards", "preview", "stats", "licences"},
-    {"figures", "card"},
+    {"figures", "card", "entries"},
+    {"claim", "merge"},
+    {"task"},
     {"engines"},
     {"dataset"},
     {"verify", "patience"},

@@ -1,4 +1,4 @@
-"""The local engine: shards over processes of this machine."""
+"""The local engine: tasks over processes of this machine."""
 
 from __future__ import annotations
 
@@ -10,42 +10,37 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
-import cv2
-import pyarrow as pa
-
-from subsynth import shards
+from subsynth import task
 from subsynth.errors import WorkerError
-from subsynth.materials import materials
 from subsynth.shards import Shard
-from subsynth.spec import Spec
+from subsynth.task import Job
 
 DEATHS = 3  # a worker may die (killed, out of memory) so often before the run gives up
+AHEAD = 4  # tasks a worker has waiting
 
-Entry = dict[str, Any]
-_split = ""  # in a worker: the split whose material is open
 _counter: Any = None  # in a worker: the shared count of rendered rows
 
 
-def run(
-    spec: Spec, todo: Sequence[Shard], out: Path, scratch: Path, workers: int, tick: Callable[[int], None]
-) -> Iterator[Entry]:
-    """Render shards, each once, in any order; yields each one's entry when it is in its place.
+def run(job: Job, todo: Sequence[Shard], workers: int | None, tick: Callable[[int], None]) -> Iterator[Shard]:
+    """Perform tasks, each once, in any order; yields each shard when it is in its place.
 
-    Raises SubsynthError as the shards do, and WorkerError when workers keep dying.
+    Raises SubsynthError as tasks do, and WorkerError when workers keep dying.
     """
+    workers = workers or cores()
     if workers == 1 or len(todo) <= 1:
         for shard in todo:
-            yield shards.write(spec, shard, out, scratch, tick)
+            task.perform(job, shard, tick)
+            yield shard
         return
-    left = list(todo)
+    left = dict.fromkeys(todo)
     for death in range(DEATHS + 1):
         try:
-            for shard, entry in _pool(spec, left, out, scratch, workers, tick):
-                left.remove(shard)
-                yield entry
+            for shard in _pool(job, list(left), workers, tick):
+                del left[shard]
+                yield shard
             return
         except BrokenProcessPool as error:
             if death == DEATHS:
@@ -55,22 +50,34 @@ def run(
                 ) from error
 
 
-def _pool(
-    spec: Spec, todo: Sequence[Shard], out: Path, scratch: Path, workers: int, tick: Callable[[int], None]
-) -> Iterator[tuple[Shard, Entry]]:
+def cores() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _pool(job: Job, todo: list[Shard], workers: int, tick: Callable[[int], None]) -> Iterator[Shard]:
     context = multiprocessing.get_context("spawn")
     rows = context.Value("Q", 0)
-    pool = ProcessPoolExecutor(min(workers, len(todo)), context, _start, (rows, os.getpid()))
+    workers = min(workers, len(todo))
+    pool = ProcessPoolExecutor(workers, context, _start, (rows, os.getpid()))
     told = 0
+    coming = iter(todo)
     try:
-        waiting: dict[Future[Entry], Shard] = {pool.submit(_work, spec, s, out, scratch): s for s in todo}
-        while waiting:
+        waiting: dict[Future[None], Shard] = {}
+        while True:
+            for shard in islice(coming, workers * AHEAD - len(waiting)):
+                waiting[pool.submit(_work, job, shard)] = shard
+            if not waiting:
+                return
             done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
             now = rows.value
             tick(now - told)
             told = now
             for future in done:
-                yield waiting.pop(future), future.result()
+                future.result()
+                yield waiting.pop(future)
     finally:
         # Workers hold nothing that must be saved: an unfinished shard is a temporary file.
         processes = list((pool._processes or {}).values())
@@ -82,13 +89,11 @@ def _pool(
 
 
 def _start(rows: Any, parent: int) -> None:
-    """Make this process a worker: deaf to Ctrl-C (the parent decides), single-threaded, not outliving its parent."""
+    """Make this process a worker: deaf to Ctrl-C (the parent decides), and not outliving its parent."""
     global _counter  # noqa: PLW0603 - the one way to hand a shared value to a pool's workers
     _counter = rows
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    pa.set_cpu_count(1)
-    pa.set_memory_pool(pa.system_memory_pool())  # gives back what a shard needed; the default pool keeps it
+    task.alone()
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
@@ -98,14 +103,10 @@ def _follow(parent: int) -> None:
     os._exit(1)
 
 
-def _work(spec: Spec, shard: Shard, out: Path, scratch: Path) -> Entry:
-    global _split  # noqa: PLW0603 - what this process has open
-    if shard.split != _split:  # splits come one after the other: no need to hold the material of two
-        materials.cache_clear()
-        _split = shard.split
-
+def _work(job: Job, shard: Shard) -> None:
     def tick(rows: int) -> None:
         with _counter.get_lock():
             _counter.value += rows
 
-    return shards.write(spec, shard, out, scratch, tick)
+    task.turn_to(shard.split)
+    task.perform(job, shard, tick)
