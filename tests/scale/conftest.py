@@ -1,0 +1,144 @@
+"""A real S3 server on loopback, reached directly or through a relay that cuts connections."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+import uuid
+from pathlib import Path
+
+import pytest
+import s3fs
+
+SECRET = "not-to-be-shown-anywhere"
+
+
+class Bucket:
+    """A fresh bucket. `env` is what a client needs to reach it."""
+
+    def __init__(self, endpoint: str):
+        self.endpoint, self.name = endpoint, f"b{uuid.uuid4().hex[:12]}"
+        self.env = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "someone",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        self.fs = s3fs.S3FileSystem(
+            key="someone", secret=SECRET, endpoint_url=endpoint, use_listings_cache=False, skip_instance_cache=True
+        )
+        self.fs.mkdir(self.name)
+
+    def address(self, path: str) -> str:
+        return f"s3://{self.name}/{path}"
+
+    def files(self, path: str) -> dict[str, bytes]:
+        """All objects under a path, by their names below it."""
+        root = f"{self.name}/{path}"
+        return {name[len(root) + 1 :]: self.fs.cat(name) for name in self.fs.find(root)}
+
+    def render(self, *args: object, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this bucket, and see that it never shows the secret."""
+        done = subprocess.run(
+            [sys.executable, "-m", "subsynth", *map(str, args)],
+            env=os.environ | self.env | env, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert SECRET not in done.stdout + done.stderr
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    endpoint = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(endpoint, timeout=5).close()
+            break
+        except OSError:
+            assert server.poll() is None and time.monotonic() < deadline, "the S3 server does not start"
+            time.sleep(0.1)
+    yield endpoint
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture
+def bucket(s3_server) -> Bucket:
+    return Bucket(s3_server)
+
+
+class Relay:
+    """Hands bytes on to the server, and cuts a connection in the middle of the body of a PUT whose path has a word."""
+
+    def __init__(self, endpoint: str, word: bytes, times: int):
+        self.target = int(endpoint.rpartition(":")[2])
+        self.word, self.left, self.cuts = word, times, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.target))
+            threading.Thread(target=self._up, args=(client, server), daemon=True).start()
+            threading.Thread(target=self._down, args=(server, client), daemon=True).start()
+
+    def _up(self, client: socket.socket, server: socket.socket) -> None:
+        hurt, passed = False, 0
+        try:
+            while data := client.recv(65536):
+                line = data.split(b"\r\n", 1)[0]
+                if line.startswith(b"PUT ") and self.word in line and self.left:
+                    self.left, hurt, passed = self.left - 1, True, 0
+                if hurt and (passed := passed + len(data)) > 200_000:
+                    self.cuts += 1
+                    break
+                server.sendall(data)
+        except OSError:
+            pass
+        _reset(server, client)
+
+    def _down(self, server: socket.socket, client: socket.socket) -> None:
+        try:
+            while data := server.recv(65536):
+                client.sendall(data)
+        except OSError:
+            pass
+        _reset(client)
+
+
+def _reset(*ends: socket.socket) -> None:
+    for end in ends:
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
+
+
+@pytest.fixture
+def relay(s3_server):
+    made = []
+
+    def make(word: bytes, times: int) -> Relay:
+        made.append(Relay(s3_server, word, times))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.listener.close()

@@ -1,0 +1,133 @@
+"""Ranks: parts rendered by any machines in any order, and merged into what one machine would have made."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from subsynth import OutputError, dataset, names
+
+
+def files(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def spec_file(tmp_path_factory):
+    """English without photographs: four shards of train and one of each other split."""
+    file = tmp_path_factory.mktemp("spec") / "spec.yaml"
+    file.write_text(
+        "lang: en\nn: 5000\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
+    )
+    return file
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory, spec_file):
+    """The files of one undisturbed local run."""
+    out = tmp_path_factory.mktemp("calm") / "set"
+    subprocess.run([sys.executable, "-m", "subsynth", "render", "--spec", spec_file, "--out", out], check=True)
+    return files(out)
+
+
+@pytest.mark.parametrize("kind", ["store", "directory"])
+def test_any_order_one_killed_and_run_again(bucket, tmp_path, spec_file, calm, kind):
+    out = bucket.address("set") if kind == "store" else str(tmp_path / "set")
+
+    def there():
+        return bucket.files("set") if kind == "store" else files(tmp_path / "set")
+
+    def finished(shard):
+        entry = f"{names.SCRATCH}/{shard}.json"
+        return (
+            bucket.fs.exists(f"{bucket.name}/set/{entry}") if kind == "store" else (tmp_path / "set" / entry).exists()
+        )
+
+    def command(rank):
+        return ["--spec", spec_file, "--rank", rank, "--world-size", 4, "--out", out]
+
+    told = bucket.render("render", *command(3)).stdout
+    assert "rank 3 of 4" in told and "subsynth merge" in told
+    early = bucket.render("merge", out, check=False)
+    assert early.returncode == 2 and "shards are not finished" in early.stderr and "train-00000" in early.stderr
+    assert names.MANIFEST not in there()
+    victim = subprocess.Popen(
+        [sys.executable, "-m", "subsynth", "render", *map(str, command(0)), "--workers", "1"],
+        env=os.environ | bucket.env, start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not finished("train-00000-of-00004.parquet"):
+        assert victim.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+    for rank in (2, 1):
+        bucket.render("render", *command(rank))
+    assert bucket.render("merge", out, check=False).returncode == 2
+    assert "were finished before" in bucket.render("render", *command(0)).stdout
+    assert "complete" in bucket.render("merge", out).stdout
+    assert there() == calm
+    assert "complete" in bucket.render("merge", out).stdout  # merged again: the same
+    assert there() == calm
+    assert "0 of its" in bucket.render("render", *command(1)).stdout
+    assert "complete already" in bucket.render("render", "--spec", spec_file, "--out", out).stdout
+
+
+def test_at_the_same_time_in_one_directory(bucket, tmp_path, spec_file, calm):
+    out = str(tmp_path / "set")
+    parts = [
+        subprocess.Popen(
+            [sys.executable, "-m", "subsynth", "render", "--spec", spec_file, "--rank", str(rank),
+             "--world-size", "3", "--out", out, "--workers", "1"]
+        )
+        for rank in range(3)
+    ]  # fmt: skip
+    whole = bucket.render("merge", out, check=False)  # while they write
+    assert whole.returncode == 2
+    assert [part.wait(timeout=120) for part in parts] == [0, 0, 0]
+    bucket.render("merge", out)
+    assert files(tmp_path / "set") == calm
+
+
+def test_a_whole_run_finishes_what_ranks_began(small, tmp_path):
+    dataset.build(small, tmp_path / "calm", workers=1)
+    dataset.build(small, tmp_path / "set", workers=1, rank=(1, 3))
+    done = dataset.build(small, tmp_path / "set", workers=1)
+    assert done.found == 10 and files(tmp_path / "set") == files(tmp_path / "calm")
+
+
+def test_more_ranks_than_shards(small, tmp_path):
+    done = [dataset.build(small, tmp_path / "set", workers=1, rank=(r, 9)).rendered for r in range(9)]
+    assert sum(done) == 60 and done[4:] == [0] * 5
+    assert dataset.gather(tmp_path / "set").pairs == 60
+
+
+def test_merge_needs_a_set(tmp_path, small):
+    with pytest.raises(OutputError, match=r"no spec\.yaml there"):
+        dataset.gather(tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
+    (tmp_path / "else").mkdir()
+    (tmp_path / "else" / names.SPEC).write_text("lang: xx\n")
+    with pytest.raises(OutputError, match="cannot read"):
+        dataset.gather(tmp_path / "else")
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--rank", 1], "go together"),
+        (["--world-size", 2], "go together"),
+        (["--rank", 2, "--world-size", 2], "--rank is 2"),
+        (["--rank", -1, "--world-size", 2], "--rank is -1"),
+        (["--rank", 0, "--world-size", 0], "--world-size 0"),
+        (["--rank", 0, "--world-size", 2, "--engine", "ray"], "without an engine"),
+        (["--rank", 0, "--world-size", 2, "--overwrite"], "other ranks"),
+        (["--engine", "spark"], "'spark'"),
+    ],
+)
+def test_flags_that_cannot_be(run, flags, told):
+    result = run("render", "--n", 3, *flags)
+    assert result.code == 2 and told in result.err and len(result.err.strip().splitlines()) == 1
