@@ -30,7 +30,7 @@ def merge(place: Place, spec: Spec, identity: str, wanted: Sequence[Shard], thor
     with place.scratch() as folder:
         lines = folder / f"{MANIFEST}.lines.{unique()}"
         try:
-            head = _collected(place, spec, identity, wanted, thorough, lines)
+            head = collected(place, spec, identity, wanted, thorough, lines)
             _described(place, spec, head, wanted, folder)
             manifest = folder / f"{MANIFEST}.{unique()}"
             with manifest.open("w", encoding="utf-8") as file, lines.open(encoding="utf-8") as entry:
@@ -46,7 +46,7 @@ def merge(place: Place, spec: Spec, identity: str, wanted: Sequence[Shard], thor
     return head
 
 
-def _collected(place: Place, spec: Spec, identity: str, wanted: Sequence[Shard], thorough: bool, lines: Path) -> Head:
+def collected(place: Place, spec: Spec, identity: str, wanted: Sequence[Shard], thorough: bool, lines: Path) -> Head:
     """The sums over all entries, and each entry as a line of a file."""
     keys = ("rows", "bytes", "arrow_bytes")
     splits: dict[str, dict[str, Any]] = {split: dict.fromkeys(keys, 0) for split in spec.splits}
