@@ -51,7 +51,7 @@ def simulate(count: int, address: str) -> dict[str, float]:
         started = time.perf_counter()
         work()
         found[f"{name}, s"] = time.perf_counter() - started
-        found[f"after it, MB more than {before:.0f}"] = peak() - before
+        found[f"{name}, MB more"] = peak() - before
 
     def record() -> None:
         for shard in everything:
