@@ -131,6 +131,8 @@ class Directory:
         """As Place has it."""
         with self._telling():
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            with file.open("rb") as whole:  # its content is on disk before its name is
+                os.fsync(whole.fileno())
             file.replace(self.root / path)
 
     def write(self, path: str, text: str) -> None:

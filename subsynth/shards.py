@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -64,7 +63,7 @@ def first(source: Path | IO[bytes]) -> dict[str, Any]:
 
 
 def write(spec: Spec, shard: Shard, folder: Path, tick: Callable[[int], None]) -> tuple[Path, dict[str, Any]]:
-    """Render a shard into a folder, as a temporary that is whole and on disk, and give its entry for the manifest.
+    """Render a shard into a folder, as a temporary that is whole, and give its entry for the manifest.
 
     `tick` is told of every row group. Raises OutputError where the disk is full or refuses.
     """
@@ -89,7 +88,7 @@ def write(spec: Spec, shard: Shard, folder: Path, tick: Callable[[int], None]) -
                 arrow_bytes += table.nbytes
                 writer.write_table(table, row_group_size=GROUP)
                 tick(len(table))
-        digest = _synced_digest(temporary)
+        digest = file_digest(temporary)
         size = temporary.stat().st_size
     except BaseException as error:
         temporary.unlink(missing_ok=True)
@@ -114,12 +113,6 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file, hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _synced_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    return file_digest(path)
 
 
 def _options() -> dict[str, Any]:
