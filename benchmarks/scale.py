@@ -28,7 +28,6 @@ from subsynth.engines import engine
 from subsynth.names import DATA, SCRATCH
 from subsynth.task import Job
 
-
 shards.FILES = 1  # as the largest sets have it: every file of 20,000 rows
 
 
