@@ -11,7 +11,7 @@ import click
 import torch
 
 from dbram_baseline.errors import BaselineError
-from dbram_baseline.model import VARIANTS
+from dbram_baseline.model import DISCRIMINATORS, VARIANTS
 
 PRECISIONS = ("auto", "bf16", "fp32")
 
@@ -29,11 +29,14 @@ class Config:
     attn1: str = _is("table", "first attention as Table 1 prints it, or as Eq. 4 has it", "table", "eq4")
     norm: str = _is("batch", "normalisation", "batch", "instance")
     dropout: float = _is(0.5, "probability of dropout in the residual blocks")
+    discriminator: str = _is("pixel", "three 1x1 convolutions, or the PatchGAN of pix2pix", *DISCRIMINATORS)
     discriminator_width: int = _is(64, "channels of the discriminator's first convolution")
     adversarial: float = _is(1.0, "weight of the adversarial term; 0 trains without a discriminator")
     l1: float = _is(5.0, "weight of L1, lambda of Eq. 7")
     ssim: float = _is(5.0, "weight of 1 - SSIM, beta of Eq. 7")
     bce: float = _is(0.0, "weight of binary cross-entropy, not in the paper")
+    cycle: float = _is(10.0, "weight of the cycle's L1, both ways; cyclegan only")
+    identity: float = _is(5.0, "weight of L1 between a truth and what becomes of it; cyclegan only")
     batch: int = _is(16, "pairs a step, on all devices together")
     epochs: int = _is(200, "passes over the data")
     steps: int = _is(0, "steps, in place of epochs; 0: by epochs")
@@ -62,7 +65,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "small": {"width": 32, "discriminator_width": 32, "dropout": 0.0, "epochs": 20},
     "paper": {},
+    "pages": {"batch": 1, "norm": "instance"},  # the paper's way with documents, in patches of 256 x 256 px
 }  # fmt: skip
+
+
+# What a model is trained by where that is not DB-RAM's way; presets set none of these.
+RECIPES: dict[str, dict[str, Any]] = {
+    "pix2pix": {"discriminator": "patch", "l1": 100.0, "ssim": 0.0},  # Isola et al., 2017
+    "cgan": {"l1": 0.0, "ssim": 0.0},  # the adversarial term alone, an ablation of the same paper
+    "cyclegan": {"discriminator": "patch", "l1": 0.0, "ssim": 0.0, "norm": "instance", "dropout": 0.0, "epochs": 50},
+}
 
 
 def flags(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,14 +93,15 @@ def flags(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def config(preset: str, given: dict[str, Any]) -> Config:
-    """The preset with what was given on top. Raises BaselineError, naming the flag, for what cannot be."""
-    made = Config(**(PRESETS[preset] | {k: v for k, v in given.items() if v is not None}))
+    """The preset, the model's own recipe, and what was given on top. Raises BaselineError for what cannot be."""
+    asked = {k: v for k, v in given.items() if v is not None}
+    made = Config(**(PRESETS[preset] | RECIPES.get(asked.get("model", "dbram"), {}) | asked))
     at_least = {"width": 4, "discriminator_width": 1, "batch": 1, "epochs": 1, "epoch_pairs": 1, "validation": 1}
     at_least |= {"save_every": 1, "workers": 0, "steps": 0, "validate_every": 0, "seed": 0, "crop": 0}
     for name, least in at_least.items():
         if getattr(made, name) < least:
             raise BaselineError(f"--{name.replace('_', '-')} is {getattr(made, name)}; at least {least} is needed")
-    for name in ("adversarial", "l1", "ssim", "bce"):
+    for name in ("adversarial", "l1", "ssim", "bce", "cycle", "identity"):
         if not 0 <= getattr(made, name) < float("inf"):
             raise BaselineError(f"--{name} is {getattr(made, name)}; a weight of 0 or more is needed")
     if not 0 <= made.dropout < 1 or not 0 < made.lr < 1 or not 0 <= made.beta1 < 1:
@@ -97,6 +110,8 @@ def config(preset: str, given: dict[str, Any]) -> Config:
         raise BaselineError(f"--crop is {made.crop}; at least 16 px are needed, or 0 for whole images")
     if not (made.adversarial or made.l1 or made.ssim or made.bce):
         raise BaselineError("--adversarial, --l1, --ssim and --bce are all 0: there is nothing to learn from")
+    if made.model == "cyclegan" and (made.l1 or made.ssim or made.bce or not made.adversarial):
+        raise BaselineError("--model cyclegan sees no pairs: --l1, --ssim and --bce are 0 there, --adversarial is not")
     return made
 
 

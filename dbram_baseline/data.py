@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from dbram_baseline import documents
 from dbram_baseline.errors import BaselineError
 
 U8 = NDArray[np.uint8]
@@ -115,17 +116,25 @@ def _tensors(images: U8, truths: U8) -> tuple[Tensor, Tensor]:
 def source(
     name: str, held: int, seed: int, epoch_pairs: int, workers: int, device: torch.device, quiet: bool
 ) -> Source:
-    """The source that `--data` names: "render:en", a directory, a name on the hub, or several joined by commas."""
+    """The source that `--data` names: "render:en", a directory, a name on the hub, "dibco:PATH", or several by commas.
+
+    Patches of pages are in an order of their own, so that those held out are of all pages.
+    """
     if name.startswith("render:"):
         return Rendered(name.removeprefix("render:"), epoch_pairs, held, seed, workers)
-    parts = [decoded(part, "train", workers, quiet=quiet) for part in name.split(",")]
+    parts = [
+        documents.patches(documents.pages(part))
+        if documents.named(part)
+        else decoded(part, "train", workers, quiet=quiet)
+        for part in name.split(",")
+    ]
     if len({images.shape[1:] for images, _ in parts}) > 1:
         sizes = ", ".join(
             f"{n} has {i.shape[1]} x {i.shape[2]}" for n, (i, _) in zip(name.split(","), parts, strict=True)
         )
         raise BaselineError(f"--data {name}: images of one size are needed: {sizes} px")
     images, truths = (np.concatenate(a) if len(a) > 1 else a[0] for a in zip(*parts, strict=True))
-    if len(parts) > 1:  # so that what is held out is of all of them
+    if len(parts) > 1 or documents.named(name):  # so that what is held out is of all of them
         mixed = np.random.default_rng(0).permutation(len(images))
         images, truths = images[mixed], truths[mixed]
     return Resident(images, truths, held, seed, device)
@@ -166,7 +175,13 @@ def decoded(name: str, split: str, workers: int = 2, most: int = 0, quiet: bool 
     return images, truths
 
 
-def _rows(name: str, split: str) -> Any:
+def texts(name: str, split: str, most: int) -> list[str]:
+    """The column `text` of the first rows of a split. Raises BaselineError if it is missing."""
+    found: list[str] = list(_rows(name, split, ("text",))["text"][:most])
+    return found
+
+
+def _rows(name: str, split: str, wanted: tuple[str, ...] = ("image", "ground_truth")) -> Any:
     import datasets  # noqa: PLC0415 - takes its time
 
     datasets.disable_progress_bars()
@@ -178,13 +193,13 @@ def _rows(name: str, split: str) -> Any:
             f"--data {name}: split {split!r} cannot be loaded ({type(error).__name__}: {told}); name a rendered "
             "directory, a data set on the hub, or render:en"
         ) from error
-    missing = [c for c in ("image", "ground_truth") if c not in rows.column_names]
+    missing = [c for c in wanted if c not in rows.column_names]
     if missing:
         raise BaselineError(f"--data {name}: no column {missing[0]!r}; it has {', '.join(rows.column_names[:8])}")
-    rows = rows.select_columns(["image", "ground_truth"])
-    return rows.cast_column("image", datasets.Image(decode=False)).cast_column(
-        "ground_truth", datasets.Image(decode=False)
-    )
+    rows = rows.select_columns(list(wanted))
+    for column in {"image", "ground_truth"} & set(wanted):
+        rows = rows.cast_column(column, datasets.Image(decode=False))
+    return rows
 
 
 def _pair(name: str, split: str, at: int, row: dict[str, Any]) -> tuple[U8, U8]:

@@ -9,10 +9,11 @@ reckoned in float32, whatever the network runs in: the variances of SSIM cancel 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn import functional
 
 WINDOW, SIGMA, C1, C2 = 11, 1.5, 0.01**2, 0.03**2
@@ -69,3 +70,23 @@ def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     right = functional.binary_cross_entropy_with_logits(real.float(), torch.ones_like(real).float())
     wrong = functional.binary_cross_entropy_with_logits(fake.float(), torch.zeros_like(fake).float())
     return (right + wrong) / 2
+
+
+def least_squares(logits: Tensor, real: bool) -> Tensor:
+    """LSGAN (Mao et al., 2017): the squared distance of logits from 1, or from 0."""
+    return ((logits.float() - float(real)) ** 2).mean()
+
+
+def descend(loss: Tensor, adams: Sequence[torch.optim.Optimizer], world: int = 1) -> None:
+    """One step of optimizers down a loss, by the mean of the gradients of all processes."""
+    for adam in adams:
+        adam.zero_grad(set_to_none=True)
+    loss.backward()
+    if world > 1:  # in one message
+        grads = [p.grad for adam in adams for group in adam.param_groups for p in group["params"]]
+        flat = torch.cat([g.reshape(-1) for g in grads])
+        distributed.all_reduce(flat)
+        for g, part in zip(grads, (flat / world).split([g.numel() for g in grads]), strict=True):
+            g.copy_(part.view_as(g))
+    for adam in adams:
+        adam.step()

@@ -154,8 +154,27 @@ class Discriminator(nn.Module):
         return self.body(torch.cat([image, truth], dim=1))
 
 
+class PatchDiscriminator(nn.Module):
+    """The 70x70 PatchGAN of pix2pix: a logit for each overlapping patch; 2 x 33 of them for 32 x 280 px.
+
+    It judges all that it is given, side by side: an image with its truth (pix2pix), or one of them alone (CycleGAN).
+    """
+
+    def __init__(self, width: int = 64, norm: str = "batch", planes: int = 6):
+        super().__init__()
+        new, bias = _norm(norm)
+        layers: list[nn.Module] = [nn.Conv2d(planes, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+        for before, c, stride in ((width, 2 * width, 2), (2 * width, 4 * width, 2), (4 * width, 8 * width, 1)):
+            layers += [nn.Conv2d(before, c, 4, stride, 1, bias=bias), new(c), nn.LeakyReLU(0.2)]
+        self.body = nn.Sequential(*layers, nn.Conv2d(8 * width, 1, 4, 1, 1))
+        self.apply(_begin)
+
+    def forward(self, *images: Tensor) -> Tensor:
+        return self.body(torch.cat(images, dim=1))
+
+
 class UNet(nn.Module):
-    """The U-Net of pix2pix at depth 5, the least that it has; for comparison of speed and, in time, of results."""
+    """The U-Net of pix2pix at depth 5, the least that it has: deeper ones cannot take 32 px of height."""
 
     multiple = 32
 
@@ -267,7 +286,7 @@ def _begin(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-# Of the paper: the model, its three ablations, and our control. Then for comparison.
+# Of the paper: the model, its three ablations, and our control. Then its competitors, and a network of today.
 VARIANTS: dict[str, Callable[..., nn.Module]] = {
     "dbram": Generator,
     "nonlocal": lambda **k: Generator(rnn="none", **k),
@@ -275,6 +294,8 @@ VARIANTS: dict[str, Callable[..., nn.Module]] = {
     "nonlocal-bilstm": lambda **k: Generator(rnn="rows", **k),
     "resnet6": lambda **k: Generator(attention=False, rnn="none", **k),
     "pix2pix": lambda attn1="", **k: UNet(**k),
+    "cgan": lambda **k: Generator(attention=False, rnn="none", **k),
+    "cyclegan": lambda **k: Generator(attention=False, rnn="none", blocks=9, **k),
     "plainu": lambda attn1="", **k: PlainUNet(**k),
 }
 
@@ -282,6 +303,9 @@ VARIANTS: dict[str, Callable[..., nn.Module]] = {
 def generator(name: str, width: int = 64, attn1: str = "table", norm: str = "batch", dropout: float = 0.5) -> nn.Module:
     """A generator by the name of its variant."""
     return VARIANTS[name](width=width, attn1=attn1, norm=norm, dropout=dropout)
+
+
+DISCRIMINATORS = {"pixel": Discriminator, "patch": PatchDiscriminator}
 
 
 def parameters(module: nn.Module) -> int:

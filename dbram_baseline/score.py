@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from dbram_baseline import checkpoint, classical, config, data, metrics
+from dbram_baseline import binarize, checkpoint, classical, config, data, documents, metrics
 from dbram_baseline.errors import run
 from dbram_baseline.model import folded
 
@@ -65,20 +65,27 @@ def command(checkpoints: tuple[Path, ...], methods: tuple[str, ...], name: str |
     wanted = methods or ("otsu", "sauvola", "wolf", "su", "all-white")
     quiet = not sys.stderr.isatty()
     trained = [(path, *checkpoint.trained(path)) for path in checkpoints]  # what cannot be used is told first
-    images, truths = data.decoded(name, split, most=most, quiet=quiet)
+    images: Any
+    truths: Any
+    if documents.named(name):
+        some = documents.pages(name)[: most or None]
+        images, truths, split = [p.image for p in some], [p.truth for p in some], "whole pages"
+    else:
+        images, truths = data.decoded(name, split, most=most, quiet=quiet)
     weights = _each(lambda t: metrics.pseudo_weights(t < 128), truths, "weights", quiet)
     rows: list[dict[str, Any]] = []
     device = config.device(on)
     for path, net, told in trained:
         started = time.monotonic()
-        greys = outputs(net, images, device, precision, quiet)
+        make = on_pages if documents.named(name) else outputs
+        greys = make(net, images, device, precision, quiet)
         speed = len(images) / (time.monotonic() - started)
         label = f"{told['config'].model} {told['config'].width}, step {told['step']:,}"
         rows.append({"method": label} | measured(greys, truths, weights, quiet) | {"images/s": round(speed, 1)})
         click.echo(f"{path}: {label}, trained on {told['data']}; {speed:.1f} images/s", err=True)
     for method in wanted:
         rows += _classical(method, images, truths, weights, quiet)
-    coverage = float((truths < 128).mean())
+    coverage = sum(int((t < 128).sum()) for t in truths) / sum(t.size for t in truths)
     click.echo(f"{name}, {split}: {len(images):,} pairs, {coverage:.1%} of pixels are text\n")
     click.echo(table(rows))
     if trained:
@@ -108,8 +115,17 @@ def outputs(net: nn.Module, images: U8, device: torch.device, precision: str = "
     return made
 
 
-def measured(greys: Greys, truths: U8, weights: list[tuple[Any, Any]], quiet: bool = True) -> dict[str, float]:
-    """The means over images of all measures of greys (N, H, W) in [0, 1]."""
+def on_pages(
+    net: nn.Module, images: list[U8], device: torch.device, precision: str = "auto", quiet: bool = True
+) -> list[Any]:
+    """As `outputs`, of pages of any sizes, in tiles that overlap."""
+    bf16 = config.autocasts(precision, device)
+    net = folded(net).to(device, torch.bfloat16 if bf16 else torch.float32, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return [binarize.binarized(net, image) for image in tqdm(images, desc="network", disable=quiet)]
+
+
+def measured(greys: Any, truths: Any, weights: list[tuple[Any, Any]], quiet: bool = True) -> dict[str, float]:
+    """The means over images of all measures of greys, each (H, W) in [0, 1]."""
 
     def one(item: tuple[Any, Any, Any]) -> list[float]:
         grey, truth, w = item
@@ -126,17 +142,17 @@ def measured(greys: Greys, truths: U8, weights: list[tuple[Any, Any]], quiet: bo
 
 
 def _classical(
-    method: str, images: U8, truths: U8, weights: list[tuple[Any, Any]], quiet: bool
+    method: str, images: Any, truths: Any, weights: list[tuple[Any, Any]], quiet: bool
 ) -> list[dict[str, Any]]:
     if method == "all-white":
         return [{"method": method} | measured(np.ones(truths.shape, np.float32), truths, weights, quiet)]
     greys = [classical.grey(image) for image in images]
     function = classical.METHODS[method]
-    raw = np.stack([1.0 - function(g) for g in greys]).astype(np.float32)
-    best = np.stack([1.0 - classical.best_polarity(function, g, t < 128) for g, t in zip(greys, truths, strict=True)])
+    raw = [np.float32(1) - function(g) for g in greys]
+    best = [np.float32(1) - classical.best_polarity(function, g, t < 128) for g, t in zip(greys, truths, strict=True)]
     return [
         {"method": f"{method}, raw"} | measured(raw, truths, weights, quiet),
-        {"method": f"{method}, oracle polarity"} | measured(best.astype(np.float32), truths, weights, quiet),
+        {"method": f"{method}, oracle polarity"} | measured(best, truths, weights, quiet),
     ]
 
 

@@ -20,10 +20,11 @@ import torch
 from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
-from dbram_baseline import checkpoint, data, losses, metrics
+from dbram_baseline import checkpoint, cycle, data, losses, metrics
 from dbram_baseline.config import PRESETS, Config, autocasts, config, device, flags
 from dbram_baseline.errors import BaselineError, run
-from dbram_baseline.model import Discriminator, generator, parameters
+from dbram_baseline.losses import descend
+from dbram_baseline.model import DISCRIMINATORS, PatchDiscriminator, generator, parameters
 
 SHOWN = 10  # pairs of the validation slice in a picture grid
 
@@ -75,23 +76,21 @@ def train(
             raise BaselineError(f"--batch is {made.batch}; with {world} processes, a multiple of {world} is needed")
         bf16 = autocasts(made.precision, on)
         torch.manual_seed(made.seed)
-        nets: dict[str, nn.Module] = {
-            "generator": generator(made.model, made.width, made.attn1, made.norm, made.dropout)
-        }
-        if made.adversarial:
-            nets["discriminator"] = Discriminator(made.discriminator_width, made.norm)
+        nets = networks(made)
         nets = {k: net.to(on, memory_format=torch.channels_last) for k, net in nets.items()}  # type: ignore[call-overload]
         adams = {
             k: torch.optim.Adam(net.parameters(), made.lr, (made.beta1, 0.999), fused=on.type in ("cpu", "cuda"))
             for k, net in nets.items()
         }
+        memory: dict[str, Tensor] = {}  # what a step keeps for later ones
+        a_step = cycle.one_step if made.model == "cyclegan" else one_step
         source = data.source(name, made.validation, made.seed, made.epoch_pairs, made.workers, on, quiet)
         an_epoch = max(1, source.pairs // made.batch)
         steps = made.steps or made.epochs * an_epoch
         torch.manual_seed(made.seed + rank)  # of dropout: each process its own
         if begun:
             checkpoint.load(last, nets)
-            _take(checkpoint.state(last, begun), adams, on)
+            memory = _take(checkpoint.state(last, begun), adams, on)
         if first:
             out.mkdir(parents=True, exist_ok=True)
             click.echo(
@@ -112,7 +111,7 @@ def train(
                         group["lr"] = made.lr * decay(step, steps, an_epoch if not made.steps else 1)
                 images, truths = (t.to(on, non_blocking=True) for t in source.batch(step, made.batch, rank, world))
                 images, truths = data.cropped(images, truths, made.crop, made.seed + step)
-                terms = one_step(runs, adams, data.as_input(images), data.as_target(truths), made, bf16, world)
+                terms = a_step(runs, adams, data.as_input(images), data.as_target(truths), made, bf16, world, memory)
                 pending.append((step, list(terms), torch.stack([t.detach() for t in terms.values()])))
                 seen += made.batch
                 done = step + 1
@@ -126,7 +125,7 @@ def train(
                     log.validation(done, *validate(nets["generator"], source, on, bf16))
                 if save and first:
                     _sound(nets, done, made, out)
-                    checkpoint.save(out, done, nets, _state(adams, on), about)
+                    checkpoint.save(out, done, nets, _state(adams, on, memory), about)
         except KeyboardInterrupt:
             bar.close()
             click.echo(f"stopped; add --resume to go on from the last checkpoint in {out}", err=True)
@@ -140,8 +139,21 @@ def train(
             click.echo(f"wrote {last}, log.jsonl, curves.png and grids/ in {out}")
 
 
+def networks(made: Config) -> dict[str, nn.Module]:
+    """All that a run trains, by name: the generator, and what judges it or goes back from it."""
+    nets = {"generator": generator(made.model, made.width, made.attn1, made.norm, made.dropout)}
+    judge = DISCRIMINATORS[made.discriminator]
+    if made.model == "cyclegan":
+        nets["backward"] = generator(made.model, made.width, made.attn1, made.norm, made.dropout)
+        for name in ("judge_truths", "judge_images"):
+            nets[name] = PatchDiscriminator(made.discriminator_width, made.norm, planes=3)
+    elif made.adversarial:
+        nets["discriminator"] = judge(made.discriminator_width, made.norm)
+    return nets
+
+
 def one_step(nets: dict[str, nn.Module], adams: dict[str, torch.optim.Adam], x: Tensor, y: Tensor, made: Config,
-             bf16: bool, world: int = 1) -> dict[str, Tensor]:  # fmt: skip
+                bf16: bool, world: int = 1, _memory: dict[str, Tensor] | None = None) -> dict[str, Tensor]:  # fmt: skip
     """One step of both networks on a batch in [-1, 1]; the terms of the losses, as scalars, "loss" first."""
     cast = torch.autocast(x.device.type, torch.bfloat16, enabled=bf16)
     net, judge = nets["generator"], nets.get("discriminator")
@@ -153,7 +165,7 @@ def one_step(nets: dict[str, nn.Module], adams: dict[str, torch.optim.Adam], x: 
         with cast:  # real and generated each by itself, since they differ in their statistics
             real, wrong = judge(x, y), judge(x, fake.detach())
         told["discriminator"] = losses.discriminator_loss(real, wrong)
-        _descend(told["discriminator"], adams["discriminator"], world)
+        descend(told["discriminator"], [adams["discriminator"]], world)
         for p in judge.parameters():
             p.requires_grad_(False)
         with cast:
@@ -161,23 +173,11 @@ def one_step(nets: dict[str, nn.Module], adams: dict[str, torch.optim.Adam], x: 
     terms = losses.generator_terms(fake, y, logits)
     weights = {"adversarial": made.adversarial, "l1": made.l1, "ssim": made.ssim, "bce": made.bce}
     loss = torch.stack([weights[k] * t for k, t in terms.items() if weights[k]]).sum()
-    _descend(loss, adams["generator"], world)
+    descend(loss, [adams["generator"]], world)
     if judge is not None:
         for p in judge.parameters():
             p.requires_grad_(True)
     return {"loss": loss} | {k: t for k, t in terms.items() if weights[k]} | told
-
-
-def _descend(loss: Tensor, adam: torch.optim.Adam, world: int) -> None:
-    adam.zero_grad(set_to_none=True)
-    loss.backward()
-    if world > 1:  # the mean over processes, in one message
-        grads = [p.grad for group in adam.param_groups for p in group["params"]]
-        flat = torch.cat([g.reshape(-1) for g in grads])
-        distributed.all_reduce(flat)
-        for g, part in zip(grads, (flat / world).split([g.numel() for g in grads]), strict=True):
-            g.copy_(part.view_as(g))
-    adam.step()
 
 
 def decay(step: int, steps: int, unit: int) -> float:
@@ -305,17 +305,19 @@ def _apart(step: int, what: str, made: Config, out: Path) -> BaselineError:
     )
 
 
-def _state(adams: dict[str, torch.optim.Adam], on: torch.device) -> dict[str, Any]:
+def _state(adams: dict[str, torch.optim.Adam], on: torch.device, memory: dict[str, Tensor]) -> dict[str, Any]:
     state: dict[str, Any] = {"adam": {k: a.state_dict() for k, a in adams.items()}, "rng": torch.get_rng_state()}
+    state["memory"] = {k: v.cpu() for k, v in memory.items()}
     return state | ({"cuda_rng": torch.cuda.get_rng_state(on)} if on.type == "cuda" else {})
 
 
-def _take(state: dict[str, Any], adams: dict[str, torch.optim.Adam], on: torch.device) -> None:
+def _take(state: dict[str, Any], adams: dict[str, torch.optim.Adam], on: torch.device) -> dict[str, Tensor]:
     for k, adam in adams.items():
         adam.load_state_dict(state["adam"][k])
     torch.set_rng_state(state["rng"])
     if on.type == "cuda" and "cuda_rng" in state:
         torch.cuda.set_rng_state(state["cuda_rng"], on)
+    return {k: v.to(on) for k, v in state.get("memory", {}).items()}
 
 
 def _same(told: dict[str, Any], made: Config, given: dict[str, Any], name: str) -> Config:

@@ -200,12 +200,21 @@ def _die(*_args):
     os._exit(9)
 
 
-def test_a_killed_worker_is_replaced(small, tmp_path):
-    whole, hurt = tmp_path / "whole", tmp_path / "hurt"
-    text = dataclasses.replace(small, n=5000, n_test=20).to_yaml()
-    (tmp_path / "spec.yaml").write_text(text)
-    command = [sys.executable, "-m", "subsynth", "render", "--spec", "spec.yaml", "--workers", "2", "--out"]
-    subprocess.run([*command, whole], cwd=tmp_path, check=True, capture_output=True)
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory):
+    """A spec file, and the files of one undisturbed run of it: four shards of train."""
+    folder = tmp_path_factory.mktemp("calm")
+    (folder / "spec.yaml").write_text(
+        "lang: en\nn: 5000\nn_test: 20\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
+    )
+    words = ["render", "--spec", folder / "spec.yaml", "--out", folder / "set"]
+    subprocess.run([sys.executable, "-m", "subsynth", *words], check=True, capture_output=True)
+    return folder / "spec.yaml", files(folder / "set")
+
+
+def test_a_killed_worker_is_replaced(calm, tmp_path):
+    hurt = tmp_path / "hurt"
+    command = [sys.executable, "-m", "subsynth", "render", "--spec", calm[0], "--workers", "2", "--out"]
     process = subprocess.Popen([*command, hurt], cwd=tmp_path, stderr=subprocess.PIPE)
     victim = None
     deadline = time.monotonic() + 60
@@ -218,25 +227,13 @@ def test_a_killed_worker_is_replaced(small, tmp_path):
     assert victim is not None
     os.kill(victim, signal.SIGKILL)
     assert process.wait(timeout=120) == 0, process.stderr.read()
-    assert files(hurt) == files(whole)
+    assert files(hurt) == calm[1]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(small, tmp_path, workers):
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    (tmp_path / "spec.yaml").write_text(dataclasses.replace(small, n=4000, n_test=20).to_yaml())
-    command = [
-        sys.executable,
-        "-m",
-        "subsynth",
-        "render",
-        "--spec",
-        "spec.yaml",
-        "--workers",
-        str(workers),
-        "--out",
-    ]
-    subprocess.run([*command, whole], cwd=tmp_path, check=True, capture_output=True)
+def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(calm, tmp_path, workers):
+    stopped = tmp_path / "stopped"
+    command = [sys.executable, "-m", "subsynth", "render", "--spec", calm[0], "--workers", str(workers), "--out"]
     process = subprocess.Popen(
         [*command, stopped], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -251,7 +248,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(small, tmp_path, work
     assert "manifest.json" not in files(stopped)
     again = subprocess.run([*command, stopped], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert "finished before" in again.stdout
-    assert files(stopped) == files(whole)
+    assert files(stopped) == calm[1]
 
 
 LOAD = """
@@ -345,10 +342,10 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path):
     subprocess.run([*parts, tmp_path / "calm"], check=True, capture_output=True)
     whole = time.monotonic() - started
     stormy, killed = tmp_path / "stormy", 0
-    for turn in range(6):
+    for turn in range(4):
         child = subprocess.Popen([*parts, stormy], stdout=subprocess.DEVNULL, start_new_session=True)
         try:
-            child.wait(whole * (0.35 + 0.08 * turn))
+            child.wait(whole * (0.35 + 0.12 * turn))
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
@@ -356,5 +353,5 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path):
         for torn in sorted((stormy / "data").glob("*.parquet"))[: turn % 2] if stormy.exists() else ():
             torn.write_bytes(torn.read_bytes()[: 1000 * turn])
     subprocess.run([*parts, stormy], check=True, capture_output=True)
-    assert killed >= 3
+    assert killed >= 2
     assert files(stormy) == files(tmp_path / "calm")

@@ -5,12 +5,21 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from dbram_baseline.model import VARIANTS, Attention, Discriminator, SpatialLSTM, folded, generator, parameters
+from dbram_baseline.model import (
+    VARIANTS,
+    Attention,
+    Discriminator,
+    PatchDiscriminator,
+    SpatialLSTM,
+    folded,
+    generator,
+    parameters,
+)
 
 # Table 1 resolved, and the sizes of its relatives, counted by hand.
 COUNTS = {
     "dbram": 9_144_853, "nonlocal": 7_960_853, "only-lstm": 9_025_411, "nonlocal-bilstm": 9_144_853,
-    "resnet6": 7_841_411, "pix2pix": 16_659_075,
+    "resnet6": 7_841_411, "pix2pix": 16_659_075, "cgan": 7_841_411,
 }  # fmt: skip
 
 
@@ -26,6 +35,14 @@ def test_parameter_counts_of_the_parts():
     assert [parameters(r) for r in rows] == expected
     assert parameters(generator("dbram", attn1="eq4")) == 9_189_893
     assert parameters(Discriminator()) == 9_024
+    assert parameters(PatchDiscriminator()) == 2_768_705
+    assert parameters(generator("cyclegan", norm="instance", dropout=0.0)) == 11_378_179
+
+
+def test_a_patch_discriminator_gives_a_logit_a_patch():
+    images = torch.zeros(2, 3, 32, 280)
+    assert PatchDiscriminator(8)(images, images).shape == (2, 1, 2, 33)
+    assert PatchDiscriminator(8, "instance", planes=3)(images).shape == (2, 1, 2, 33)
 
 
 @pytest.mark.parametrize("size", [(32, 280), (256, 256), (33, 281), (30, 277), (1, 7)])

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from subsynth import WorkerError, sub_en
+from subsynth import Spec, WorkerError, dataset, sub_en
 from subsynth.engines import engine
 
-ARGS = ["--n", 20_000, "--n-test", 300]
+SPEC = "lang: en\nn: 15000\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
 
 
 def files(folder):
@@ -32,9 +32,10 @@ def cluster(bucket, monkeypatch):
 @pytest.mark.slow
 def test_a_node_dies_and_all_shards_are_there(bucket, tmp_path, cluster):
     nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
-    out = bucket.address("set")
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    flags = ["--spec", str(tmp_path / "spec.yaml"), "--out", bucket.address("set")]
     run = subprocess.Popen(
-        [sys.executable, "-m", "subsynth", "render", *map(str, ARGS), "--engine", "ray", "--out", out],
+        [sys.executable, "-m", "subsynth", "render", *flags, "--engine", "ray"],
         env=os.environ | bucket.env | {"RAY_ADDRESS": cluster.address},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -45,14 +46,14 @@ def test_a_node_dies_and_all_shards_are_there(bucket, tmp_path, cluster):
     cluster.remove_node(nodes[1], allow_graceful=False)
     told, error = run.communicate(timeout=240)
     assert run.returncode == 0, error
-    assert "wrote 20,000 train" in told
-    bucket.render("render", *ARGS, "--out", tmp_path / "here")
+    assert "wrote 15,000 train" in told
+    bucket.render("render", "--spec", tmp_path / "spec.yaml", "--out", tmp_path / "here")
     assert bucket.files("set") == files(tmp_path / "here")
 
 
 @pytest.mark.slow
-def test_a_cluster_of_its_own_and_an_error_in_it(bucket, tmp_path):
-    """Without a cluster at hand one is begun; what cannot be rendered there is one line here."""
+def test_a_cluster_of_its_own(tmp_path, monkeypatch):
+    """Without a cluster at hand one is begun; paths in a spec are relative to where the command is given."""
     text = "".join(f"line number {i} is all right\n" for i in range(300))
     (tmp_path / "lines.txt").write_text(text)
     (tmp_path / "spec.yaml").write_text("lang: en\ntext: {files: [lines.txt]}\n")  # beside the working directory
@@ -64,9 +65,10 @@ def test_a_cluster_of_its_own_and_an_error_in_it(bucket, tmp_path):
             cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
 
-    assert render("--out", "calm").returncode == 0
     done = render("--out", "set", "--engine", "ray")
     assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    dataset.build(Spec.load("spec.yaml", n=1300, n_test=10), "calm", workers=1)
     assert files(tmp_path / "set") == files(tmp_path / "calm")
 
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from subsynth import OutputError, claim, dataset, names, place, shards
+from subsynth import OutputError, Spec, claim, dataset, names, place, shards
 
 
 def files(folder):
@@ -61,18 +61,19 @@ def test_other_addresses_hold_them_too(small, calm, tmp_path, address):
     fs.rm(root, recursive=True)
 
 
-@pytest.fixture
-def cheap(small, tmp_path):
-    """A spec file of two shards of train."""
-    (tmp_path / "spec.yaml").write_text(dataclasses.replace(small, n=1300).to_yaml())
-    return tmp_path / "spec.yaml"
+@pytest.fixture(scope="module")
+def two_shards(tmp_path_factory):
+    """A spec file of two shards of train, and the files that a directory has of it."""
+    folder = tmp_path_factory.mktemp("two")
+    text = "lang: en\nn: 1300\nn_test: 10\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
+    (folder / "spec.yaml").write_text(text)
+    dataset.build(Spec.load(folder / "spec.yaml"), folder / "set", workers=1)
+    return folder / "spec.yaml", files(folder / "set")
 
 
-def test_processes_of_their_own_put_them(bucket, tmp_path, cheap):
-    args = ["--spec", cheap, "--workers", 2, "--out"]
-    bucket.render("render", *args, tmp_path / "here")
-    bucket.render("render", *args, bucket.address("set"))
-    assert bucket.files("set") == files(tmp_path / "here")
+def test_processes_of_their_own_put_them(bucket, two_shards):
+    bucket.render("render", "--spec", two_shards[0], "--workers", 2, "--out", bucket.address("set"))
+    assert bucket.files("set") == two_shards[1]
 
 
 @pytest.mark.parametrize("merged", [True, False])
@@ -160,24 +161,22 @@ def test_what_cannot_be_rendered_leaves_nothing(here, tmp_path):
     assert done.returncode == 2 and "U+10400" in done.stderr and here.files("set") == {}
 
 
-def test_a_connection_cut_in_every_put_leaves_nothing_to_be_seen(bucket, relay, tmp_path, cheap):
-    args = ["--spec", cheap, "--workers", 1, "--out"]
+def test_a_connection_cut_in_every_put_leaves_nothing_to_be_seen(bucket, relay, two_shards):
+    args = ["--spec", two_shards[0], "--workers", 1, "--out"]
     cutting = relay(b"/data/", times=1000)
     done = bucket.render("render", *args, bucket.address("set"), check=False, AWS_ENDPOINT_URL=cutting.endpoint)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1 and cutting.cuts > 0
     assert not [name for name in bucket.files("set") if name.startswith("data/")]
     bucket.render("render", *args, bucket.address("set"))
-    bucket.render("render", *args, tmp_path / "here")
-    assert bucket.files("set") == files(tmp_path / "here")
+    assert bucket.files("set") == two_shards[1]
 
 
-def test_a_connection_cut_once_is_made_good(bucket, relay, tmp_path, cheap):
-    args = ["--spec", cheap, "--workers", 1, "--out"]
+def test_a_connection_cut_once_is_made_good(bucket, relay, two_shards):
+    args = ["--spec", two_shards[0], "--workers", 1, "--out"]
     cutting = relay(b"/data/", times=2)
     bucket.render("render", *args, bucket.address("set"), AWS_ENDPOINT_URL=cutting.endpoint)
     assert cutting.cuts == 2
-    bucket.render("render", *args, tmp_path / "here")
-    assert bucket.files("set") == files(tmp_path / "here")
+    assert bucket.files("set") == two_shards[1]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""Pages of the contests, as their authors lay them out; patches; and the way from training to a score."""
+
+import cv2
+import numpy as np
+import pytest
+
+from dbram_baseline import documents
+from dbram_baseline.config import config
+from dbram_baseline.errors import BaselineError
+from dbram_baseline.train import train
+
+# Folders and names of pages and truths, as the contests' archives have them.
+LAYOUTS = {
+    "2009": ("DIBC02009_Test_images-handwritten/H01.bmp", "DIBCO2009-GT-Test-images_handwritten/H01.tiff"),
+    "2010": ("DIBC02010_Test_images/H05.tiff", "DIBC02010_Test_GT/H05_estGT.tiff"),
+    "2011": ("DIBCO11-handwritten/HW1.png", "DIBCO11-handwritten/HW1_GT.tiff"),
+    "2013": ("OriginalImages/PR08.bmp", "GTimages/PR08_estGT.tiff"),
+    "2016": ("DIPCO2016_dataset/7.bmp", "DIPCO2016_Dataset_GT/7_gt.bmp"),
+    "Bickley": ("img/01.png", "gt/01.png"),
+}
+
+
+def drawn(seed, height=300, width=520):
+    chance = np.random.default_rng(seed)
+    truth = np.full((height, width), 255, np.uint8)
+    for i in range(12):
+        cv2.putText(truth, "binarize", (int(chance.integers(-20, width - 80)), 25 * i), 0, 0.8, 0, 2)
+    truth = np.where(truth < 128, 0, 255).astype(np.uint8)
+    image = np.clip(truth * 0.5 + 70 + chance.normal(0, 12, truth.shape), 0, 255).astype(np.uint8)
+    return np.repeat(image[:, :, None], 3, axis=2), truth
+
+
+@pytest.fixture
+def contests(tmp_path):
+    for seed, (year, parts) in enumerate(LAYOUTS.items()):
+        for path, pixels in zip(parts, drawn(seed), strict=True):
+            target = tmp_path / "sets" / year / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(target), pixels)
+    return tmp_path / "sets"
+
+
+def test_each_layout_is_read(contests):
+    pages = documents.pages(f"dibco:{contests}")
+    assert [p.name for p in pages] == [
+        "2009/H01", "2010/H05", "2011/HW1", "2013/PR08", "2016/7", "Bickley/01",
+    ]  # fmt: skip
+    for seed, page in enumerate(pages):
+        image, truth = drawn(seed)
+        assert np.array_equal(page.image, image) and np.array_equal(page.truth, truth)
+    chosen = documents.pages(f"dibco:{contests}:2013+2009")
+    assert [p.name for p in chosen] == ["2009/H01", "2013/PR08"]
+
+
+def test_grey_truths_are_cut_in_the_middle(contests):
+    path = contests / "Bickley/gt/01.png"
+    cv2.imwrite(str(path), np.array([[0, 100, 127, 128, 190, 255]] * 300, np.uint8).repeat(2, axis=1))
+    cv2.imwrite(str(contests / "Bickley/img/01.png"), np.zeros((300, 12, 3), np.uint8))
+    assert documents.pages(f"dibco:{contests}:Bickley")[0].truth[0, ::2].tolist() == [0, 0, 0, 255, 255, 255]
+
+
+def test_patches_cover_every_pixel():
+    page = documents.Page("a", *drawn(1, 600, 300))
+    small = documents.Page("b", *drawn(2, 100, 400))
+    images, truths = documents.patches([page, small])
+    assert images.shape == (3 * 2 + 1 * 2, 256, 256, 3) and truths.shape == (8, 256, 256)
+    whole = np.zeros(page.truth.shape, np.uint8)
+    for i, top in enumerate((0, 256, 344)):
+        for j, left in enumerate((0, 44)):
+            whole[top : top + 256, left : left + 256] = truths[2 * i + j]
+    assert np.array_equal(whole, page.truth)
+    assert np.array_equal(truths[6][:100], small.truth[:, :256]) and (truths[6][100:] == truths[6][99]).all()
+
+
+def test_what_is_missing_is_told(contests, tmp_path, command):
+    with pytest.raises(BaselineError, match="unpack each"):
+        documents.pages(f"dibco:{tmp_path}/nowhere")
+    with pytest.raises(BaselineError, match="'2014' in its name; it has 2009, 2010"):
+        documents.pages(f"dibco:{contests}:2014")
+    (contests / "2011" / LAYOUTS["2011"][1]).unlink()
+    with pytest.raises(BaselineError, match="has no ground truth beside it"):
+        documents.pages(f"dibco:{contests}")
+    done = command("train", "--data", f"dibco:{tmp_path}/nowhere", "--preset", "ci")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "unpack each" in done.stderr
+    (contests / "2016/other").mkdir()
+    (contests / "2016/other/7.bmp").write_bytes(b"")
+    with pytest.raises(BaselineError, match="have one name"):
+        documents.pages(f"dibco:{contests}:2016")
+
+
+def test_trained_on_some_years_and_scored_on_another(contests, tmp_path, command):
+    given = {"width": 4, "norm": "instance", "batch": 1, "crop": 0, "steps": 3, "validation": 4}
+    train(config("ci", given), f"dibco:{contests}:2009+2010+2011", "ci", tmp_path / "run")
+    done = command(
+        "score", "--data", f"dibco:{contests}:2013", "--checkpoint", "run/last.safetensors", "--method", "otsu"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "whole pages: 1 pairs" in done.stdout and "otsu, raw" in done.stdout
