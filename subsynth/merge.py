@@ -11,8 +11,8 @@ from typing import IO, Any
 
 from subsynth import card, entries, figures, licences, materials, png, shards
 from subsynth.errors import OutputError
-from subsynth.names import ASSETS, CARD, DATA, FIGURES, LICENCES, MANIFEST, SCRATCH
-from subsynth.place import Place, unique
+from subsynth.names import ASSETS, CARD, DATA, FIGURES, LICENCES, MANIFEST, SCRATCH, unique
+from subsynth.place import Place
 from subsynth.shards import Shard
 from subsynth.spec import Spec
 from subsynth.version import __version__

@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 from subsynth import columns, png
 from subsynth.content import Content
 from subsynth.errors import OutputError
-from subsynth.names import DATA
-from subsynth.place import unique
+from subsynth.names import DATA, unique
 from subsynth.planning import decide, recipes
 from subsynth.render import render
 from subsynth.spec import Spec

@@ -82,10 +82,10 @@ def test_unwritable_places(refused, run, tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which Linux has")
 def test_a_full_disk(small, tmp_path, monkeypatch):
     """Writing to the device that is always full gives the error of a full disk."""
-    from subsynth import OutputError, place, shards
+    from subsynth import OutputError, names, shards
 
     shard = shards.shards(small)[0]
-    (tmp_path / f"{shard.name}.{place.unique()}").symlink_to("/dev/full")
+    (tmp_path / f"{shard.name}.{names.unique()}").symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left"):
         shards.write(small, shard, tmp_path, lambda _: None)
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,8 @@ ROOT = Path(subsynth.__file__).parent
 
 FLOORS = [
     {"errors", "version", "data", "names"},
-    {"cache", "place"},
+    {"cache", "directory", "store"},
+    {"place"},
     {"chance", "ink", "deflate", "coverage", "corpus", "typed"},
     {"styles", "effects", "scenery", "surround"},
     {"fonts", "backgrounds", "kernels"},

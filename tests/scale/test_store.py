@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from subsynth import OutputError, Spec, claim, dataset, names, place, shards
+from subsynth.store import Store
 
 
 def files(folder):
@@ -132,7 +133,7 @@ def test_two_plans_at_once(small, here, tmp_path, kind):
 def test_two_claims_at_the_same_moment(here):
     """A conditional put: whoever asks and however often, the first stays."""
     there = place.at(here.address("set"))
-    assert isinstance(there, place.Store)
+    assert isinstance(there, Store)
     there.fs.pipe_file(f"{there.root}/x", b"first", mode="create")
     with pytest.raises(FileExistsError):
         there.fs.pipe_file(f"{there.root}/x", b"second", mode="create")
