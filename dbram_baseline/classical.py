@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbram_baseline import metrics
+from dbram_baseline.howe import howe
 from dbram_baseline.metrics import Mask
 
 U8 = NDArray[np.uint8]
@@ -50,6 +51,7 @@ METHODS: dict[str, Callable[[U8], Mask]] = {
     "nick": _local("NICK", k=-0.2),  # Khurshid et al., 2009
     "isauvola": _local("ISAUVOLA", k=0.2),  # Hadjadj et al., 2016
     "su": _local("SU"),  # Su, Lu and Tan, 2010: its window comes from the strokes
+    "howe": howe,  # Howe, 2011: a graph cut
 }
 
 

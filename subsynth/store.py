@@ -72,9 +72,9 @@ class Store:
         return held
 
     def open(self, path: str) -> IO[bytes]:
-        """As Place has it."""
+        """As Place has it. Nothing is read ahead: what is wanted of a shard is the little beside its images."""
         with self._telling():
-            file: IO[bytes] = self.fs.open(self._path(path), "rb")
+            file: IO[bytes] = self.fs.open(self._path(path), "rb", cache_type="none")
         return file
 
     def digest(self, path: str) -> str | None:

@@ -86,6 +86,7 @@ class Relay:
     def __init__(self, endpoint: str, word: bytes, times: int):
         self.target = int(endpoint.rpartition(":")[2])
         self.word, self.left, self.cuts = word, times, 0
+        self.answered = 0  # bytes
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -118,6 +119,7 @@ class Relay:
     def _down(self, server: socket.socket, client: socket.socket) -> None:
         try:
             while data := server.recv(65536):
+                self.answered += len(data)
                 client.sendall(data)
         except OSError:
             pass

@@ -180,6 +180,15 @@ def test_a_connection_cut_once_is_made_good(bucket, relay, two_shards):
     assert bucket.files("set") == two_shards[1]
 
 
+def test_a_merge_reads_little_of_the_shards(here, relay, two_shards):
+    """The columns that figures are drawn of, and not the images."""
+    dataset.build(Spec.load(two_shards[0]), here.address("set"), workers=1, rank=(0, 1))
+    counting = relay(b"no such path", times=0)
+    here.render("merge", here.address("set"), AWS_ENDPOINT_URL=counting.endpoint)
+    assert here.files("set") == two_shards[1]
+    assert 0 < counting.answered < 0.1 * sum(len(v) for k, v in two_shards[1].items() if k.startswith("data/"))
+
+
 @pytest.mark.parametrize(
     ("out", "env", "told"),
     [
