@@ -8,7 +8,7 @@ from pathlib import Path
 
 from subsynth import claim, entries, materials, merge, place, shards
 from subsynth.engines import Engine, engine
-from subsynth.errors import MaterialError, SpecError
+from subsynth.errors import MaterialError, SpecError, WorkerError
 from subsynth.place import Place
 from subsynth.shards import Shard
 from subsynth.spec import Spec
@@ -68,8 +68,8 @@ def build(
         except BaseException as error:
             if rank is None:
                 there.sweep()
-            if isinstance(error, SpecError | MaterialError) and not some:
-                claim.release(there)  # a spec that cannot be rendered leaves nothing behind
+            if isinstance(error, SpecError | MaterialError | WorkerError) and not some:
+                claim.release(there)  # what cannot be rendered, or by nobody, leaves nothing behind
             raise
         if rank is not None:
             return Written(total, todo, total - todo)

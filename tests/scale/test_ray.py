@@ -72,10 +72,11 @@ def test_a_cluster_of_its_own(tmp_path, monkeypatch):
     assert files(tmp_path / "set") == files(tmp_path / "calm")
 
 
-def test_no_cluster_at_the_address(run, monkeypatch):
+def test_no_cluster_at_the_address(run, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     result = run("render", "--n", 3, "--engine", "ray", "--out", "set", timeout=180)
     assert result.code == 2 and "127.0.0.1:1" in result.err and len(result.err.strip().splitlines()) == 1
+    assert not (tmp_path / "set").exists()
 
 
 def test_without_ray_one_line_tells_what_to_install(monkeypatch):
