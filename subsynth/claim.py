@@ -64,7 +64,9 @@ def take(spec: Spec, identity: str, place: Place) -> None:
 
 
 def release(place: Place) -> None:
-    """Take back a claim under which nothing was made."""
+    """Take back a claim, unless shards lie under it: a worker may have put one that nobody was told of."""
+    if _shards_in(place):
+        return
     place.remove([SPEC, *(f"{SCRATCH}/{name}" for name in place.listing(SCRATCH))])
 
 

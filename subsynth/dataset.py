@@ -61,15 +61,14 @@ def build(
         left = [s for s, entry in entries.finished(there, identity, mine, thorough=True) if entry is None]
         total, todo = _rows(mine), _rows(left)
         begin(total, total - todo)
-        some = len(left) < len(everything)
         try:
             for _ in run(Job(spec, there.address, identity), left, workers, tick):
-                some = True
+                pass
         except BaseException as error:
             if rank is None:
                 there.sweep()
-            if isinstance(error, SpecError | MaterialError | WorkerError) and not some:
-                claim.release(there)  # what cannot be rendered, or by nobody, leaves nothing behind
+                if isinstance(error, SpecError | MaterialError | WorkerError):
+                    claim.release(there)  # what cannot be rendered, or by nobody, leaves nothing behind
             raise
         if rank is not None:
             return Written(total, todo, total - todo)

@@ -42,11 +42,6 @@ def finished(
             yield shard, entry
 
 
-def forget(place: Place, names: Iterable[str]) -> None:
-    """Remove the entries of shards of these names."""
-    place.remove([_path(name) for name in names])
-
-
 def plan_of(place: Place) -> str:
     """The plan that a manifest is of, or nothing."""
     return str(_loaded(place).get("plan_sha256", ""))

@@ -5,14 +5,8 @@ from __future__ import annotations
 import os
 import platform
 
-SPEC, MANIFEST, CARD, LICENCES, DATA, ASSETS = (
-    "spec.yaml",
-    "manifest.json",
-    "README.md",
-    "LICENSES.md",
-    "data",
-    "assets",
-)
+SPEC, MANIFEST, CARD, LICENCES = "spec.yaml", "manifest.json", "README.md", "LICENSES.md"
+DATA, ASSETS = "data", "assets"
 SHEET, TRUTH, DISTRIBUTIONS = "contact-sheet.png", "ground-truth.png", "distributions.png"
 FIGURES = (SHEET, TRUTH, DISTRIBUTIONS)
 BESIDE = (CARD, LICENCES, SPEC, MANIFEST, *(f"{ASSETS}/{name}" for name in FIGURES))  # the shards

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from subsynth import OutputError, WorkerError, claim, dataset, names, pairs, place, shards, sub_en
+from subsynth import OutputError, WorkerError, claim, dataset, names, pairs, place, shards, sub_en, task
 from subsynth.engines import local
 from subsynth.task import Job
 
@@ -194,6 +194,27 @@ def test_dying_workers_end_the_run(small, tmp_path, monkeypatch):
     big = dataclasses.replace(small, n=2600)
     with pytest.raises(WorkerError, match="workers died"):
         list(local.run(Job(big, str(tmp_path), claim.plan_digest(big)), shards.shards(big), 2, lambda _: None))
+
+
+def test_a_shard_that_nobody_was_told_of_is_not_given_up(small, tmp_path, monkeypatch):
+    """Workers die, one of them after its shard was put: the claim stays, and the same command goes on."""
+
+    def run(job, todo, _workers, tick):
+        task.perform(job, todo[0], tick)
+        raise WorkerError("workers died")
+        yield
+
+    out = tmp_path / "set"
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "run", run)
+        with pytest.raises(WorkerError):
+            dataset.build(small, out)
+    assert dataset.build(small, out, workers=1).found == 30
+    with monkeypatch.context() as patch:
+        patch.setattr(task, "perform", lambda *_: (_ for _ in ()).throw(WorkerError("workers died")))
+        with pytest.raises(WorkerError):
+            dataset.build(small, tmp_path / "nothing", workers=1)
+    assert not (tmp_path / "nothing").exists()
 
 
 def _die(*_args):

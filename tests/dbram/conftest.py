@@ -8,8 +8,6 @@ import pytest
 
 from subsynth import dataset, sub_en
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"  # real pages, for evaluation, where they lie beside a checkout
-
 
 @pytest.fixture(scope="session")
 def small_set(tmp_path_factory) -> Path:

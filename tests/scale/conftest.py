@@ -17,6 +17,11 @@ import s3fs
 SECRET = "not-to-be-shown-anywhere"
 
 
+def files(folder: Path) -> dict[str, bytes]:
+    """All files of a directory, by their names below it."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
 class Bucket:
     """A fresh bucket. `env` is what a client needs to reach it."""
 

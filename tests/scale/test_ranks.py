@@ -8,11 +8,8 @@ import time
 
 import pytest
 
+from scale.conftest import files
 from subsynth import OutputError, Spec, dataset, names
-
-
-def files(folder):
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @pytest.fixture(scope="module")

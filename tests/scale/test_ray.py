@@ -7,14 +7,11 @@ import time
 
 import pytest
 
+from scale.conftest import files
 from subsynth import Spec, WorkerError, dataset, sub_en
 from subsynth.engines import engine
 
 SPEC = "lang: en\nn: 15000\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
-
-
-def files(folder):
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @pytest.fixture

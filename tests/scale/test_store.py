@@ -9,12 +9,9 @@ import sys
 
 import pytest
 
+from scale.conftest import files
 from subsynth import OutputError, Spec, claim, dataset, names, place, shards
 from subsynth.store import Store
-
-
-def files(folder):
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @pytest.fixture
