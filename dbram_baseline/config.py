@@ -35,6 +35,8 @@ class Config:
     l1: float = _is(5.0, "weight of L1, lambda of Eq. 7")
     ssim: float = _is(5.0, "weight of 1 - SSIM, beta of Eq. 7")
     bce: float = _is(0.0, "weight of binary cross-entropy, not in the paper")
+    fm: float = _is(0.0, "weight of 1 - F-measure, of the FCN")
+    pfm: float = _is(0.0, "weight of 1 - pseudo-F-measure, of the FCN")
     cycle: float = _is(10.0, "weight of the cycle's L1, both ways; cyclegan only")
     identity: float = _is(5.0, "weight of L1 between a truth and what becomes of it; cyclegan only")
     batch: int = _is(16, "pairs a step, on all devices together")
@@ -73,6 +75,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "pix2pix": {"discriminator": "patch", "l1": 100.0, "ssim": 0.0},  # Isola et al., 2017
     "cgan": {"l1": 0.0, "ssim": 0.0},  # the adversarial term alone, an ablation of the same paper
+    # Tensmeyer and Martinez, 2017, but for its optimizer: by Adam here, as all are, in place of SGD.
+    "fcn": {"adversarial": 0.0, "l1": 0.0, "ssim": 0.0, "fm": 1.0, "pfm": 1.0, "dropout": 0.0},
     "cyclegan": {"discriminator": "patch", "l1": 0.0, "ssim": 0.0, "norm": "instance", "dropout": 0.0, "epochs": 50},
 }
 
@@ -101,17 +105,19 @@ def config(preset: str, given: dict[str, Any]) -> Config:
     for name, least in at_least.items():
         if getattr(made, name) < least:
             raise BaselineError(f"--{name.replace('_', '-')} is {getattr(made, name)}; at least {least} is needed")
-    for name in ("adversarial", "l1", "ssim", "bce", "cycle", "identity"):
+    terms = ("adversarial", "l1", "ssim", "bce", "fm", "pfm")
+    for name in (*terms, "cycle", "identity"):
         if not 0 <= getattr(made, name) < float("inf"):
             raise BaselineError(f"--{name} is {getattr(made, name)}; a weight of 0 or more is needed")
     if not 0 <= made.dropout < 1 or not 0 < made.lr < 1 or not 0 <= made.beta1 < 1:
         raise BaselineError(f"--dropout {made.dropout}, --lr {made.lr}, --beta1 {made.beta1}: not all within 0 and 1")
     if 0 < made.crop < 16:
         raise BaselineError(f"--crop is {made.crop}; at least 16 px are needed, or 0 for whole images")
-    if not (made.adversarial or made.l1 or made.ssim or made.bce):
-        raise BaselineError("--adversarial, --l1, --ssim and --bce are all 0: there is nothing to learn from")
-    if made.model == "cyclegan" and (made.l1 or made.ssim or made.bce or not made.adversarial):
-        raise BaselineError("--model cyclegan sees no pairs: --l1, --ssim and --bce are 0 there, --adversarial is not")
+    told = ", ".join("--" + name for name in terms)
+    if not any(getattr(made, name) for name in terms):
+        raise BaselineError(f"{told} are all 0: there is nothing to learn from")
+    if made.model == "cyclegan" and (not made.adversarial or any(getattr(made, name) for name in terms[1:])):
+        raise BaselineError(f"--model cyclegan sees no pairs: of {told} all but the first are 0 there")
     return made
 
 

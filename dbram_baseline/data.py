@@ -1,13 +1,14 @@
 """Data: pairs as uint8 batches, from a directory, a name on the hub, several of them, or rendered on the fly.
 
 A batch is a function of (source, seed, step) alone: a run that goes on from a checkpoint sees what it would have
-seen. Images are (B, 3, H, W) RGB, truths (B, H, W) with text 0 and background 255, both uint8.
+seen. Images are (B, 3, H, W) RGB, truths (B, H, W) with text 0 and background 255, both uint8; truths of shadows
+are (B, 3, H, W), pictures without them.
 """
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,12 +21,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from dbram_baseline import documents
+from dbram_baseline import dibco, istd, plm
 from dbram_baseline.errors import BaselineError
+from dbram_baseline.pages import Page, patches
 
 U8 = NDArray[np.uint8]
 AHEAD = 8  # batches rendered before they are asked for
 LANGUAGES = ("en", "zh")
+PAGES: dict[str, Callable[[str, str], list[Page]]] = {"dibco": dibco.pages, "plm": plm.pages}
 
 
 class Source(Protocol):
@@ -63,11 +66,15 @@ class Resident:
             chance = torch.Generator().manual_seed((self.seed << 20) + epoch)
             self.order = epoch, torch.randperm(self.pairs, generator=chance)
         mine = self.order[1][place * size : (place + 1) * size][rank::world].to(self.images.device)
-        return self.images[mine].permute(0, 3, 1, 2), self.truths[mine]
+        return _planes_first(self.images[mine]), _planes_first(self.truths[mine])
 
     def held_out(self) -> tuple[Tensor, Tensor]:
         """The last pairs of train."""
-        return self.images[self.pairs :].permute(0, 3, 1, 2), self.truths[self.pairs :]
+        return _planes_first(self.images[self.pairs :]), _planes_first(self.truths[self.pairs :])
+
+
+def _planes_first(pixels: Tensor) -> Tensor:
+    return pixels.permute(0, 3, 1, 2) if pixels.ndim == 4 else pixels
 
 
 class Rendered:
@@ -116,28 +123,43 @@ def _tensors(images: U8, truths: U8) -> tuple[Tensor, Tensor]:
 def source(
     name: str, held: int, seed: int, epoch_pairs: int, workers: int, device: torch.device, quiet: bool
 ) -> Source:
-    """The source that `--data` names: "render:en", a directory, a name on the hub, "dibco:PATH", or several by commas.
+    """The source that `--data` names: "render:en", a directory, a name on the hub, "dibco:PATH", "plm:PATH",
+    "istd:PATH", or several by commas.
 
     Patches of pages are in an order of their own, so that those held out are of all pages.
     """
     if name.startswith("render:"):
         return Rendered(name.removeprefix("render:"), epoch_pairs, held, seed, workers)
-    parts = [
-        documents.patches(documents.pages(part))
-        if documents.named(part)
-        else decoded(part, "train", workers, quiet=quiet)
-        for part in name.split(",")
-    ]
-    if len({images.shape[1:] for images, _ in parts}) > 1:
-        sizes = ", ".join(
-            f"{n} has {i.shape[1]} x {i.shape[2]}" for n, (i, _) in zip(name.split(","), parts, strict=True)
-        )
-        raise BaselineError(f"--data {name}: images of one size are needed: {sizes} px")
+    names = name.split(",")
+    parts = [_part(part, workers, quiet) for part in names]
+    if len({(images.shape[1:], truths.ndim) for images, truths in parts}) > 1:
+        sizes = ", ".join(f"{n} has {i.shape[1]} x {i.shape[2]}" for n, (i, _) in zip(names, parts, strict=True))
+        raise BaselineError(f"--data {name}: images of one size and kind are needed: {sizes} px")
     images, truths = (np.concatenate(a) if len(a) > 1 else a[0] for a in zip(*parts, strict=True))
-    if len(parts) > 1 or documents.named(name):  # so that what is held out is of all of them
+    if len(parts) > 1 or kind(name) != "subtitles":  # so that what is held out is of all of them
         mixed = np.random.default_rng(0).permutation(len(images))
         images, truths = images[mixed], truths[mixed]
     return Resident(images, truths, held, seed, device)
+
+
+def _part(name: str, workers: int, quiet: bool) -> tuple[U8, U8]:
+    if kind(name) == "pages":
+        return patches(pages(name, "train"))
+    if kind(name) == "shadows":
+        return istd.shadows(name.removeprefix("istd:"), "train")[:2]
+    return decoded(name, "train", workers, quiet=quiet)
+
+
+def kind(name: str) -> str:
+    """What a name of data is of: "pages", "shadows" or "subtitles"."""
+    prefix, colon, _ = name.partition(":")
+    return "pages" if colon and prefix in PAGES else "shadows" if colon and prefix == "istd" else "subtitles"
+
+
+def pages(name: str, split: str) -> list[Page]:
+    """The pages of "dibco:PATH", or those of a split of "plm:PATH"."""
+    prefix, _, where = name.partition(":")
+    return PAGES[prefix](where, split)
 
 
 def decoded(name: str, split: str, workers: int = 2, most: int = 0, quiet: bool = True) -> tuple[U8, U8]:
@@ -221,7 +243,9 @@ def as_input(images: Tensor) -> Tensor:
 
 
 def as_target(truths: Tensor) -> Tensor:
-    """uint8 truths (B, H, W) to (B, 3, H, W) of -1 (text) and 1."""
+    """uint8 truths (B, H, W) to (B, 3, H, W) of -1 (text) and 1; pictures (B, 3, H, W) to [-1, 1]."""
+    if truths.ndim == 4:
+        return as_input(truths)
     return ((truths > 127).float() * 2 - 1)[:, None].expand(-1, 3, -1, -1)
 
 
@@ -231,7 +255,7 @@ def cropped(images: Tensor, truths: Tensor, width: int, seed: int) -> tuple[Tens
     if not width or room <= 0:
         return images, truths
     left = int(np.random.default_rng(seed).integers(room + 1))
-    return images[:, :, :, left : left + width], truths[:, :, left : left + width]
+    return images[..., left : left + width], truths[..., left : left + width]
 
 
 def grid(rows: Iterable[tuple[U8, ...]]) -> U8:

@@ -1,10 +1,12 @@
 """What the generator and the discriminator are trained by: Eq. 1, 6 and 7.
 
     L_G = adversarial * BCE(D(x, G(x)), 1) + l1 * |y - G(x)| + ssim * (1 - SSIM(y, G(x))) [+ bce * BCE(y, G(x))]
+        [+ fm * (1 - FM(y, G(x))) + pfm * (1 - PFM(y, G(x)))]
     L_D = (BCE(D(x, y), 1) + BCE(D(x, G(x)), 0)) / 2
 
-A weight of 0 leaves its term out. In the paper l1 and ssim are 5 and bce, an option of ours, 0. All of it is
-reckoned in float32, whatever the network runs in: the variances of SSIM cancel in fewer bits.
+A weight of 0 leaves its term out. In the paper l1 and ssim are 5 and bce, an option of ours, 0; fm and pfm are
+those of the FCN (Tensmeyer and Martinez, 2017). All of it is reckoned in float32, whatever the network runs in:
+the variances of SSIM cancel in fewer bits.
 """
 
 from __future__ import annotations
@@ -12,9 +14,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor, distributed
 from torch.nn import functional
+
+from dbram_baseline import metrics
 
 WINDOW, SIGMA, C1, C2 = 11, 1.5, 0.01**2, 0.03**2
 
@@ -63,6 +68,27 @@ def generator_terms(fake: Tensor, truth: Tensor, logits: Tensor | None) -> dict[
             logits.float(), torch.ones_like(logits).float()
         )
     return terms
+
+
+def f_measure_terms(fake: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    """1 - F-measure and 1 - pseudo-F-measure of greys (B, 3, H, W) in [-1, 1], a grey counting as so much of text.
+
+    Sums run over the whole batch, so that images with little text have little say; where there is none at all,
+    both are 1 and pull nowhere.
+    """
+    text, real = ((1 - i.float().mean(dim=1)) / 2 for i in (fake, truth))
+    masks = (real > 0.5).cpu().numpy()
+    weights = [metrics.pseudo_weights(mask) for mask in masks]
+    recalled, punished = (torch.from_numpy(np.stack(w)).to(fake.device) for w in zip(*weights, strict=True))
+    right = text * real
+    precision = right.sum() / text.sum().clamp(min=1e-6)
+    recall = right.sum() / real.sum().clamp(min=1e-6)
+    pseudo_precision = (right * (1 + punished)).sum() / (text * (1 + punished)).sum().clamp(min=1e-6)
+    pseudo_recall = (right * recalled).sum() / (real * recalled).sum().clamp(min=1e-6)
+    return {
+        "fm": 1 - 2 * precision * recall / (precision + recall).clamp(min=1e-6),
+        "pfm": 1 - 2 * pseudo_precision * pseudo_recall / (pseudo_precision + pseudo_recall).clamp(min=1e-6),
+    }
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:

@@ -40,12 +40,26 @@ def psnr_uint8_wrap(output: Grey, truth: Grey) -> float:
     return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
 
 
+def lab_errors(output: Grey, truth: Grey, where: Mask) -> tuple[float, float]:
+    """Root mean square and mean absolute error in CIELAB of RGB images (H, W, 3) in [0, 1], over the pixels `where`.
+
+    The first is of the Euclidean distance of colours; the second, of the sum over the three planes, is what many
+    papers on shadows print as RMSE. Both are nan where there are no such pixels.
+    """
+    if not where.any():
+        return float("nan"), float("nan")
+    a, b = (cv2.cvtColor(np.asarray(i, np.float32), cv2.COLOR_RGB2LAB)[where] for i in (output, truth))
+    apart = a.astype(np.float64) - b
+    return float(np.sqrt((apart**2).sum(axis=1).mean())), float(np.abs(apart).sum(axis=1).mean())
+
+
 def ssim(output: Grey, truth: Grey) -> float:
-    """Structural similarity (Wang 2004): an 11x11 Gaussian window of sigma 1.5, where it lies wholly in the image."""
+    """Structural similarity (Wang 2004): an 11x11 Gaussian window of sigma 1.5, where it lies wholly in the image;
+    of (H, W), or the mean over the planes of (H, W, 3)."""
     x, y = (np.asarray(i, np.float64) for i in (output, truth))
 
     def blur(image: Grey) -> Grey:
-        return np.asarray(cv2.GaussianBlur(image, (11, 11), 1.5)[5:-5, 5:-5], np.float64)
+        return np.asarray(cv2.GaussianBlur(image, (11, 11), 1.5)[5:-5, 5:-5], np.float64)  # each plane by itself
 
     mx, my, xx, yy, xy = (blur(i) for i in (x, y, x * x, y * y, x * y))
     value = (2 * mx * my + 1e-4) * (2 * (xy - mx * my) + 9e-4)

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dbram_baseline.fcn import FCN
+
 Norm = Callable[[int], nn.Module]
 
 
@@ -287,6 +289,7 @@ def _begin(module: nn.Module) -> None:
 
 
 # Of the paper: the model, its three ablations, and our control. Then its competitors, and a network of today.
+# What a network does not have (an attention, norms, dropout) is taken and left.
 VARIANTS: dict[str, Callable[..., nn.Module]] = {
     "dbram": Generator,
     "nonlocal": lambda **k: Generator(rnn="none", **k),
@@ -296,6 +299,7 @@ VARIANTS: dict[str, Callable[..., nn.Module]] = {
     "pix2pix": lambda attn1="", **k: UNet(**k),
     "cgan": lambda **k: Generator(attention=False, rnn="none", **k),
     "cyclegan": lambda **k: Generator(attention=False, rnn="none", blocks=9, **k),
+    "fcn": lambda width, **_: FCN(width),
     "plainu": lambda attn1="", **k: PlainUNet(**k),
 }
 

@@ -18,16 +18,21 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from dbram_baseline import binarize, checkpoint, classical, config, data, documents, metrics
+from dbram_baseline import binarize, checkpoint, classical, config, data, istd, metrics
 from dbram_baseline.errors import run
 from dbram_baseline.model import folded
 
 U8 = NDArray[np.uint8]
 Greys = NDArray[np.float32]
+Values = dict[str, NDArray[np.float64]]
 COLUMNS = {
     "psnr": "PSNR", "psnr_binary": "PSNR bin.", "ssim": "SSIM", "ssim_binary": "SSIM bin.", "f_measure": "F-measure",
     "pfm_approx": "P-FM approx.", "drd": "DRD", "nrm": "NRM", "error": "error",
 }  # fmt: skip
+LAB = {"rmse_lab": "RMSE Lab", "mae_lab": "MAE Lab"}
+COLOURS = {
+    f"{k}{part}": f"{told}{part.replace('_', ', ')}" for k, told in LAB.items() for part in ("", "_shadow", "_rest")
+} | {"psnr": "PSNR", "ssim": "SSIM"}  # fmt: skip
 WRAP = "psnr_uint8_wrap"
 PAPER = Path(__file__).with_name("paper.json")
 
@@ -42,7 +47,7 @@ PAPER = Path(__file__).with_name("paper.json")
 )
 @click.option("--method", "methods", multiple=True, type=click.Choice([*classical.METHODS, "all-white"]),
               help="A classical method; may be repeated.  [otsu, sauvola, wolf, su, all-white]")  # fmt: skip
-@click.option("--data", "name", help="Directory, or a name on the hub.  [./sub_en]")
+@click.option("--data", "name", help="Directory, name on the hub, dibco:PATH, plm:PATH, istd:PATH.  [./sub_en]")
 @click.option("--split", default="test", show_default=True, help="Split of it.")
 @click.option("--n", "most", type=int, default=0, help="Score the first pairs only.  [all]")
 @click.option(
@@ -65,53 +70,79 @@ def command(checkpoints: tuple[Path, ...], methods: tuple[str, ...], name: str |
     wanted = methods or ("otsu", "sauvola", "wolf", "su", "all-white")
     quiet = not sys.stderr.isatty()
     trained = [(path, *checkpoint.trained(path)) for path in checkpoints]  # what cannot be used is told first
-    images: Any
-    truths: Any
-    if documents.named(name):
-        some = documents.pages(name)[: most or None]
-        images, truths, split = [p.image for p in some], [p.truth for p in some], "whole pages"
-    else:
-        images, truths = data.decoded(name, split, most=most, quiet=quiet)
-    weights = _each(lambda t: metrics.pseudo_weights(t < 128), truths, "weights", quiet)
-    rows: list[dict[str, Any]] = []
     device = config.device(on)
+    images, truths, masks = pairs(name, split, most, quiet)
+    rows: list[dict[str, Any]] = []
+    weights = _weights(truths, quiet) if masks is None else []
+    if masks is not None:
+        rows.append({"method": "images as they are"} | means(of_colours(images / np.float32(255), truths, masks)))
     for path, net, told in trained:
         started = time.monotonic()
-        make = on_pages if documents.named(name) else outputs
-        greys = make(net, images, device, precision, quiet)
+        made = by(net, images, device, precision, quiet, colour=masks is not None)
         speed = len(images) / (time.monotonic() - started)
         label = f"{told['config'].model} {told['config'].width}, step {told['step']:,}"
-        rows.append({"method": label} | measured(greys, truths, weights, quiet) | {"images/s": round(speed, 1)})
+        values = of_greys(made, truths, weights, quiet) if masks is None else of_colours(made, truths, masks)
+        rows.append({"method": label} | means(values) | {"images/s": round(speed, 1)})
         click.echo(f"{path}: {label}, trained on {told['data']}; {speed:.1f} images/s", err=True)
-    for method in wanted:
-        rows += _classical(method, images, truths, weights, quiet)
-    coverage = sum(int((t < 128).sum()) for t in truths) / sum(t.size for t in truths)
-    click.echo(f"{name}, {split}: {len(images):,} pairs, {coverage:.1%} of pixels are text\n")
-    click.echo(table(rows))
-    if trained:
+    if masks is None:
+        for method in wanted:
+            rows += _classical(method, images, truths, weights, quiet)
+        coverage = sum(int((t < 128).sum()) for t in truths) / sum(t.size for t in truths)
+        about = f"{coverage:.1%} of pixels are text"
+    else:
+        about = f"{masks.mean():.1%} of pixels are in shadow; MAE is what many papers print as RMSE"
+    where = "whole pages" if data.kind(name) == "pages" else split
+    click.echo(f"{name}, {where}: {len(images):,} pairs, {about}\n")
+    click.echo(table(rows, COLUMNS if masks is None else COLOURS))
+    if trained and data.kind(name) == "subtitles":
         click.echo(paper(rows))
     if out:
         kept = [{k: v for k, v in row.items() if k != WRAP} for row in rows]
         line = shlex.join(["python", "-m", "dbram_baseline.score", *sys.argv[1:]])
         out.write_text(
-            json.dumps({"command": line, "split": split, "pairs": len(images), "rows": kept}, indent=1) + "\n"
+            json.dumps({"command": line, "split": where, "pairs": len(images), "rows": kept}, indent=1) + "\n"
         )
         click.echo(f"\nwrote {out}")
 
 
+def pairs(name: str, split: str, most: int = 0, quiet: bool = True) -> tuple[Any, Any, NDArray[np.bool_] | None]:
+    """The images and truths of a split (`most` of them, if not 0), and where shadows are, if it is of those.
+
+    Those of pages are lists, since their sizes differ.
+    """
+    if data.kind(name) == "shadows":
+        found = istd.shadows(name.removeprefix("istd:"), split, most)
+        return found.images, found.free, found.masks
+    if data.kind(name) == "pages":
+        some = data.pages(name, split)[: most or None]
+        return [p.image for p in some], [p.truth for p in some], None
+    return *data.decoded(name, split, most=most, quiet=quiet), None
+
+
+def by(net: nn.Module, images: Any, device: torch.device, precision: str = "auto", quiet: bool = True,
+       colour: bool = False) -> Any:  # fmt: skip
+    """What a generator makes of images, an array of them or a list of pages: greys or RGB images in [0, 1]."""
+    if isinstance(images, list):
+        return on_pages(net, images, device, precision, quiet)
+    return outputs(net, images, device, precision, quiet, colour)
+
+
 @torch.no_grad()
-def outputs(net: nn.Module, images: U8, device: torch.device, precision: str = "auto", quiet: bool = True) -> Greys:
-    """What a generator makes of images (N, H, W, 3): greys (N, H, W) in [0, 1], text 0.
+def outputs(net: nn.Module, images: U8, device: torch.device, precision: str = "auto", quiet: bool = True,
+            colour: bool = False) -> Greys:  # fmt: skip
+    """What a generator makes of images (N, H, W, 3): greys (N, H, W) in [0, 1], text 0; or RGB (N, H, W, 3).
 
     Norms are folded, and where the hardware has bf16 the weights themselves are.
     """
     bf16 = config.autocasts(precision, device)
     kind = torch.bfloat16 if bf16 else torch.float32
     net = folded(net).to(device, kind, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    made = np.empty(images.shape[:3], np.float32)
+    made = np.empty(images.shape if colour else images.shape[:3], np.float32)
     for start in tqdm(range(0, len(images), 16), desc="network", disable=quiet):
         batch = torch.from_numpy(images[start : start + 16]).permute(0, 3, 1, 2).to(device)
-        made[start : start + 16] = data.to_images(net(data.as_input(batch).to(kind))).clamp(0, 1).cpu().numpy()
+        found = net(data.as_input(batch).to(kind))
+        found = (found.permute(0, 2, 3, 1).float() + 1) / 2 if colour else data.to_images(found)
+        made[start : start + 16] = found.clamp(0, 1).cpu().numpy()
     return made
 
 
@@ -124,8 +155,8 @@ def on_pages(
     return [binarize.binarized(net, image) for image in tqdm(images, desc="network", disable=quiet)]
 
 
-def measured(greys: Any, truths: Any, weights: list[tuple[Any, Any]], quiet: bool = True) -> dict[str, float]:
-    """The means over images of all measures of greys, each (H, W) in [0, 1]."""
+def of_greys(greys: Any, truths: Any, weights: list[tuple[Any, Any]], quiet: bool = True) -> Values:
+    """All measures of greys, each (H, W) in [0, 1]: an array by its name, of a value for each image."""
 
     def one(item: tuple[Any, Any, Any]) -> list[float]:
         grey, truth, w = item
@@ -137,22 +168,42 @@ def measured(greys: Any, truths: Any, weights: list[tuple[Any, Any]], quiet: boo
             min(metrics.psnr_uint8_wrap(grey, whole), 100.0),
         ]  # fmt: skip
 
-    values = _each(one, list(zip(greys, truths, weights, strict=True)), "measures", quiet)
-    return dict(zip([*COLUMNS, WRAP], np.mean(values, axis=0).tolist(), strict=True))
+    values = np.array(_each(one, list(zip(greys, truths, weights, strict=True)), "measures", quiet))
+    return dict(zip([*COLUMNS, WRAP], values.T, strict=True))
+
+
+def of_colours(made: Greys, truths: U8, masks: NDArray[np.bool_]) -> Values:
+    """All measures of RGB images in [0, 1]: an array by its name, of a value for each image."""
+    rows = []
+    for image, truth, mask in zip(made, truths / np.float32(255), masks, strict=True):
+        errors = [metrics.lab_errors(image, truth, where) for where in (np.ones_like(mask), mask, ~mask)]
+        peaks = min(metrics.psnr(image, truth), 100.0), metrics.ssim(image, truth)
+        rows.append([e[i] for i in range(2) for e in errors] + [*peaks])
+    return dict(zip(COLOURS, np.array(rows).T, strict=True))
+
+
+def means(values: Values) -> dict[str, float]:
+    """The mean of each measure over images, those left out that have none."""
+    return {k: float(np.nanmean(v)) if np.isfinite(v).any() else float("nan") for k, v in values.items()}
+
+
+def _weights(truths: Any, quiet: bool) -> list[tuple[Any, Any]]:
+    return _each(lambda t: metrics.pseudo_weights(t < 128), truths, "weights", quiet)
 
 
 def _classical(
     method: str, images: Any, truths: Any, weights: list[tuple[Any, Any]], quiet: bool
 ) -> list[dict[str, Any]]:
     if method == "all-white":
-        return [{"method": method} | measured(np.ones(truths.shape, np.float32), truths, weights, quiet)]
+        white = [np.ones(t.shape, np.float32) for t in truths]
+        return [{"method": method} | means(of_greys(white, truths, weights, quiet))]
     greys = [classical.grey(image) for image in images]
     function = classical.METHODS[method]
     raw = [np.float32(1) - function(g) for g in greys]
     best = [np.float32(1) - classical.best_polarity(function, g, t < 128) for g, t in zip(greys, truths, strict=True)]
     return [
-        {"method": f"{method}, raw"} | measured(raw, truths, weights, quiet),
-        {"method": f"{method}, oracle polarity"} | measured(best, truths, weights, quiet),
+        {"method": f"{method}, raw"} | means(of_greys(raw, truths, weights, quiet)),
+        {"method": f"{method}, oracle polarity"} | means(of_greys(best, truths, weights, quiet)),
     ]
 
 
@@ -161,9 +212,9 @@ def _each(function: Callable[[Any], Any], items: Any, told: str, quiet: bool) ->
         return list(tqdm(pool.map(function, items), total=len(items), desc=told, disable=quiet, leave=False))
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: list[dict[str, Any]], columns: dict[str, str] = COLUMNS) -> str:
     """The rows as a Markdown table."""
-    cells = [["method", *COLUMNS.values()]] + [[r["method"], *(f"{r[c]:.3f}" for c in COLUMNS)] for r in rows]
+    cells = [["method", *columns.values()]] + [[r["method"], *(f"{r[c]:.3f}" for c in columns)] for r in rows]
     wide = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(row, wide, strict=True)) + " |" for row in cells]
     return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in wide) + "|", *lines[1:]])

@@ -84,6 +84,8 @@ def train(
         }
         memory: dict[str, Tensor] = {}  # what a step keeps for later ones
         a_step = cycle.one_step if made.model == "cyclegan" else one_step
+        if data.kind(name) == "shadows" and (made.fm or made.pfm or made.model == "plainu"):
+            raise BaselineError(f"--data {name} is in colour; --model {made.model} and its loss are for text")
         source = data.source(name, made.validation, made.seed, made.epoch_pairs, made.workers, on, quiet)
         an_epoch = max(1, source.pairs // made.batch)
         steps = made.steps or made.epochs * an_epoch
@@ -171,7 +173,9 @@ def one_step(nets: dict[str, nn.Module], adams: dict[str, torch.optim.Adam], x: 
         with cast:
             logits = judge(x, fake)
     terms = losses.generator_terms(fake, y, logits)
-    weights = {"adversarial": made.adversarial, "l1": made.l1, "ssim": made.ssim, "bce": made.bce}
+    if made.fm or made.pfm:
+        terms |= losses.f_measure_terms(fake, y)
+    weights = {k: getattr(made, k) for k in terms}
     loss = torch.stack([weights[k] * t for k, t in terms.items() if weights[k]]).sum()
     descend(loss, [adams["generator"]], world)
     if judge is not None:
@@ -197,17 +201,20 @@ def validate(net: nn.Module, source: data.Source, on: torch.device, bf16: bool) 
         with torch.autocast(on.type, torch.bfloat16, enabled=bf16):
             outputs.append(net(data.as_input(images[start : start + 32].to(on))).float())
     net.train()
-    grey = data.to_images(torch.cat(outputs)).clamp(0, 1)
-    whole = (truths > 127).float().to(on)
-    pairs = list(zip(grey.cpu().numpy(), whole.cpu().numpy(), strict=True))
-    told = {
-        "psnr": float(np.mean([metrics.psnr(o, t) for o, t in pairs])),
-        "ssim": float(losses.ssim(grey[:, None], whole[:, None]).mean()),
-        "f_measure": float(np.mean([metrics.f_measure(o < 0.5, t < 0.5) for o, t in pairs])),
-    }
+    made, wanted = (torch.cat(outputs) + 1) / 2, (data.as_target(truths.to(on)) + 1) / 2
+    if truths.ndim == 3:  # text is one plane
+        made, wanted = made.mean(dim=1, keepdim=True), wanted[:, :1]
+    made = made.clamp(0, 1)
+    told = {"ssim": float(losses.ssim(made, wanted).mean())}
+    found, whole = (t.permute(0, 2, 3, 1).squeeze(-1).cpu().numpy() for t in (made, wanted))
+    told["psnr"] = float(np.mean([metrics.psnr(o, t) for o, t in zip(found, whole, strict=True)]))
+    if truths.ndim == 3:
+        told["f_measure"] = float(
+            np.mean([metrics.f_measure(o < 0.5, t < 0.5) for o, t in zip(found, whole, strict=True)])
+        )
     shown = [
-        (i.permute(1, 2, 0).cpu().numpy(), t.cpu().numpy(), (o * 255).byte().cpu().numpy())
-        for i, t, o in zip(images[:SHOWN], truths[:SHOWN], grey[:SHOWN], strict=True)
+        (i.permute(1, 2, 0).cpu().numpy(), *(np.round(p * 255).astype(np.uint8) for p in (t, o)))
+        for i, t, o in zip(images[:SHOWN], whole[:SHOWN], found[:SHOWN], strict=True)
     ]
     return told, data.grid(shown)
 
@@ -220,9 +227,7 @@ class _Log:
 
         self.out, self.path = out, out / "log.jsonl"
         # A killed run has logged steps that no checkpoint holds: they come again.
-        kept = [
-            line for line in self._lines() if line["step"] < begun or ("f_measure" in line and line["step"] == begun)
-        ]
+        kept = [line for line in self._lines() if line["step"] < begun or ("psnr" in line and line["step"] == begun)]
         self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
         self.file = self.path.open("a")
         self.board = SummaryWriter(out / "tensorboard", purge_step=begun or None)
@@ -252,8 +257,9 @@ class _Log:
 
     def summary(self) -> str:
         """The last look, in words."""
-        seen = [line for line in self._lines() if "f_measure" in line]
-        return ", ".join(f"{k} {seen[-1][k]:.3f}" for k in ("psnr", "ssim", "f_measure")) if seen else "not validated"
+        seen = [line for line in self._lines() if "psnr" in line]
+        told = [k for k in ("psnr", "ssim", "f_measure") if seen and k in seen[-1]]
+        return ", ".join(f"{k} {seen[-1][k]:.3f}" for k in told) if seen else "not validated"
 
     def close(self) -> None:
         """Draw the curves."""
@@ -262,13 +268,13 @@ class _Log:
         self.file.close()
         self.board.close()
         lines = self._lines()
-        steps, looks = [s for s in lines if "loss" in s], [s for s in lines if "f_measure" in s]
+        steps, looks = [s for s in lines if "loss" in s], [s for s in lines if "psnr" in s]
         figure = Figure(figsize=(12, 4.5), layout="constrained")
         left, right = figure.subplots(1, 2)
         for key in [k for k in (steps[0] if steps else {}) if k != "step"]:
             left.plot([s["step"] for s in steps], [s[key] for s in steps], linewidth=0.8, label=key)
         left.set(xlabel="step", title="terms of the losses, unweighted; loss is their weighted sum", yscale="log")
-        for key in ("f_measure", "ssim"):
+        for key in [k for k in ("f_measure", "ssim") if looks and k in looks[0]]:
             right.plot([s["step"] for s in looks], [s[key] for s in looks], marker="o", label=key)
         right.set(xlabel="step", title="pairs held out", ylim=(0, 1))
         for axes in (left, right):

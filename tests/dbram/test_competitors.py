@@ -27,7 +27,7 @@ def test_each_has_its_own_recipe_and_a_flag_goes_before_it():
         tiny("cyclegan", l1=1.0)
 
 
-@pytest.mark.parametrize("model", ["pix2pix", "cgan", "cyclegan"])
+@pytest.mark.parametrize("model", ["pix2pix", "cgan", "cyclegan", "fcn"])
 def test_each_trains_goes_on_and_is_scored(command, small_set, tmp_path, model):
     """Half of the steps, then the rest, equals all of them at once; and `score` takes the checkpoint."""
     made = tiny(model, save_every=2, batch=2)
@@ -53,7 +53,7 @@ def test_each_trains_goes_on_and_is_scored(command, small_set, tmp_path, model):
     weights = [(run / checkpoint.LAST).read_bytes() for run in (tmp_path / "whole", stopped)]
     assert weights[0] == weights[1]
     terms = json.loads((stopped / "log.jsonl").read_text().splitlines()[-2])
-    assert {"cyclegan": "cycle", "pix2pix": "l1", "cgan": "adversarial"}[model] in terms
+    assert {"cyclegan": "cycle", "pix2pix": "l1", "cgan": "adversarial", "fcn": "pfm"}[model] in terms
     done = command(
         "score", "--checkpoint", stopped / checkpoint.LAST, "--data", small_set, "--n", 4, "--method", "otsu"
     )

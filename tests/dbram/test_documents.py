@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from dbram_baseline import documents
+from dbram_baseline import data, dibco
 from dbram_baseline.config import config
 from dbram_baseline.errors import BaselineError
+from dbram_baseline.pages import Page, patches
 from dbram_baseline.train import train
 
 # Folders and names of pages and truths, as the contests' archives have them.
@@ -41,28 +42,31 @@ def contests(tmp_path):
 
 
 def test_each_layout_is_read(contests):
-    pages = documents.pages(f"dibco:{contests}")
+    pages = data.pages(f"dibco:{contests}", "test")
     assert [p.name for p in pages] == [
         "2009/H01", "2010/H05", "2011/HW1", "2013/PR08", "2016/7", "Bickley/01",
     ]  # fmt: skip
     for seed, page in enumerate(pages):
         image, truth = drawn(seed)
         assert np.array_equal(page.image, image) and np.array_equal(page.truth, truth)
-    chosen = documents.pages(f"dibco:{contests}:2013+2009")
+    chosen = data.pages(f"dibco:{contests}:2013+2009", "test")
     assert [p.name for p in chosen] == ["2009/H01", "2013/PR08"]
+    left = data.pages(f"dibco:{contests}:-2013+-20", "test")
+    assert [p.name for p in left] == ["Bickley/01"]
+    assert dibco.years(contests) == ["2009", "2010", "2011", "2013", "2016"]
 
 
 def test_grey_truths_are_cut_in_the_middle(contests):
     path = contests / "Bickley/gt/01.png"
     cv2.imwrite(str(path), np.array([[0, 100, 127, 128, 190, 255]] * 300, np.uint8).repeat(2, axis=1))
     cv2.imwrite(str(contests / "Bickley/img/01.png"), np.zeros((300, 12, 3), np.uint8))
-    assert documents.pages(f"dibco:{contests}:Bickley")[0].truth[0, ::2].tolist() == [0, 0, 0, 255, 255, 255]
+    assert data.pages(f"dibco:{contests}:Bickley", "test")[0].truth[0, ::2].tolist() == [0, 0, 0, 255, 255, 255]
 
 
 def test_patches_cover_every_pixel():
-    page = documents.Page("a", *drawn(1, 600, 300))
-    small = documents.Page("b", *drawn(2, 100, 400))
-    images, truths = documents.patches([page, small])
+    page = Page("a", *drawn(1, 600, 300))
+    small = Page("b", *drawn(2, 100, 400))
+    images, truths = patches([page, small])
     assert images.shape == (3 * 2 + 1 * 2, 256, 256, 3) and truths.shape == (8, 256, 256)
     whole = np.zeros(page.truth.shape, np.uint8)
     for i, top in enumerate((0, 256, 344)):
@@ -74,18 +78,18 @@ def test_patches_cover_every_pixel():
 
 def test_what_is_missing_is_told(contests, tmp_path, command):
     with pytest.raises(BaselineError, match="unpack each"):
-        documents.pages(f"dibco:{tmp_path}/nowhere")
+        data.pages(f"dibco:{tmp_path}/nowhere", "test")
     with pytest.raises(BaselineError, match="'2014' in its name; it has 2009, 2010"):
-        documents.pages(f"dibco:{contests}:2014")
+        data.pages(f"dibco:{contests}:2014", "test")
     (contests / "2011" / LAYOUTS["2011"][1]).unlink()
     with pytest.raises(BaselineError, match="has no ground truth beside it"):
-        documents.pages(f"dibco:{contests}")
+        data.pages(f"dibco:{contests}", "test")
     done = command("train", "--data", f"dibco:{tmp_path}/nowhere", "--preset", "ci")
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "unpack each" in done.stderr
     (contests / "2016/other").mkdir()
     (contests / "2016/other/7.bmp").write_bytes(b"")
     with pytest.raises(BaselineError, match="have one name"):
-        documents.pages(f"dibco:{contests}:2016")
+        data.pages(f"dibco:{contests}:2016", "test")
 
 
 def test_trained_on_some_years_and_scored_on_another(contests, tmp_path, command):

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dbram_baseline import classical, documents, howe, metrics
+from dbram_baseline import classical, dibco, howe, metrics
 from dbram_baseline.errors import BaselineError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"  # real pages, where they lie beside a checkout
@@ -65,7 +65,7 @@ def test_without_the_graph_cut(monkeypatch):
 def test_on_real_pages_it_is_ahead_of_otsu():
     """Pages of 2009 and 2013, small ones; the paper's own figures need its tuning by page."""
     found = []
-    for page in documents.pages(f"dibco:{SHARED}/data/dibco:2009+2013")[::5]:
+    for page in dibco.pages(f"{SHARED}/data/dibco:2009+2013")[::5]:
         grey, text = classical.grey(page.image), page.truth < 128
         found.append([metrics.f_measure(method(grey), text) for method in (howe.howe, classical.otsu)])
     mine, otsu = np.mean(found, axis=0)
