@@ -232,10 +232,10 @@ def paper(rows: list[dict[str, Any]]) -> str:
     ]
 
     def shown(cell: dict[str, Any]) -> str:
-        return " / ".join("not at hand" if cell[k] is None else f"{cell[k]:g}" for k in ("psnr", "ssim"))
+        return " / ".join("not at hand" if cell.get(k) is None else f"{cell[k]:g}" for k in ("psnr", "ssim"))
 
-    for system, sets in told["table_2"].items():
-        lines.append(f"| {system} | {shown(sets['sub_zh'])} | {shown(sets['sub_en'])} | | | |")
+    for row in told["table_2"]["rows"].values():
+        lines.append(f"| {row['name']} | {shown(row.get('sub_zh', {}))} | {shown(row.get('sub_en', {}))} | | | |")
     for row in rows:
         if "images/s" in row or row["method"] == "all-white":
             lines.append(f"| {row['method']} (ours) | | | {row['ssim']:.3f} | {row['psnr']:.2f} | {row[WRAP]:.2f} |")

@@ -1,0 +1,159 @@
+"""Which cells the tables of the paper have: its systems and ours, on the sets that are at hand."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dbram_baseline import data, dibco, ocr
+from dbram_baseline.cells import Cell, Missing
+from dbram_baseline.config import Config, config
+
+PAPERS = ("dbram", "nonlocal", "only-lstm", "nonlocal-bilstm", "pix2pix", "cyclegan")  # rows of Table 2
+OURS = ("cgan", "resnet6", "plainu")  # beside them
+POLARITY = ", oracle polarity"
+BESIDE = ("otsu", "sauvola", "all-white")
+BINARIZERS = ("otsu", "sauvola", "wolf", "nick", "isauvola", "su", "howe")
+LEARNED = ("dbram", "nonlocal-bilstm", "fcn")  # of Table 4
+YEARS = ("2009", "2010", "2011", "2012", "2013", "2014", "2016")
+TEST_YEARS = ("2014", "2016")  # on these nothing is ever trained
+LANGUAGES = {"sub_zh": "zh", "sub_en": "en"}
+ELSEWHERE = {
+    "dibco": "the contests' pages are not at hand: --dibco PATH, with a folder a year (vc.ee.duth.gr)",
+    "plm": "the palm leaves are not at hand: --plm PATH, Challenge-1-ForTrain of ICFHR 2016 (amadi.univ-lr.fr)",
+    "istd": "the shadows are not at hand: --istd PATH, ISTD_Dataset (DeepInsight-PCALab/ST-CGAN on GitHub)",
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for. `sets` are the names or folders of sub_en, sub_zh, dibco, plm and istd, or None."""
+
+    out: Path
+    quick: bool
+    seed: int
+    preset: str  # for subtitles
+    pages_preset: str
+    steps: int | None
+    epochs: int | None
+    most: int  # images of a set to score; 0 for all
+    pages: int  # pages of a year
+    lines: int  # lines of a split to read
+    reader: str
+    device: str
+    sets: dict[str, str | None]
+
+
+def agenda(order: Order) -> Iterator[Cell | Missing]:
+    """All cells in their order, those among them that cannot be measured with the reason."""
+    for column in LANGUAGES:
+        yield from _subtitles(order, column)
+    yield from _page_sets(order)
+    for year in YEARS:
+        yield from _year(order, year)
+    for column in LANGUAGES:
+        for split in ocr.SPLITS:
+            yield from _readings(order, column, split)
+    yield from _shadows(order)
+
+
+def rendered(order: Order, column: str) -> str:
+    """The set to take where none is named: ./sub_en if it is there, but for quick reports, or one to be rendered."""
+    return column if Path(column).is_dir() and not order.quick else str(order.out / "data" / column)
+
+
+def _subtitles(order: Order, column: str) -> Iterator[Cell]:
+    name = order.sets[column] or rendered(order, column)
+    for system in (*PAPERS, *OURS):
+        yield _trained(order, "2", column, system, name, "test", order.most, name)
+    for beside in BESIDE:
+        system = beside if beside == "all-white" else beside + POLARITY
+        yield Cell("2", column, system, name, "test", order.most, order.quick)
+
+
+def _page_sets(order: Order) -> Iterator[Cell | Missing]:
+    """Table 2's columns of documents: the contest of 2016, and palm leaves."""
+    root, leaves = order.sets["dibco"], order.sets["plm"]
+    sets = {"hdibco_16": (f"dibco:{root}:2016", _others(root, "2016"), _lacks(root, "2016"))}
+    sets["plm"] = f"plm:{leaves}", f"plm:{leaves}", "" if leaves else ELSEWHERE["plm"]
+    for column, (name, trained_on, lacks) in sets.items():
+        for system in (*PAPERS, *OURS, *BESIDE):
+            if lacks:
+                yield Missing("2", column, system, lacks)
+            elif system in BESIDE:
+                yield Cell("2", column, system, name, "test", order.pages, order.quick)
+            else:
+                yield _trained(order, "2", column, system, name, "test", order.pages, trained_on)
+
+
+def _year(order: Order, year: str) -> Iterator[Cell | Missing]:
+    root = order.sets["dibco"]
+    lacks = _lacks(root, year)
+    for system in (*LEARNED, *BINARIZERS):
+        if lacks:
+            yield Missing("4", year, system, lacks)
+        elif system in BINARIZERS:
+            yield Cell("4", year, system, f"dibco:{root}:{year}", "test", order.pages, order.quick)
+        elif order.quick and system == "nonlocal-bilstm":
+            yield Missing("4", year, system, "not part of the quick report")
+        elif not _others(root, year):
+            yield Missing("4", year, system, f"{root} has no other folder to train on")
+        else:
+            name = f"dibco:{root}:{year}"
+            yield _trained(order, "4", year, system, name, "test", order.pages, _others(root, year))
+
+
+def _readings(order: Order, column: str, split: str) -> Iterator[Cell]:
+    name = order.sets[column] or rendered(order, column)
+    for version in ocr.VERSIONS:
+        if version == ocr.CHECKPOINT:
+            made = _trained(order, "5", f"{column}/{split}", "dbram", name, split, order.lines, name)
+            yield dataclasses.replace(made, reader=order.reader)
+        else:
+            yield Cell("5", f"{column}/{split}", version, name, split, order.lines, order.quick, reader=order.reader)
+
+
+def _shadows(order: Order) -> Iterator[Cell | Missing]:
+    name = f"istd:{order.sets['istd']}"
+    for system in (ocr.AS_THEY_ARE, "dbram", "pix2pix"):
+        if not order.sets["istd"]:
+            yield Missing("shadows", "istd", system, ELSEWHERE["istd"])
+        elif system == ocr.AS_THEY_ARE:
+            yield Cell("shadows", "istd", system, name, "test", order.most, order.quick)
+        else:
+            yield _trained(order, "shadows", "istd", system, name, "test", order.most, name)
+
+
+def _trained(order: Order, table: str, column: str, model: str, name: str, split: str, most: int,
+             trained_on: str) -> Cell:  # fmt: skip
+    preset = order.preset if data.kind(name) == "subtitles" else order.pages_preset
+    made = dataclasses.asdict(_config(order, model, preset))
+    return Cell(table, column, model, name, split, most, order.quick, trained_on, preset, config=made)
+
+
+def _config(order: Order, model: str, preset: str) -> Config:
+    """The hyperparameters of a run. CycleGAN has a quarter of the steps of the others, as in the paper (50 epochs)."""
+    given = {"model": model, "seed": order.seed, "device": order.device, "steps": order.steps, "epochs": order.epochs}
+    made = config(preset, given)
+    if model != "cyclegan":
+        return made
+    epochs: Any = max(1, order.epochs // 4) if order.epochs else made.epochs
+    return dataclasses.replace(made, steps=made.steps // 4, epochs=epochs)
+
+
+def _lacks(root: str | None, year: str) -> str:
+    """Why a year cannot be measured; "" if it can be."""
+    if not root:
+        return ELSEWHERE["dibco"]
+    return "" if year in dibco.years(Path(root)) else f"no folder of {Path(root).name} has {year} in its name"
+
+
+def _others(root: str | None, year: str) -> str:
+    """The name of all folders of `root` but those of a year and of the test years; "" if none are left."""
+    folders = [p.name for p in Path(root).iterdir() if p.is_dir()] if root else []
+    out = sorted(y for y in {year, *TEST_YEARS} if any(y in f for f in folders))
+    left = [f for f in folders if not any(y in f for y in out)]
+    return f"dibco:{root}:{'+'.join('-' + y for y in out)}" if left else ""

@@ -1,0 +1,133 @@
+"""Cells of the paper's tables: what is measured, and the file in which a finished one is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dbram_baseline.errors import BaselineError
+
+U8 = NDArray[np.uint8]
+
+
+class Missing(NamedTuple):
+    """A cell that is not measured, and why."""
+
+    table: str
+    data: str
+    system: str
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One system on one set. `data` and `system` are the column and the row of the table."""
+
+    table: str
+    data: str
+    system: str
+    measured_on: str  # a name of data, as --data takes it
+    split: str
+    most: int  # images at most; 0 for all
+    quick: bool
+    trained_on: str = ""  # "" where nothing is trained
+    preset: str = ""
+    reader: str = ""
+    config: dict[str, Any] = dataclasses.field(default_factory=dict)  # of a run, whole
+
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        return f"{self.table}-{self.data}-{self.system}".replace(" ", "_").replace(",", "").replace("/", "_")
+
+
+def kept(folder: Path, cell: Cell) -> dict[str, Any] | None:
+    """The record of a finished cell, if there is one. Raises BaselineError if it is of another configuration."""
+    path = folder / f"{cell.name}.json"
+    if not path.exists():
+        return None
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    was, now = record["cell"], dataclasses.asdict(cell)
+    for key in [k for k in now if k != "config"]:
+        if was.get(key) != now[key]:
+            raise _another(path, key, was.get(key), now[key])
+    for key in [k for k in now["config"] if k not in ("device", "workers", "compile", "save_every")]:
+        if was["config"].get(key) != now["config"][key]:
+            raise _another(path, key, was["config"].get(key), now["config"][key])
+    return record
+
+
+def _another(path: Path, key: str, was: Any, now: Any) -> BaselineError:
+    return BaselineError(f"{path} was measured with {key} {was!r}, now {now!r}; name another --out, or remove the file")
+
+
+def keep(folder: Path, cell: Cell, values: dict[str, NDArray[np.float64]], strip: U8, seconds: float) -> dict[str, Any]:
+    """Write a finished cell: the means over images with their 95 % intervals, and a strip of sample outputs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _, encoded = cv2.imencode(".png", strip[:, :, ::-1])
+    (folder / f"{cell.name}.png").write_bytes(encoded.tobytes())
+    record = {
+        "cell": dataclasses.asdict(cell), "values": {k: interval(v) for k, v in values.items()},
+        "n": len(next(iter(values.values()))), "seconds": round(seconds, 1), "commit": commit(), "machine": machine(),
+    }  # fmt: skip
+    scratch = folder / f".{cell.name}.tmp"
+    scratch.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    scratch.replace(folder / f"{cell.name}.json")
+    return record
+
+
+def interval(values: NDArray[np.float64]) -> dict[str, float | None]:
+    """Mean, and the 95 % interval of it over images (Student's t); no interval for one image alone."""
+    from scipy import stats  # noqa: PLC0415 - takes its time
+
+    some = values[np.isfinite(values)]
+    if not len(some):
+        return {"mean": None, "low": None, "high": None}
+    mean = float(some.mean())
+    if len(some) == 1:
+        return {"mean": mean, "low": None, "high": None}
+    reach = float(stats.t.ppf(0.975, len(some) - 1) * some.std(ddof=1) / np.sqrt(len(some)))
+    return {"mean": mean, "low": mean - reach, "high": mean + reach}
+
+
+@lru_cache(maxsize=1)
+def commit() -> str:
+    """The commit of the checkout that this file lies in, or the version that is installed."""
+    from subsynth import __version__  # noqa: PLC0415
+
+    def git(*args: str) -> str:
+        done = subprocess.run(
+            ["git", *args], cwd=Path(__file__).parent, capture_output=True, text=True, check=False, timeout=20
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        found = git("rev-parse", "--short=12", "HEAD")
+        tracked = git("ls-files", "--", Path(__file__).name)
+        changed = git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.TimeoutExpired):
+        found = tracked = changed = ""
+    return found + (" and changes" if changed else "") if found and tracked else f"subsynth {__version__}"
+
+
+@lru_cache(maxsize=1)
+def machine() -> str:
+    """Processor, cores, device and versions."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        model = next((ln.split(":", 1)[1].strip() for ln in info.read_text().splitlines() if "model name" in ln), model)
+    device = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{model}, {os.cpu_count()} cores{device}; Python {platform.python_version()}, torch {torch.__version__}"
