@@ -77,7 +77,7 @@ def _subtitles(order: Order, column: str) -> Iterator[Cell]:
 def _page_sets(order: Order) -> Iterator[Cell | Missing]:
     """Table 2's columns of documents: the contest of 2016, and palm leaves."""
     root, leaves = order.sets["dibco"], order.sets["plm"]
-    sets = {"hdibco_16": (f"dibco:{root}:2016", _others(root, "2016"), _lacks(root, "2016"))}
+    sets = {"hdibco_16": (_contest(root, "2016"), _others(root, "2016"), _lacks(root, "2016"))}
     sets["plm"] = f"plm:{leaves}", f"plm:{leaves}", "" if leaves else ELSEWHERE["plm"]
     for column, (name, trained_on, lacks) in sets.items():
         for system in (*PAPERS, *OURS, *BESIDE):
@@ -96,14 +96,14 @@ def _year(order: Order, year: str) -> Iterator[Cell | Missing]:
         if lacks:
             yield Missing("4", year, system, lacks)
         elif system in BINARIZERS:
-            yield Cell("4", year, system, f"dibco:{root}:{year}", "test", order.pages, order.quick)
+            yield Cell("4", year, system, _contest(root, year), "test", order.pages, order.quick)
         elif order.quick and system == "nonlocal-bilstm":
             yield Missing("4", year, system, "not part of the quick report")
         elif not _others(root, year):
             yield Missing("4", year, system, f"{root} has no other folder to train on")
         else:
-            name = f"dibco:{root}:{year}"
-            yield _trained(order, "4", year, system, name, "test", order.pages, _others(root, year))
+            name, others = _contest(root, year), _others(root, year)
+            yield _trained(order, "4", year, system, name, "test", order.pages, others)
 
 
 def _readings(order: Order, column: str, split: str) -> Iterator[Cell]:
@@ -142,6 +142,10 @@ def _config(order: Order, model: str, preset: str) -> Config:
         return made
     epochs: Any = max(1, order.epochs // 4) if order.epochs else made.epochs
     return dataclasses.replace(made, steps=made.steps // 4, epochs=epochs)
+
+
+def _contest(root: str | None, year: str) -> str:
+    return dibco.of_year(Path(root), year) if root else ""
 
 
 def _lacks(root: str | None, year: str) -> str:

@@ -26,18 +26,29 @@ class Page(NamedTuple):
 
 def picture(name: str, path: Path, how: int) -> U8:
     """A picture of the data called `name`, decoded by cv2. Raises BaselineError if it cannot be."""
+    if not path.exists():
+        raise BaselineError(f"--data {name}: {path} is missing")
     pixels = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), how)
     if pixels is None:
         raise BaselineError(f"--data {name}: {path} cannot be decoded")
     return np.asarray(pixels, np.uint8)
 
 
-def pair(name: str, image: Path, truth: Path) -> tuple[U8, U8]:
-    """An image and its truth. Grey truths (the Bickley diary has them) are cut in the middle."""
-    pixels, grey = picture(name, image, cv2.IMREAD_COLOR_RGB), picture(name, truth, cv2.IMREAD_GRAYSCALE)
+def pair(name: str, image: list[Path], truth: Path) -> tuple[U8, U8]:
+    """An image, of one file or of a file a plane, and its truth. Grey truths (the Bickley diary has them) are cut in
+    the middle."""
+    if len(image) == 1:
+        pixels = picture(name, image[0], cv2.IMREAD_COLOR_RGB)
+    else:
+        planes = [picture(name, path, cv2.IMREAD_GRAYSCALE) for path in image]
+        if len({p.shape for p in planes}) > 1:
+            raise BaselineError(f"--data {name}: {', '.join(map(str, image))} differ in size")
+        pixels = np.stack(planes, axis=2)
+    grey = picture(name, truth, cv2.IMREAD_GRAYSCALE)
     if pixels.shape[:2] != grey.shape:
-        raise BaselineError(f"--data {name}: {image} and {truth} differ in size")
-    return pixels, np.where(grey < 128, 0, 255).astype(np.uint8)
+        raise BaselineError(f"--data {name}: {image[0]} and {truth} differ in size")
+    middle = 1 if grey.max() == 1 else 128  # some are stored as 0 and 1
+    return pixels, np.where(grey < middle, 0, 255).astype(np.uint8)
 
 
 def patches(some: list[Page], side: int = PATCH) -> tuple[U8, U8]:

@@ -38,7 +38,7 @@ def pages(where: str, split: str) -> list[Page]:
         truth_path = leaf.with_name(f"{leaf.stem}_GT1.bmp")
         if not truth_path.exists():
             raise BaselineError(f"--data {name}: {leaf} has no {truth_path.name} beside it")
-        image, truth = pair(name, leaf, truth_path)
+        image, truth = pair(name, [leaf], truth_path)
         if (truth == 0).mean() > 0.5:
             raise BaselineError(f"--data {name}: {truth_path} is mostly black; black text on white is needed")
         edges = np.linspace(0, truth.shape[1], PIECES + 1).round().astype(int)

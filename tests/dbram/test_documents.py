@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from dbram.conftest import LAYOUTS, drawn
 
 from dbram_baseline import data, dibco
 from dbram_baseline.config import config
@@ -10,56 +11,32 @@ from dbram_baseline.errors import BaselineError
 from dbram_baseline.pages import Page, patches
 from dbram_baseline.train import train
 
-# Folders and names of pages and truths, as the contests' archives have them.
-LAYOUTS = {
-    "2009": ("DIBC02009_Test_images-handwritten/H01.bmp", "DIBCO2009-GT-Test-images_handwritten/H01.tiff"),
-    "2010": ("DIBC02010_Test_images/H05.tiff", "DIBC02010_Test_GT/H05_estGT.tiff"),
-    "2011": ("DIBCO11-handwritten/HW1.png", "DIBCO11-handwritten/HW1_GT.tiff"),
-    "2013": ("OriginalImages/PR08.bmp", "GTimages/PR08_estGT.tiff"),
-    "2016": ("DIPCO2016_dataset/7.bmp", "DIPCO2016_Dataset_GT/7_gt.bmp"),
-    "Bickley": ("img/01.png", "gt/01.png"),
-}
-
-
-def drawn(seed, height=300, width=520):
-    chance = np.random.default_rng(seed)
-    truth = np.full((height, width), 255, np.uint8)
-    for i in range(12):
-        cv2.putText(truth, "binarize", (int(chance.integers(-20, width - 80)), 25 * i), 0, 0.8, 0, 2)
-    truth = np.where(truth < 128, 0, 255).astype(np.uint8)
-    image = np.clip(truth * 0.5 + 70 + chance.normal(0, 12, truth.shape), 0, 255).astype(np.uint8)
-    return np.repeat(image[:, :, None], 3, axis=2), truth
-
-
-@pytest.fixture
-def contests(tmp_path):
-    for seed, (year, parts) in enumerate(LAYOUTS.items()):
-        for path, pixels in zip(parts, drawn(seed), strict=True):
-            target = tmp_path / "sets" / year / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            assert cv2.imwrite(str(target), pixels)
-    return tmp_path / "sets"
-
 
 def test_each_layout_is_read(contests):
     pages = data.pages(f"dibco:{contests}", "test")
     assert [p.name for p in pages] == [
-        "2009/H01", "2010/H05", "2011/HW1", "2013/PR08", "2016/7", "Bickley/01",
+        "2009/H01", "2010/H05", "2011/HW1", "2013/PR08", "2016/7", "Bickley/page1", "PHIBD2012/Persian01",
+        "S_MSI_1/z97",
     ]  # fmt: skip
     for seed, page in enumerate(pages):
         image, truth = drawn(seed)
-        assert np.array_equal(page.image, image) and np.array_equal(page.truth, truth)
+        bands = image // np.array([4, 3, 2], np.uint8)
+        assert np.array_equal(page.image, bands if page.name == "S_MSI_1/z97" else image)
+        assert np.array_equal(page.truth, truth)
     chosen = data.pages(f"dibco:{contests}:2013+2009", "test")
     assert [p.name for p in chosen] == ["2009/H01", "2013/PR08"]
-    left = data.pages(f"dibco:{contests}:-2013+-20", "test")
-    assert [p.name for p in left] == ["Bickley/01"]
-    assert dibco.years(contests) == ["2009", "2010", "2011", "2013", "2016"]
+    left = data.pages(f"dibco:{contests}:-200+-2010+-2011+-2013+-2016", "test")
+    assert [p.name for p in left] == ["Bickley/page1", "PHIBD2012/Persian01", "S_MSI_1/z97"]
+    assert dibco.years(contests) == ["2009", "2010", "2011", "2013", "2016"]  # PHIBD2012 is no contest's
+    (contests / "DIBCO2012").mkdir()
+    assert [p.name for p in data.pages(dibco.of_year(contests, "2009"), "test")] == ["2009/H01"]
+    assert dibco.of_year(contests, "2012") == f"dibco:{contests}:2012+-PHIBD2012"
 
 
 def test_grey_truths_are_cut_in_the_middle(contests):
-    path = contests / "Bickley/gt/01.png"
+    path = contests / "Bickley" / LAYOUTS["Bickley"][1]
     cv2.imwrite(str(path), np.array([[0, 100, 127, 128, 190, 255]] * 300, np.uint8).repeat(2, axis=1))
-    cv2.imwrite(str(contests / "Bickley/img/01.png"), np.zeros((300, 12, 3), np.uint8))
+    cv2.imwrite(str(contests / "Bickley" / LAYOUTS["Bickley"][0]), np.zeros((300, 12, 3), np.uint8))
     assert data.pages(f"dibco:{contests}:Bickley", "test")[0].truth[0, ::2].tolist() == [0, 0, 0, 255, 255, 255]
 
 
