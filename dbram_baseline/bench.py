@@ -162,6 +162,7 @@ def strip(made: Any, truths: Any) -> U8:
         grey = np.round(np.clip(image[part], 0, 1) * 255).astype(np.uint8)
         rgb = grey if grey.ndim == 3 else np.repeat(grey[:, :, None], 3, axis=2)
         shown.append(np.pad(rgb, ((0, 0), (2, 2), (0, 0)), constant_values=190))
+    shown += [np.full_like(shown[0], 255)] * (SHOWN - len(shown))
     tall = max(i.shape[0] for i in shown)
     return np.concatenate(
         [np.pad(i, ((0, tall - i.shape[0]), (0, 0), (0, 0)), constant_values=190) for i in shown], axis=1

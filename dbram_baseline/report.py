@@ -82,7 +82,7 @@ def write(out: Path, shown: Sequence[Record | Missing], quick: bool) -> str:
             rows = list(_rows(out, table, column, here, paper))
             lines += _markdown(table, column, rows, {m.why for m in here if isinstance(m, Missing)})
             if any(r.values for r in rows):
-                panels.append((NAMES.get(column, column), rows))
+                panels.append((_heading(column), rows))
         if table == "4":
             lines.append(paper["table_4"]["note"])
         if panels:
@@ -95,6 +95,11 @@ def write(out: Path, shown: Sequence[Record | Missing], quick: bool) -> str:
     kept |= {"cells": records, "not_measured": [m._asdict() for m in missing], "published": paper}
     (out / "report.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return text
+
+
+def _heading(column: str) -> str:
+    name, _, split = column.partition("/")
+    return f"{NAMES.get(name, name)}, {split}" if split else NAMES.get(name, name)
 
 
 def _place(shown: Record | Missing) -> tuple[str, str, str]:
@@ -164,7 +169,7 @@ def _strip(path: Path) -> U8 | None:
 
 def _markdown(table: str, column: str, rows: list[Row], whys: set[str]) -> list[str]:
     measures = MEASURES[table]
-    lines = [f"### {NAMES.get(column, column)}", ""]
+    lines = [f"### {_heading(column)}", ""]
     shown = [r for r in rows if r.told]
     if len(whys) == 1 and not any(r.values for r in shown):  # said once
         lines += [f"Not measured: {whys.pop()}.", ""]

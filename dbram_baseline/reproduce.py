@@ -24,7 +24,7 @@ TABLES = list(report.TITLES)
 
 
 @click.command("reproduce", context_settings={"max_content_width": 100})
-@click.option("--quick", is_flag=True, help="Small models, few steps, few images: ten minutes on two cores.")
+@click.option("--quick", is_flag=True, help="Small models, few steps, few images: a quarter of an hour on two cores.")
 @click.option("--out", type=click.Path(path_type=Path), help="Directory.  [reproduction, or reproduction-quick]")
 @click.option(
     "--table", "tables", multiple=True, type=click.Choice(list(report.TITLES)), help="May be repeated.  [all]"
@@ -79,8 +79,10 @@ def command(quick: bool, out: Path | None, tables: tuple[str, ...], systems: tup
         c for c, record in found.items()
         if record is None and (not tables or c.table in tables) and (not systems or c.system in systems)
     ]  # fmt: skip
-    click.echo(f"{len(found)} cells, {sum(r is not None for r in found.values())} of them finished; "
-               f"{len(todo)} to measure, into {out}")  # fmt: skip
+    finished = sum(record is not None for record in found.values())
+    click.echo(
+        f"{len(found)} cells, {finished} of them finished; {len(todo)} to measure at {cells.commit()}, into {out}"
+    )
     bench, why = Bench(order), dict.fromkeys(found, "not asked for")
     for at, cell in enumerate(todo, 1):
         started = time.monotonic()
