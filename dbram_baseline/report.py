@@ -208,7 +208,8 @@ def picture(path: Path, title: str, table: str, panels: list[tuple[str, list[Row
         tall.append(max(0.27, wide * strips[0].shape[0] / strips[0].shape[1] + 0.06) if strips else 0.27)
     heights = [0.75 + len(rows) * t for (_, rows), t in zip(shown, tall, strict=True)]
     figure = Figure(figsize=(2.2 + 1.6 * len(measures) + wide, sum(heights) + 0.6), layout="constrained")
-    figure.suptitle(title, fontsize=13, x=0.01, ha="left")
+    told = "; hatched and diamonds: published" if any(r.published for _, rows in panels for r in rows) else ""
+    figure.suptitle(f"{title}\nbars: means with 95 % intervals{told}", fontsize=12, x=0.01, ha="left")
     parts: Any = figure.subfigures(len(shown), 1, height_ratios=heights, squeeze=False)
     for part, (name, rows) in zip(parts[:, 0], shown, strict=True):
         axes = part.subplots(1, len(measures) + 1, width_ratios=[1.6] * len(measures) + [wide], sharey=True)
