@@ -121,11 +121,13 @@ def _rows(out: Path, table: str, column: str, here: list[Record | Missing], pape
     for shown in here:
         system = _place(shown)[2]
         theirs = _published(table, column, system, paper)
+        lacking = table == "2" and system in paper["table_2"]["rows"] and not theirs
+        unknown = "; the paper's figure is not at hand" if lacking else ""
         if isinstance(shown, Missing):
-            yield Row(system, {}, theirs, None, f"not measured: {shown.why}")
+            yield Row(system, {}, theirs, None, f"not measured: {shown.why}{unknown}")
         else:
             strip = _strip(out / "cells" / f"{Cell(**shown['cell']).name}.png")
-            yield Row(system, shown["values"], theirs, strip, _measured_on(shown))
+            yield Row(system, shown["values"], theirs, strip, _measured_on(shown) + unknown)
 
 
 def _published(table: str, column: str, system: str, paper: Any) -> dict[str, float]:

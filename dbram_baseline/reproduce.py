@@ -29,6 +29,7 @@ TABLES = list(report.TITLES)
 @click.option(
     "--table", "tables", multiple=True, type=click.Choice(list(report.TITLES)), help="May be repeated.  [all]"
 )
+@click.option("--column", "columns", multiple=True, help="Such as sub_en or 2013; may be repeated.  [all]")
 @click.option("--system", "systems", multiple=True, help="A row, such as dbram; may be repeated.  [all]")
 @click.option("--sub-en", help="English set: directory or hub name.  [./sub_en if it is there, else rendered into OUT]")
 @click.option("--sub-zh", help="Chinese set, the same.")
@@ -45,9 +46,9 @@ TABLES = list(report.TITLES)
 @click.option("--reader", type=click.Choice(list(ocr.READERS)), default="rapidocr", show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of data, weights and order.")
 @click.option("--device", "on", default="auto", show_default=True, help="auto, cpu, cuda, ...")
-def command(quick: bool, out: Path | None, tables: tuple[str, ...], systems: tuple[str, ...], preset: str | None,
-            pages_preset: str | None, steps: int | None, epochs: int | None, most: int | None, pages: int | None,
-            lines: int | None, reader: str, seed: int, on: str, **sets: str | None) -> None:  # fmt: skip
+def command(quick: bool, out: Path | None, tables: tuple[str, ...], columns: tuple[str, ...],
+            systems: tuple[str, ...], preset: str | None, pages_preset: str | None, steps: int | None, epochs: int | None,
+            most: int | None, pages: int | None, lines: int | None, reader: str, seed: int, on: str, **sets: str | None) -> None:  # fmt: skip
     """Measure the paper's tables anew, beside its own figures: report.md, report.json and a picture a table.
 
     \b
@@ -75,10 +76,8 @@ def command(quick: bool, out: Path | None, tables: tuple[str, ...], systems: tup
                 f"--system {system!r}: no such row; {', '.join(sorted({c.system for c in everything}))}"
             )
     found = {c: cells.kept(out / "cells", c) for c in everything if isinstance(c, Cell)}
-    todo = [
-        c for c, record in found.items()
-        if record is None and (not tables or c.table in tables) and (not systems or c.system in systems)
-    ]  # fmt: skip
+    todo = [c for c, record in found.items() if record is None and (not tables or c.table in tables)]
+    todo = [c for c in todo if (not columns or c.data in columns) and (not systems or c.system in systems)]
     finished = sum(record is not None for record in found.values())
     click.echo(
         f"{len(found)} cells, {finished} of them finished; {len(todo)} to measure at {cells.commit()}, into {out}"

@@ -125,7 +125,7 @@ def test_a_stopped_report_goes_on_and_finished_cells_stay(again, tmp_path, monke
 def test_what_is_missing_is_told(again, tmp_path, monkeypatch):
     with pytest.raises(BaselineError, match=r"--plm nowhere: no such folder"):
         again("--plm", "nowhere")
-    with pytest.raises(BaselineError, match=r"--system 'dbrm': no such row; all-white, "):
+    with pytest.raises(BaselineError, match=r"--system 'dbrm' is not there; all-white, "):
         again("--system", "dbrm")
     # A reader that is not installed costs its cells alone.
     monkeypatch.setitem(__import__("sys").modules, "rapidocr", None)
