@@ -47,8 +47,9 @@ TABLES = list(report.TITLES)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of data, weights and order.")
 @click.option("--device", "on", default="auto", show_default=True, help="auto, cpu, cuda, ...")
 def command(quick: bool, out: Path | None, tables: tuple[str, ...], columns: tuple[str, ...],
-            systems: tuple[str, ...], preset: str | None, pages_preset: str | None, steps: int | None, epochs: int | None,
-            most: int | None, pages: int | None, lines: int | None, reader: str, seed: int, on: str, **sets: str | None) -> None:  # fmt: skip
+            systems: tuple[str, ...], preset: str | None, pages_preset: str | None, steps: int | None,
+            epochs: int | None, most: int | None, pages: int | None, lines: int | None, reader: str, seed: int,
+            on: str, **sets: str | None) -> None:  # fmt: skip
     """Measure the paper's tables anew, beside its own figures: report.md, report.json and a picture a table.
 
     \b
