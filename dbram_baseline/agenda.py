@@ -26,6 +26,7 @@ ELSEWHERE = {
     "plm": "the palm leaves are not at hand: --plm PATH, Challenge-1-ForTrain of ICFHR 2016 (amadi.univ-lr.fr)",
     "istd": "the shadows are not at hand: --istd PATH, ISTD_Dataset (DeepInsight-PCALab/ST-CGAN on GitHub)",
 }
+ALONE = "there is no other folder of pages to train on"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _subtitles(order: Order, column: str) -> Iterator[Cell]:
         yield _trained(order, "2", column, system, name, "test", order.most, name)
     for beside in BESIDE:
         system = beside if beside == "all-white" else beside + POLARITY
-        yield Cell("2", column, system, name, "test", order.most, order.quick)
+        yield _plain(order, "2", column, system, name, "test", order.most)
 
 
 def _page_sets(order: Order) -> Iterator[Cell | Missing]:
@@ -84,7 +85,9 @@ def _page_sets(order: Order) -> Iterator[Cell | Missing]:
             if lacks:
                 yield Missing("2", column, system, lacks)
             elif system in BESIDE:
-                yield Cell("2", column, system, name, "test", order.pages, order.quick)
+                yield _plain(order, "2", column, system, name, "test", order.pages)
+            elif not trained_on:
+                yield Missing("2", column, system, ALONE)
             else:
                 yield _trained(order, "2", column, system, name, "test", order.pages, trained_on)
 
@@ -96,11 +99,11 @@ def _year(order: Order, year: str) -> Iterator[Cell | Missing]:
         if lacks:
             yield Missing("4", year, system, lacks)
         elif system in BINARIZERS:
-            yield Cell("4", year, system, _contest(root, year), "test", order.pages, order.quick)
+            yield _plain(order, "4", year, system, _contest(root, year), "test", order.pages)
         elif order.quick and system == "nonlocal-bilstm":
             yield Missing("4", year, system, "not part of the quick report")
         elif not _others(root, year):
-            yield Missing("4", year, system, f"{root} has no other folder to train on")
+            yield Missing("4", year, system, ALONE)
         else:
             name, others = _contest(root, year), _others(root, year)
             yield _trained(order, "4", year, system, name, "test", order.pages, others)
@@ -113,7 +116,7 @@ def _readings(order: Order, column: str, split: str) -> Iterator[Cell]:
             made = _trained(order, "5", f"{column}/{split}", "dbram", name, split, order.lines, name)
             yield dataclasses.replace(made, reader=order.reader)
         else:
-            yield Cell("5", f"{column}/{split}", version, name, split, order.lines, order.quick, reader=order.reader)
+            yield _plain(order, "5", f"{column}/{split}", version, name, split, order.lines, order.reader)
 
 
 def _shadows(order: Order) -> Iterator[Cell | Missing]:
@@ -122,16 +125,21 @@ def _shadows(order: Order) -> Iterator[Cell | Missing]:
         if not order.sets["istd"]:
             yield Missing("shadows", "istd", system, ELSEWHERE["istd"])
         elif system == ocr.AS_THEY_ARE:
-            yield Cell("shadows", "istd", system, name, "test", order.most, order.quick)
+            yield _plain(order, "shadows", "istd", system, name, "test", order.most)
         else:
             yield _trained(order, "shadows", "istd", system, name, "test", order.most, name)
+
+
+def _plain(order: Order, table: str, column: str, system: str, name: str, split: str, most: int,
+           reader: str = "") -> Cell:  # fmt: skip
+    return Cell(table, column, system, name, split, most, order.quick, order.seed, reader=reader)
 
 
 def _trained(order: Order, table: str, column: str, model: str, name: str, split: str, most: int,
              trained_on: str) -> Cell:  # fmt: skip
     preset = order.preset if data.kind(name) == "subtitles" else order.pages_preset
     made = dataclasses.asdict(_config(order, model, preset))
-    return Cell(table, column, model, name, split, most, order.quick, trained_on, preset, config=made)
+    return Cell(table, column, model, name, split, most, order.quick, order.seed, trained_on, preset, config=made)
 
 
 def _config(order: Order, model: str, preset: str) -> Config:

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from dbram_baseline import checkpoint, classical, data, metrics, ocr, score
-from dbram_baseline.agenda import LANGUAGES, POLARITY, Order, rendered
+from dbram_baseline import checkpoint, classical, data, ocr, score
+from dbram_baseline.agenda import LANGUAGES, POLARITY, Order
 from dbram_baseline.cells import Cell
 from dbram_baseline.config import Config, device
 from dbram_baseline.errors import BaselineError
-from dbram_baseline.train import train
+from dbram_baseline.train import same, train
 
 U8 = NDArray[np.uint8]
 SHOWN, WINDOW = 4, (64, 280)  # samples of a strip; px of those cut from pages
@@ -38,6 +38,7 @@ class Bench:
         self.order = order
         self.quiet = not sys.stderr.isatty()
         self.readers: dict[bool, ocr.Reader] = {}
+        self.rendered: set[str] = set()
         self.held: tuple[tuple[str, str, int], Any] | None = None
 
     def measure(self, cell: Cell) -> tuple[score.Values, U8]:
@@ -94,18 +95,15 @@ class Bench:
 
     def render(self, cell: Cell) -> None:
         """Render the set of a cell, if it is one of ours; what is there of it is kept."""
-        column = cell.data.partition("/")[0]
-        if column not in LANGUAGES or cell.measured_on != rendered(self.order, column) or self.order.sets[column]:
-            return
-        if Path(cell.measured_on, "manifest.json").exists():
+        column, name = cell.data.partition("/")[0], cell.measured_on
+        if name != str(self.order.out / "data" / column) or name in self.rendered:
             return
         count = ["--n", "2000", "--n-test", "200"] if self.order.quick else ["--n", "100000"]
-        line = ["render", "--lang", LANGUAGES[column], *count, "--seed", str(self.order.seed)]
-        done = subprocess.run(
-            [sys.executable, "-m", "subsynth", *line, "--out", cell.measured_on], check=False, stdout=subprocess.DEVNULL
-        )
+        line = ["render", "--lang", LANGUAGES[column], *count, "--seed", str(self.order.seed), "--out", name]
+        done = subprocess.run([sys.executable, "-m", "subsynth", *line], check=False, stdout=subprocess.DEVNULL)
         if done.returncode:
-            raise BaselineError(f"subsynth {' '.join(line)} --out {cell.measured_on} ended with {done.returncode}")
+            raise BaselineError(f"subsynth {' '.join(line)} ended with {done.returncode}; see what it said above")
+        self.rendered.add(name)
 
     def trained(self, cell: Cell) -> nn.Module:
         """The generator of a cell, trained as far as it is not yet."""
@@ -114,7 +112,10 @@ class Bench:
         folder = self.order.out / "runs" / f"{cell.system}-{of}"
         last = folder / checkpoint.LAST
         begun = last.exists()
-        if not begun or not made.steps or checkpoint.about(last)["step"] < made.steps:
+        if begun:  # a run of other hyperparameters is not taken for this one
+            told = checkpoint.about(last)
+            same(told, made, cell.config, cell.trained_on)
+        if not begun or not made.steps or told["step"] < made.steps:
             with _quietly(self.order.out / "train.log"):
                 train(made, cell.trained_on, cell.preset, folder, begun, cell.config)
         return checkpoint.trained(last)[0]
@@ -127,7 +128,7 @@ class Bench:
             self.held = key, [images, truths, masks, None]
         held = self.held[1]
         if held[3] is None and held[2] is None and cell.table != "5":
-            held[3] = [metrics.pseudo_weights(t < 128) for t in held[1]]
+            held[3] = score.weights(held[1], self.quiet)
         for told, some in (("image", held[0]), ("truth", held[1])) if cell.table != "5" else ():
             path = self.order.out / "cells" / f"{cell.table}-{cell.data.replace('/', '_')}-{told}.png"
             if not path.exists():

@@ -42,6 +42,7 @@ class Cell:
     split: str
     most: int  # images at most; 0 for all
     quick: bool
+    seed: int  # of the rendered set, the weights and the order
     trained_on: str = ""  # "" where nothing is trained
     preset: str = ""
     reader: str = ""

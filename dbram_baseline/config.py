@@ -113,6 +113,8 @@ def flags(command: Callable[..., Any]) -> Callable[..., Any]:
 def config(preset: str, given: dict[str, Any]) -> Config:
     """The preset, the model's own recipe, and what was given on top. Raises BaselineError for what cannot be."""
     asked = {k: v for k, v in given.items() if v is not None}
+    if "epochs" in asked:  # a preset's steps do not go before epochs that were asked for
+        asked = {"steps": 0} | asked
     made = Config(**(PRESETS[preset] | RECIPES.get(asked.get("model", "dbram"), {}) | asked))
     at_least = {"width": 4, "discriminator_width": 1, "batch": 1, "epochs": 1, "epoch_pairs": 1, "validation": 1}
     at_least |= {"save_every": 1, "workers": 0, "steps": 0, "validate_every": 0, "seed": 0, "crop": 0}

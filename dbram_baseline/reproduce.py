@@ -26,9 +26,7 @@ TABLES = list(report.TITLES)
 @click.command("reproduce", context_settings={"max_content_width": 100})
 @click.option("--quick", is_flag=True, help="Small models, few steps, few images: a quarter of an hour on two cores.")
 @click.option("--out", type=click.Path(path_type=Path), help="Directory.  [reproduction, or reproduction-quick]")
-@click.option(
-    "--table", "tables", multiple=True, type=click.Choice(list(report.TITLES)), help="May be repeated.  [all]"
-)
+@click.option("--table", "tables", multiple=True, type=click.Choice(TABLES), help="May be repeated.  [all]")
 @click.option("--column", "columns", multiple=True, help="Such as sub_en or 2013; may be repeated.  [all]")
 @click.option("--system", "systems", multiple=True, help="A row, such as dbram; may be repeated.  [all]")
 @click.option("--sub-en", help="English set: directory or hub name.  [./sub_en if it is there, else rendered into OUT]")
@@ -60,22 +58,21 @@ def command(quick: bool, out: Path | None, tables: tuple[str, ...], columns: tup
     """
     device(on)
     out = out or Path("reproduction-quick" if quick else "reproduction")
-    preset, pages_preset = (
-        preset or ("quick" if quick else "paper"),
-        pages_preset or ("quick-pages" if quick else "pages"),
-    )
-    most, pages = 100 if quick and most is None else most or 0, 3 if quick and pages is None else pages or 0
+    preset = preset or ("quick" if quick else "paper")
+    pages_preset = pages_preset or ("quick-pages" if quick else "pages")
+    most = (100 if quick else 0) if most is None else most
+    pages = (3 if quick else 0) if pages is None else pages
     lines = lines or (24 if quick else 500)
     for kind in ("dibco", "plm", "istd"):
         if sets[kind] and not Path(str(sets[kind])).is_dir():
             raise BaselineError(f"--{kind} {sets[kind]}: no such folder")
     order = Order(out, quick, seed, preset, pages_preset, steps, epochs, most, pages, lines, reader, on, sets)
     everything = list(agenda(order))
-    for system in systems:
-        if system not in {c.system for c in everything}:
-            raise BaselineError(
-                f"--system {system!r}: no such row; {', '.join(sorted({c.system for c in everything}))}"
-            )
+    for flag, asked, there in (("column", columns, {c.data for c in everything}),
+                               ("system", systems, {c.system for c in everything})):  # fmt: skip
+        for name in asked:
+            if name not in there:
+                raise BaselineError(f"--{flag} {name!r} is not there; {', '.join(sorted(there))}")
     found = {c: cells.kept(out / "cells", c) for c in everything if isinstance(c, Cell)}
     todo = [c for c, record in found.items() if record is None and (not tables or c.table in tables)]
     todo = [c for c in todo if (not columns or c.data in columns) and (not systems or c.system in systems)]

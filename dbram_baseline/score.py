@@ -73,7 +73,7 @@ def command(checkpoints: tuple[Path, ...], methods: tuple[str, ...], name: str |
     device = config.device(on)
     images, truths, masks = pairs(name, split, most, quiet)
     rows: list[dict[str, Any]] = []
-    weights = _weights(truths, quiet) if masks is None else []
+    of_pfm = weights(truths, quiet) if masks is None else []
     if masks is not None:
         rows.append({"method": "images as they are"} | means(of_colours(images / np.float32(255), truths, masks)))
     for path, net, told in trained:
@@ -81,12 +81,12 @@ def command(checkpoints: tuple[Path, ...], methods: tuple[str, ...], name: str |
         made = by(net, images, device, precision, quiet, colour=masks is not None)
         speed = len(images) / (time.monotonic() - started)
         label = f"{told['config'].model} {told['config'].width}, step {told['step']:,}"
-        values = of_greys(made, truths, weights, quiet) if masks is None else of_colours(made, truths, masks)
+        values = of_greys(made, truths, of_pfm, quiet) if masks is None else of_colours(made, truths, masks)
         rows.append({"method": label} | means(values) | {"images/s": round(speed, 1)})
         click.echo(f"{path}: {label}, trained on {told['data']}; {speed:.1f} images/s", err=True)
     if masks is None:
         for method in wanted:
-            rows += _classical(method, images, truths, weights, quiet)
+            rows += _classical(method, images, truths, of_pfm, quiet)
         coverage = sum(int((t < 128).sum()) for t in truths) / sum(t.size for t in truths)
         about = f"{coverage:.1%} of pixels are text"
     else:
@@ -187,7 +187,8 @@ def means(values: Values) -> dict[str, float]:
     return {k: float(np.nanmean(v)) if np.isfinite(v).any() else float("nan") for k, v in values.items()}
 
 
-def _weights(truths: Any, quiet: bool) -> list[tuple[Any, Any]]:
+def weights(truths: Any, quiet: bool = True) -> list[tuple[Any, Any]]:
+    """The weights of P-FM of each truth."""
     return _each(lambda t: metrics.pseudo_weights(t < 128), truths, "weights", quiet)
 
 

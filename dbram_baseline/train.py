@@ -65,7 +65,7 @@ def train(
         raise BaselineError(f"{out} holds a run already; add --resume to go on with it, or name another --out")
     if resume:
         told = checkpoint.about(last)
-        made, begun = _same(told, made, given or {}, name), told["step"]
+        made, begun = same(told, made, given or {}, name), told["step"]
     with _group() as (rank, world):
         first, quiet = rank == 0, rank != 0 or not sys.stderr.isatty()
         on = device(made.device)
@@ -326,8 +326,8 @@ def _take(state: dict[str, Any], adams: dict[str, torch.optim.Adam], on: torch.d
     return {k: v.to(on) for k, v in state.get("memory", {}).items()}
 
 
-def _same(told: dict[str, Any], made: Config, given: dict[str, Any], name: str) -> Config:
-    """The run's own configuration, if nothing that was given differs from it."""
+def same(told: dict[str, Any], made: Config, given: dict[str, Any], name: str) -> Config:
+    """A run's own configuration, if nothing that was given differs from it. Raises BaselineError if something does."""
     held: Config = told["config"]
     free = ("workers", "save_every", "device", "compile")  # change no result, or no more than a machine does
     for field in dataclasses.fields(Config):

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from dbram_baseline import bench, cells, reproduce
-from dbram_baseline.agenda import Order, agenda
+from dbram_baseline.agenda import POLARITY, Order, agenda
 from dbram_baseline.cells import Cell, Missing
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.score import PAPER
@@ -67,15 +67,16 @@ def again(small_set, contests, tmp_path, monkeypatch):
         2,
         "--device",
         "cpu",
+        "--out",
+        "out",
         "--system",
         "dbram",
         "--system",
         "fcn",
         "--system",
         "otsu",
-        "--out",
-        "out",
     ]
+    given += ["--system", f"otsu{POLARITY}", "--column", "sub_en", "--column", "2013", "--column", "sub_en/test"]
 
     def call(*more, catch=False):
         return CliRunner().invoke(reproduce.command, [str(g) for g in (*given, *more)], catch_exceptions=catch)
@@ -120,9 +121,18 @@ def test_a_stopped_report_goes_on_and_finished_cells_stay(again, tmp_path, monke
     assert " 0 to measure" in again("--steps", 4).output and len(measured) == len(set(measured)) + 1
     with pytest.raises(BaselineError, match="was measured with steps 4, now 8; name another --out"):
         again("--steps", 8)
+    with pytest.raises(BaselineError, match="was measured with seed 0, now 1"):
+        again("--steps", 4, "--seed", 1)
+    # Nor does a cell that is to be measured take a run of theirs.
+    for path in (tmp_path / "out/cells").glob("*.json"):
+        path.unlink()
+    with pytest.raises(BaselineError, match="--steps is 8, and the run began with 4"):
+        again("--steps", 8, "--table", "2")
 
 
 def test_what_is_missing_is_told(again, tmp_path, monkeypatch):
+    with pytest.raises(BaselineError, match=r"--column '1066' is not there; 2009, "):
+        again("--column", "1066")
     with pytest.raises(BaselineError, match=r"--plm nowhere: no such folder"):
         again("--plm", "nowhere")
     with pytest.raises(BaselineError, match=r"--system 'dbrm' is not there; all-white, "):

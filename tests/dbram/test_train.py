@@ -259,6 +259,7 @@ def test_rendered_batches_are_subsynth_s_own():
 
 def test_presets_and_flags():
     assert config("paper", {}) == Config()
+    assert config("demo", {"epochs": 5}).steps == 0 and config("demo", {"epochs": 5, "steps": 7}).steps == 7
     assert (Config().batch, Config().epochs, Config().l1, Config().ssim, Config().dropout) == (16, 200, 5.0, 5.0, 0.5)
     for name in PRESETS:
         assert dataclasses.asdict(config(name, {"seed": 7}))["seed"] == 7
