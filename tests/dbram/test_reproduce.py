@@ -62,21 +62,11 @@ def test_an_interval_is_student_s():
 def again(small_set, contests, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     given = ["--quick", "--sub-en", small_set, "--sub-zh", small_set, "--dibco", contests, "--n", 3, "--pages", 1]
-    given += [
-        "--lines",
-        2,
-        "--device",
-        "cpu",
-        "--out",
-        "out",
-        "--system",
-        "dbram",
-        "--system",
-        "fcn",
-        "--system",
-        "otsu",
-    ]
-    given += ["--system", f"otsu{POLARITY}", "--column", "sub_en", "--column", "2013", "--column", "sub_en/test"]
+    given += ["--lines", 2, "--device", "cpu", "--out", "out"]
+    for system in ("dbram", "fcn", "otsu", f"otsu{POLARITY}"):
+        given += ["--system", system]
+    for column in ("sub_en", "2013", "sub_en/test"):
+        given += ["--column", column]
 
     def call(*more, catch=False):
         return CliRunner().invoke(reproduce.command, [str(g) for g in (*given, *more)], catch_exceptions=catch)
