@@ -1,8 +1,10 @@
 """DB-RAM (2019) as a baseline: train it on subtitles, score it beside classical methods, binarize pages with it.
 
-`model.py` is the network, `losses.py` what it is trained by, `data.py` where pairs come from, `config.py` every
-hyperparameter, `train.py`, `score.py` and `binarize.py` the commands, `metrics.py` and `classical.py` what a
-result is measured with and held against.
+`model.py` and `fcn.py` are the networks, `losses.py` and `cycle.py` what they are trained by, `config.py` every
+hyperparameter. `data.py` is where pairs come from: data sets, pages (`pages.py`, of `dibco.py` and `plm.py`), shadows
+(`istd.py`). `train.py`, `score.py`, `ocr.py` and `binarize.py` are commands, `metrics.py`, `classical.py` and `howe.py`
+what a result is measured with and held against. `reproduce.py` measures the paper's tables: `agenda.py` lists their
+cells, `bench.py` measures one, `cells.py` keeps it, `report.py` shows all.
 """
 
 import importlib.util

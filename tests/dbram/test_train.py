@@ -16,7 +16,7 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 
-from dbram_baseline import binarize, checkpoint, data, train
+from dbram_baseline import binarize, checkpoint, data, score, train
 from dbram_baseline.config import PRESETS, Config, config
 from dbram_baseline.errors import BaselineError, run
 from dbram_baseline.model import generator
@@ -87,11 +87,17 @@ def test_a_small_network_leaves_the_white_plateau(command, tmp_path):
     assert logged(tmp_path / "run", "f_measure")[-1] > 0.3
 
 
-@pytest.mark.parametrize("name", ["nonlocal", "only-lstm", "nonlocal-bilstm", "resnet6", "pix2pix"])
-def test_each_variant_trains(small_set, tmp_path, name):
+@pytest.mark.parametrize("name", ["nonlocal", "only-lstm", "nonlocal-bilstm", "resnet6", "plainu"])
+def test_each_variant_trains_and_is_scored(small_set, tmp_path, name):
+    """The paper's competitors have a test of their own."""
     made = config("ci", {"model": name, "steps": 3, "norm": "instance", "dropout": 0.5})
     train.train(made, str(small_set), "ci", tmp_path / "run")
     assert len(logged(tmp_path / "run")) == 3
+    images, truths, _ = score.pairs(str(small_set), "test", 3)
+    net, told = checkpoint.trained(tmp_path / "run" / checkpoint.LAST)
+    values = score.of_greys(score.by(net, images, torch.device("cpu")), truths, score.weights(truths))
+    assert told["config"].model == name and {len(v) for v in values.values()} == {3}
+    assert all(np.isfinite(v).all() for v in values.values())
 
 
 def test_same_seed_same_losses(small_set, tmp_path):
