@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dbram_baseline import data, dibco, ocr
 from dbram_baseline.cells import Cell, Missing
@@ -47,6 +46,12 @@ class Order:
     device: str
     sets: dict[str, str | None]
 
+    @property
+    def contests(self) -> dict[str, str]:
+        """The folders of dibco, and the year of each."""
+        root = self.sets["dibco"]
+        return dibco.sets(Path(root)) if root else {}
+
 
 def agenda(order: Order) -> Iterator[Cell | Missing]:
     """All cells in their order, those among them that cannot be measured with the reason."""
@@ -77,8 +82,8 @@ def _subtitles(order: Order, column: str) -> Iterator[Cell]:
 
 def _page_sets(order: Order) -> Iterator[Cell | Missing]:
     """Table 2's columns of documents: the contest of 2016, and palm leaves."""
-    root, leaves = order.sets["dibco"], order.sets["plm"]
-    sets = {"hdibco_16": (_contest(root, "2016"), _others(root, "2016"), _lacks(root, "2016"))}
+    leaves = order.sets["plm"]
+    sets = {"hdibco_16": (_contest(order, "2016"), _others(order, "2016"), _lacks(order, "2016"))}
     sets["plm"] = f"plm:{leaves}", f"plm:{leaves}", "" if leaves else ELSEWHERE["plm"]
     for column, (name, trained_on, lacks) in sets.items():
         for system in (*PAPERS, *OURS, *BESIDE):
@@ -93,19 +98,18 @@ def _page_sets(order: Order) -> Iterator[Cell | Missing]:
 
 
 def _year(order: Order, year: str) -> Iterator[Cell | Missing]:
-    root = order.sets["dibco"]
-    lacks = _lacks(root, year)
+    lacks = _lacks(order, year)
     for system in (*LEARNED, *BINARIZERS):
         if lacks:
             yield Missing("4", year, system, lacks)
         elif system in BINARIZERS:
-            yield _plain(order, "4", year, system, _contest(root, year), "test", order.pages)
+            yield _plain(order, "4", year, system, _contest(order, year), "test", order.pages)
         elif order.quick and system == "nonlocal-bilstm":
             yield Missing("4", year, system, "not part of the quick report")
-        elif not _others(root, year):
+        elif not _others(order, year):
             yield Missing("4", year, system, ALONE)
         else:
-            name, others = _contest(root, year), _others(root, year)
+            name, others = _contest(order, year), _others(order, year)
             yield _trained(order, "4", year, system, name, "test", order.pages, others)
 
 
@@ -144,28 +148,27 @@ def _trained(order: Order, table: str, column: str, model: str, name: str, split
 
 def _config(order: Order, model: str, preset: str) -> Config:
     """The hyperparameters of a run. CycleGAN has a quarter of the steps of the others, as in the paper (50 epochs)."""
-    given = {"model": model, "seed": order.seed, "device": order.device, "steps": order.steps, "epochs": order.epochs}
+    given = {"model": model, "seed": order.seed, "device": order.device, "steps": order.steps}
+    if order.epochs:
+        given["epochs"] = max(1, order.epochs // 4) if model == "cyclegan" else order.epochs
     made = config(preset, given)
-    if model != "cyclegan":
-        return made
-    epochs: Any = max(1, order.epochs // 4) if order.epochs else made.epochs
-    return dataclasses.replace(made, steps=made.steps // 4, epochs=epochs)
+    return dataclasses.replace(made, steps=made.steps // 4) if model == "cyclegan" else made
 
 
-def _contest(root: str | None, year: str) -> str:
-    return dibco.of_year(Path(root), year) if root else ""
-
-
-def _lacks(root: str | None, year: str) -> str:
+def _lacks(order: Order, year: str) -> str:
     """Why a year cannot be measured; "" if it can be."""
+    root = order.sets["dibco"]
     if not root:
         return ELSEWHERE["dibco"]
-    return "" if year in dibco.years(Path(root)) else f"no folder of {Path(root).name} has {year} in its name"
+    return "" if year in order.contests.values() else f"no folder of {Path(root).name} is of {year}"
 
 
-def _others(root: str | None, year: str) -> str:
-    """The name of all folders of `root` but those of a year and of the test years; "" if none are left."""
-    folders = [p.name for p in Path(root).iterdir() if p.is_dir()] if root else []
-    out = sorted(y for y in {year, *TEST_YEARS} if any(y in f for f in folders))
-    left = [f for f in folders if not any(y in f for y in out)]
-    return f"dibco:{root}:{'+'.join('-' + y for y in out)}" if left else ""
+def _contest(order: Order, year: str) -> str:
+    """The name of a year's pages."""
+    return f"dibco:{order.sets['dibco']}:{'+'.join(f for f, y in order.contests.items() if y == year)}"
+
+
+def _others(order: Order, year: str) -> str:
+    """The name of all folders but those of a year and of the test years; "" if none are left."""
+    left = [f for f, y in order.contests.items() if y not in (year, *TEST_YEARS)]
+    return f"dibco:{order.sets['dibco']}:{'+'.join(left)}" if left else ""

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from dbram_baseline import checkpoint, classical, data, ocr, score
 from dbram_baseline.agenda import LANGUAGES, POLARITY, Order
-from dbram_baseline.cells import Cell
+from dbram_baseline.cells import Cell, put_picture
 from dbram_baseline.config import Config, device
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.train import same, train
@@ -88,8 +88,7 @@ class Bench:
         chinese = cell.data.startswith("sub_zh")
         if chinese not in self.readers:
             with _needed("ocr"):
-                import rapidfuzz  # noqa: F401, PLC0415 - an extra
-
+                ocr.distances([], [])
                 self.readers[chinese] = ocr.READERS[cell.reader](chinese)
         return self.readers[chinese]
 
@@ -111,10 +110,16 @@ class Bench:
         of = re.sub(r"[^\w.+-]+", "_", cell.trained_on)[-100:]
         folder = self.order.out / "runs" / f"{cell.system}-{of}"
         last = folder / checkpoint.LAST
-        begun = last.exists()
-        if begun:  # a run of other hyperparameters is not taken for this one
+        begun, seen = last.exists(), folder / "data.txt"  # of what lay under the name as it began
+        if begun:  # a run of other hyperparameters, or on other data, is not taken for this one
             told = checkpoint.about(last)
             same(told, made, cell.config, cell.trained_on)
+            if seen.read_text() != data.fingerprint(cell.trained_on):
+                raise BaselineError(f"{folder} began when other data lay in {cell.trained_on}; remove it, or name "
+                                    "another --out")  # fmt: skip
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            seen.write_text(data.fingerprint(cell.trained_on))
         if not begun or not made.steps or told["step"] < made.steps:
             with _quietly(self.order.out / "train.log"):
                 train(made, cell.trained_on, cell.preset, folder, begun, cell.config)
@@ -131,9 +136,7 @@ class Bench:
             held[3] = score.weights(held[1], self.quiet)
         for told, some in (("image", held[0]), ("truth", held[1])) if cell.table != "5" else ():
             path = self.order.out / "cells" / f"{cell.table}-{cell.data.replace('/', '_')}-{told}.png"
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                cv2.imwrite(str(path), strip([i / np.float32(255) for i in some[:SHOWN]], held[1])[:, :, ::-1])
+            put_picture(path, strip([i / np.float32(255) for i in some[:SHOWN]], held[1]))
         return held
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dbram_baseline import data
 from dbram_baseline.errors import BaselineError
 
 U8 = NDArray[np.uint8]
@@ -51,11 +52,12 @@ class Cell:
     @property
     def name(self) -> str:
         """What its files are called."""
-        return f"{self.table}-{self.data}-{self.system}".replace(" ", "_").replace(",", "").replace("/", "_")
+        return _name(self.table, self.data, self.system)
 
 
 def kept(folder: Path, cell: Cell) -> dict[str, Any] | None:
-    """The record of a finished cell, if there is one. Raises BaselineError if it is of another configuration."""
+    """The record of a finished cell, if there is one. Raises BaselineError if it is of another configuration, or if
+    other data lie under the names of its sets now."""
     path = folder / f"{cell.name}.json"
     if not path.exists():
         return None
@@ -63,30 +65,53 @@ def kept(folder: Path, cell: Cell) -> dict[str, Any] | None:
     was, now = record["cell"], dataclasses.asdict(cell)
     for key in [k for k in now if k != "config"]:
         if was.get(key) != now[key]:
-            raise _another(path, key, was.get(key), now[key])
+            raise _another(path, key.replace("_", " "), was.get(key), now[key])
     for key in [k for k in now["config"] if k not in ("device", "workers", "compile", "save_every")]:
         if was["config"].get(key) != now["config"][key]:
             raise _another(path, key, was["config"].get(key), now["config"][key])
+    for name, then in record["data"].items():
+        if then != data.fingerprint(name):
+            raise BaselineError(f"{path} was measured when other data lay in {name}; name another --out, or remove it")
     return record
+
+
+def stored(folder: Path, missing: Missing) -> dict[str, Any] | None:
+    """The record of a cell that was finished before its set went missing, if there is one."""
+    path = folder / f"{_name(*missing[:3])}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def _name(table: str, column: str, system: str) -> str:
+    return f"{table}-{column}-{system}".replace(" ", "_").replace(",", "").replace("/", "_")
 
 
 def _another(path: Path, key: str, was: Any, now: Any) -> BaselineError:
     return BaselineError(f"{path} was measured with {key} {was!r}, now {now!r}; name another --out, or remove the file")
 
 
-def keep(folder: Path, cell: Cell, values: dict[str, NDArray[np.float64]], strip: U8, seconds: float) -> dict[str, Any]:
+def keep(folder: Path, cell: Cell, values: dict[str, NDArray[np.float64]], strip: U8, seconds: float,
+         on: torch.device) -> dict[str, Any]:  # fmt: skip
     """Write a finished cell: the means over images with their 95 % intervals, and a strip of sample outputs."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _, encoded = cv2.imencode(".png", strip[:, :, ::-1])
-    (folder / f"{cell.name}.png").write_bytes(encoded.tobytes())
+    put_picture(folder / f"{cell.name}.png", strip)
     record = {
         "cell": dataclasses.asdict(cell), "values": {k: interval(v) for k, v in values.items()},
-        "n": len(next(iter(values.values()))), "seconds": round(seconds, 1), "commit": commit(), "machine": machine(),
+        "n": len(next(iter(values.values()))), "seconds": round(seconds, 1), "commit": commit(),
+        "machine": machine(on), "data": {n: data.fingerprint(n) for n in (cell.measured_on, cell.trained_on) if n},
     }  # fmt: skip
-    scratch = folder / f".{cell.name}.tmp"
-    scratch.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    scratch.replace(folder / f"{cell.name}.json")
+    _put(folder / f"{cell.name}.json", (json.dumps(record, indent=1) + "\n").encode())
     return record
+
+
+def put_picture(path: Path, rgb: U8) -> None:
+    """Write a PNG, whole or not at all."""
+    _put(path, cv2.imencode(".png", rgb[:, :, ::-1])[1].tobytes())
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.tmp")
+    scratch.write_bytes(content)
+    scratch.replace(path)
 
 
 def interval(values: NDArray[np.float64]) -> dict[str, float | None]:
@@ -123,12 +148,11 @@ def commit() -> str:
     return found + (" and changes" if changed else "") if found and tracked else f"subsynth {__version__}"
 
 
-@lru_cache(maxsize=1)
-def machine() -> str:
+def machine(on: torch.device) -> str:
     """Processor, cores, device and versions."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
         model = next((ln.split(":", 1)[1].strip() for ln in info.read_text().splitlines() if "model name" in ln), model)
-    device = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    device = f", {torch.cuda.get_device_name(on)}" if on.type == "cuda" else ""
     return f"{model}, {os.cpu_count()} cores{device}; Python {platform.python_version()}, torch {torch.__version__}"

@@ -91,7 +91,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "cgan": {"l1": 0.0, "ssim": 0.0},  # the adversarial term alone, an ablation of the same paper
     # Tensmeyer and Martinez, 2017, but for its optimizer: by Adam here, as all are, in place of SGD.
     "fcn": {"adversarial": 0.0, "l1": 0.0, "ssim": 0.0, "fm": 1.0, "pfm": 1.0, "dropout": 0.0},
-    "cyclegan": {"discriminator": "patch", "l1": 0.0, "ssim": 0.0, "norm": "instance", "dropout": 0.0, "epochs": 50},
+    "cyclegan": {"discriminator": "patch", "l1": 0.0, "ssim": 0.0, "norm": "instance", "dropout": 0.0},
 }
 
 
@@ -115,7 +115,10 @@ def config(preset: str, given: dict[str, Any]) -> Config:
     asked = {k: v for k, v in given.items() if v is not None}
     if "epochs" in asked:  # a preset's steps do not go before epochs that were asked for
         asked = {"steps": 0} | asked
-    made = Config(**(PRESETS[preset] | RECIPES.get(asked.get("model", "dbram"), {}) | asked))
+    model = asked.get("model", "dbram")
+    if model == "cyclegan" and "epochs" not in asked:  # 50 in the paper, of 200
+        asked["epochs"] = max(1, PRESETS[preset].get("epochs", Config.epochs) // 4)
+    made = Config(**(PRESETS[preset] | RECIPES.get(model, {}) | asked))
     at_least = {"width": 4, "discriminator_width": 1, "batch": 1, "epochs": 1, "epoch_pairs": 1, "validation": 1}
     at_least |= {"save_every": 1, "workers": 0, "steps": 0, "validate_every": 0, "seed": 0, "crop": 0}
     for name, least in at_least.items():

@@ -7,6 +7,7 @@ are (B, 3, H, W), pictures without them.
 
 from __future__ import annotations
 
+import hashlib
 import signal
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -154,6 +155,26 @@ def kind(name: str) -> str:
     """What a name of data is of: "pages", "shadows" or "subtitles"."""
     prefix, colon, _ = name.partition(":")
     return "pages" if colon and prefix in PAGES else "shadows" if colon and prefix == "istd" else "subtitles"
+
+
+def fingerprint(name: str) -> str:
+    """What lies under a name of data at present, in twelve digits; "" for a name on the hub.
+
+    Of a rendered directory it is that of the manifest, which has a digest of all pixels; of pictures, that of their
+    names and sizes.
+    """
+    prefix, _, where = name.partition(":")
+    folders = dibco.chosen(where) if prefix == "dibco" else [Path(where if kind(name) != "subtitles" else name)]
+    digest = hashlib.sha256()
+    for folder in folders:
+        if (folder / "manifest.json").is_file():
+            digest.update((folder / "manifest.json").read_bytes())
+            continue
+        if not folder.is_dir():
+            return ""
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            digest.update(f"{path.relative_to(folder.parent)} {path.stat().st_size}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def pages(name: str, split: str) -> list[Page]:

@@ -1,11 +1,11 @@
 """Pages of the DIBCO contests and of sets like them, laid out as their authors publish them.
 
 `dibco:PATH` is all sets in the folders of PATH, `dibco:PATH:2009+2010` those whose folders have such a word in their
-names, and `dibco:PATH:-2013` all others. In a set, ground truth is what lies in a folder with "gt" in its name, or has
-a name that ends in _gt or _estGT; the page that it is of has the same name without that. So 2009 to 2019 can be
-unpacked as they come, each into a folder of its own; so can PHIBD (Original, GT), the Bickley diary
-(gt_labeled/original, gt_labeled/original_gt) and S-MS (MSI/z97/F1s.png to F8s.png, GT/z97GT.png), of whose bands
-the visible ones, 4, 3 and 2, make the colours.
+names (or the folder alone that is called just so), and `dibco:PATH:-2013` all others. In a set, ground truth is what
+lies in a folder with "gt" in its name, or has a name that ends in _gt or _estGT; the page that it is of has the same
+name without that. So 2009 to 2019 can be unpacked as they come, each into a folder of its own; so can PHIBD (Original,
+GT), the Bickley diary (gt_labeled/original, gt_labeled/original_gt) and S-MS (MSI/z97/F1s.png to F8s.png,
+GT/z97GT.png), of whose bands the visible ones, 4, 3 and 2, make the colours.
 """
 
 from __future__ import annotations
@@ -20,50 +20,58 @@ from dbram_baseline.pages import ENDINGS, Page, pair
 _TRUTH = re.compile(r"[_-]?(est)?gt$", re.IGNORECASE)
 _AFTER = re.compile(r"([_-]|(est)?gt).*", re.IGNORECASE)  # what a truth's name may have after its page's
 _BAND = re.compile(r"F[1-8]s")
+_YEAR = re.compile(r"(?<!\d)(?:20)?(09|1\d)(?!\d)")
+_OTHER = re.compile("phib|bickl|s-?ms|msi|smadi", re.IGNORECASE)
 VISIBLE = ("F4s.png", "F3s.png", "F2s.png")  # 700, 600 and 500 nm
 
 
-def pages(where: str, _split: str = "") -> list[Page]:
-    """The pages of "PATH" or "PATH:words", in order; there are no splits. Raises BaselineError if there are none,
-    or some have no truth."""
+def pages(where: str, split: str = "test") -> list[Page]:
+    """The pages of "PATH" or "PATH:words", in order; train and test are the same. Raises BaselineError if there are
+    none, or some have no truth."""
     name = f"dibco:{where}"
-    root, _, words = where.partition(":")
+    if split not in ("train", "test"):
+        raise BaselineError(f"--data {name}: no split {split!r}; choose pages by words, as in dibco:PATH:2013")
+    root = where.partition(":")[0]
     if not Path(root).is_dir():
         raise BaselineError(
             f"--data {name}: no folder {root}; get the sets from their contests' pages (vc.ee.duth.gr) and unpack each "
             f"into a folder of its own, such as {root}/2013, images and ground truth"
         )
-    folders = sorted(p for p in Path(root).iterdir() if p.is_dir())
-    for word in [w.removeprefix("-") for w in words.split("+")] if words else []:
-        if not any(word in f.name for f in folders):
-            there = ", ".join(f.name for f in folders)
-            raise BaselineError(f"--data {name}: no folder of {root} has {word!r} in its name; it has {there}")
-    found = [page for folder in folders if _chosen(folder.name, words) for page in _set(name, folder)]
+    found = [page for folder in chosen(where) for page in _set(name, folder)]
     if not found:
         raise BaselineError(f"--data {name}: no pages with ground truth in the folders of {root}")
     return found
 
 
-def years(root: Path) -> list[str]:
-    """The years from 2009 to 2019 that folders of `root` have in their names, in order."""
-    names = [p.name for p in root.iterdir() if p.is_dir()] if root.is_dir() else []
-    return [str(year) for year in range(2009, 2020) if any(str(year) in n and not _persian(n) for n in names)]
+def chosen(where: str) -> list[Path]:
+    """The folders that "PATH" or "PATH:words" takes. Raises BaselineError for a word that no folder has."""
+    root, _, words = where.partition(":")
+    folders = sorted(p for p in Path(root).iterdir() if p.is_dir())
+    taken: list[Path] = []
+    left: list[Path] = []
+    for word in words.split("+") if words else []:
+        bare = word.removeprefix("-")
+        having = [f for f in folders if f.name == bare] or [f for f in folders if bare in f.name]
+        if not having:
+            there = ", ".join(f.name for f in folders)
+            raise BaselineError(f"--data dibco:{where}: no folder of {root} has {bare!r} in its name; it has {there}")
+        (left if word.startswith("-") else taken).extend(having)
+    return [f for f in folders if f not in left and (f in taken or not taken)]
 
 
-def of_year(root: Path, year: str) -> str:
-    """The name of a year's contest: PHIBD, which is called PHIBD2012 as often, is none."""
-    other = [p.name for p in root.iterdir() if year in p.name and _persian(p.name)]
-    return f"dibco:{root}:{'+'.join([year, *('-' + name for name in other)])}"
-
-
-def _persian(folder: str) -> bool:
-    return "phib" in folder.lower()
-
-
-def _chosen(folder: str, words: str) -> bool:
-    taken = [w for w in words.split("+") if w and not w.startswith("-")]
-    left = [w.removeprefix("-") for w in words.split("+") if w.startswith("-")]
-    return (not taken or any(w in folder for w in taken)) and not any(w in folder for w in left)
+def sets(root: Path) -> dict[str, str]:
+    """What the folders of `root` are, by their names: the year of a contest, or "" for one of the other sets. Raises
+    BaselineError for a folder that is neither: nobody knows what is in it."""
+    found = {}
+    for folder in sorted(p.name for p in root.iterdir() if p.is_dir()):
+        year = _YEAR.search(folder)
+        if not _OTHER.search(folder) and not year:
+            raise BaselineError(
+                f"--dibco {root}: {folder!r} is no folder of a contest's year (2009 or DIBCO09, say), nor of PHIBD, "
+                "Bickley, S-MS, MSI or SMADI; rename it, or put it elsewhere"
+            )
+        found[folder] = f"20{year[1]}" if year and not _OTHER.search(folder) else ""
+    return found
 
 
 def _set(name: str, folder: Path) -> list[Page]:

@@ -1,8 +1,9 @@
 """The fully convolutional binarizer of Tensmeyer and Martinez (ICDAR 2017), after the network that they published.
 
 Four scales, each of half the size of the one before, of 7, 6, 5 and 4 convolutions; all of them brought back to full
-size, put together and convolved twice more. It sees grey and relative darkness: of the 24 pixels around each, how
-many are darker than it, about as dark, and brighter. No norms; borders are padded with zeros.
+size, put together and convolved twice more. It sees grey and relative darkness: of the 25 pixels of each
+neighbourhood, how many are darker than its middle, about as dark, and brighter. There are no norms, and borders are
+padded with zeros.
 """
 
 from __future__ import annotations

@@ -39,7 +39,12 @@ def shadows(where: str, split: str, most: int = 0) -> Shadows:
                 f"--data {name}: no folder {folder}; get ISTD from its authors (DeepInsight-PCALab/ST-CGAN on GitHub) "
                 f"and unpack it, so that {root} holds train/train_A, train_B, train_C and test/test_A, test_B, test_C"
             )
-    found = {k: {p.stem: p for p in f.iterdir() if p.suffix.lower() in ENDINGS} for k, f in folders.items()}
+    found: dict[str, dict[str, Path]] = {kind: {} for kind in folders}
+    for kind, folder in folders.items():
+        for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS):
+            if path.stem in found[kind]:
+                raise BaselineError(f"--data {name}: {found[kind][path.stem]} and {path} have one name; keep one")
+            found[kind][path.stem] = path
     for kind, paths in found.items():
         for stem in sorted(found["A"].keys() ^ paths.keys()):
             lacks = folders[kind if stem in found["A"] else "A"]
@@ -52,8 +57,9 @@ def shadows(where: str, split: str, most: int = 0) -> Shadows:
         some = (picture(name, found[kind][stem], how) for stem in names)
         return np.stack([np.asarray(cv2.resize(p, (SIDE, SIDE), interpolation=by), np.uint8) for p in some])
 
+    masks = read("B", cv2.IMREAD_GRAYSCALE, cv2.INTER_NEAREST)
     return Shadows(
         read("A", cv2.IMREAD_COLOR_RGB, cv2.INTER_AREA),
         read("C", cv2.IMREAD_COLOR_RGB, cv2.INTER_AREA),
-        read("B", cv2.IMREAD_GRAYSCALE, cv2.INTER_NEAREST) > 127,
+        masks > (127 if masks.max() > 1 else 0),  # some are stored as 0 and 1
     )

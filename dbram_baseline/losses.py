@@ -73,8 +73,8 @@ def generator_terms(fake: Tensor, truth: Tensor, logits: Tensor | None) -> dict[
 def f_measure_terms(fake: Tensor, truth: Tensor) -> dict[str, Tensor]:
     """1 - F-measure and 1 - pseudo-F-measure of greys (B, 3, H, W) in [-1, 1], a grey counting as so much of text.
 
-    Sums run over the whole batch, so that images with little text have little say; where there is none at all,
-    both are 1 and pull nowhere.
+    Sums run over the whole batch of a process, so that images with little text have little say; where there is none
+    at all, both are 1 and pull nowhere.
     """
     text, real = ((1 - i.float().mean(dim=1)) / 2 for i in (fake, truth))
     masks = (real > 0.5).cpu().numpy()

@@ -55,6 +55,7 @@ def command(name: str, splits: tuple[str, ...], most: int, path: Path | None, wh
     """
     if most < 1:
         raise click.BadParameter(f"--n is {most}; 1 or more are needed")
+    _levenshtein()  # what is not installed is told first
     net = checkpoint.trained(path)[0] if path else None
     quiet = not sys.stderr.isatty()
     rows: list[dict[str, Any]] = []
@@ -103,12 +104,20 @@ def version(method: str, images: U8, truths: U8, greys: Any = None) -> list[U8]:
 def distances(found: list[str], texts: list[str]) -> dict[str, NDArray[np.float64]]:
     """For each line the edit distance (Levenshtein, in characters), that over the length of the true text, and
     whether it is without an error. Both texts in NFKC, their spaces evened."""
-    from rapidfuzz.distance import Levenshtein  # noqa: PLC0415 - of the extra
-
+    levenshtein = _levenshtein()
     pairs = [(_plain(a), _plain(b)) for a, b in zip(found, texts, strict=True)]
-    edits = np.array([Levenshtein.distance(a, b) for a, b in pairs], np.float64)
+    edits = np.array([levenshtein(a, b) for a, b in pairs], np.float64)
     lengths = np.array([max(1, len(b)) for _, b in pairs])
     return {"edit distance": edits, "normalised": edits / lengths, "lines right": (edits == 0).astype(np.float64)}
+
+
+def _levenshtein() -> Callable[[str, str], int]:
+    try:
+        from rapidfuzz.distance import Levenshtein  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise BaselineError(f"edit distances need rapidfuzz ({error}); pip install '.[ocr]'") from error
+    distance: Callable[[str, str], int] = Levenshtein.distance
+    return distance
 
 
 def _plain(text: str) -> str:
@@ -135,6 +144,9 @@ def _tesseract(chinese: bool) -> Reader:
     if not program:
         raise BaselineError("--reader tesseract is not installed; install tesseract-ocr and the language's data")
     language = "chi_sim" if chinese else "eng"
+    listed = subprocess.run([program, "--list-langs"], capture_output=True, text=True, check=False).stdout.split()
+    if language not in listed:
+        raise BaselineError(f"--reader tesseract has no {language}; install tesseract-ocr-{language.replace('_', '-')}")
 
     def read(image: U8) -> str:
         # It wants letters of some 30 px.

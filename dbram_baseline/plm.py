@@ -29,7 +29,10 @@ def pages(where: str, split: str) -> list[Page]:
         )
     if split not in ("train", "test"):
         raise BaselineError(f"--data {name}: no split {split!r}; train or test")
-    leaves = sorted(root.rglob("*.jpg"))
+    leaves = sorted((p for p in root.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg")), key=lambda p: p.stem)
+    for one, other in pairwise(leaves):
+        if one.stem == other.stem:
+            raise BaselineError(f"--data {name}: {one} and {other} have one name; keep one of them")
     if len(leaves) < 2:
         raise BaselineError(f"--data {name}: {len(leaves)} leaves (NAME.jpg) in {root}; two or more are needed")
     first = len(leaves) - max(1, len(leaves) // 5)

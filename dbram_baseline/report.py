@@ -83,8 +83,7 @@ def write(out: Path, shown: Sequence[Record | Missing], quick: bool) -> str:
             lines += _markdown(table, column, rows, {m.why for m in here if isinstance(m, Missing)})
             if any(r.values for r in rows):
                 panels.append((_heading(column), rows))
-        if table == "4":
-            lines.append(paper["table_4"]["note"])
+        lines += [f"Published: {paper[f'table_{table}']['note']}"] if table in ("4", "5") else []
         if panels:
             name = f"table-{table}.png" if table.isdigit() else f"{table}.png"
             picture(out / name, f"{title}{' (quick)' if quick else ''}", table, panels)
@@ -142,26 +141,27 @@ def _published(table: str, column: str, system: str, paper: Any) -> dict[str, fl
 
 def _measured_on(record: Record) -> str:
     cell, config = record["cell"], record["cell"]["config"]
-    said = "quick: " if cell["quick"] else ""
-    if ":" in cell["measured_on"]:
-        said += _base(cell["measured_on"])
-    else:
-        said += f"{_base(cell['measured_on'])} {cell['split']}"
+    said = f"{'quick: ' if cell['quick'] else ''}{_base(cell['measured_on'])}"
+    said += "" if cell["measured_on"].startswith("dibco:") else f", {cell['split']}"
     said += f", {record['n']} {'lines' if cell['table'] == '5' else 'images'}"
     if cell["reader"]:
         said += f", read by {cell['reader']}"
     if cell["trained_on"]:
         length = f"{config['steps']:,} steps" if config["steps"] else f"{config['epochs']} epochs"
-        said += f"; trained on {_base(cell['trained_on'])}: {length} of {config['batch']}, width {config['width']}, "
+        split = "" if cell["trained_on"].startswith("dibco:") else ", train"
+        said += (
+            f"; trained on {_base(cell['trained_on'])}{split}: {length} of {config['batch']}, width {config['width']}, "
+        )
         said += f"seed {config['seed']}"
     return said
 
 
 def _base(name: str) -> str:
-    """A name of data without the folders that its path lies in."""
+    """A name of data without the folders that its path lies in; a name on the hub as it is."""
     prefix, colon, where = name.partition(":") if ":" in name else ("", "", name)
     path, *words = where.split(":")
-    return ":".join([prefix + colon + Path(path).name, *words])
+    hub = not colon and path.count("/") == 1 and path[0] not in "/."
+    return ":".join([prefix + colon + (path if hub else Path(path).name), *words])
 
 
 def _strip(path: Path) -> U8 | None:
@@ -182,7 +182,11 @@ def _markdown(table: str, column: str, rows: list[Row], whys: set[str]) -> list[
     lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for row in shown:
         cells = [_figure(row.values.get(k), factor) for k, (_, factor) in measures.items()]
-        names = {k: told.removesuffix(" with the wrap").partition(",")[0] for k, (told, _) in measures.items()}
+        # Theirs is the PSNR that they call so, and the contests' own P-FM.
+        names = {
+            k: told.partition(",")[0].removesuffix(" with the wrap").removesuffix(" approx.")
+            for k, (told, _) in measures.items()
+        }
         theirs = ", ".join(f"{names[k]} {v:g}" for k, v in row.published.items())
         lines.append(f"| {row.label} | {' | '.join(cells)} | {theirs} | {row.told} |")
     return [*lines, ""]

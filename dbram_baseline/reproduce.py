@@ -29,7 +29,7 @@ TABLES = list(report.TITLES)
 @click.option("--table", "tables", multiple=True, type=click.Choice(TABLES), help="May be repeated.  [all]")
 @click.option("--column", "columns", multiple=True, help="Such as sub_en or 2013; may be repeated.  [all]")
 @click.option("--system", "systems", multiple=True, help="A row, such as dbram; may be repeated.  [all]")
-@click.option("--sub-en", help="English set: directory or hub name.  [./sub_en if it is there, else rendered into OUT]")
+@click.option("--sub-en", help="English set: directory or hub name.  [./sub_en, if there and not quick; or rendered]")
 @click.option("--sub-zh", help="Chinese set, the same.")
 @click.option("--dibco", help="Folder of the DIBCO sets, a folder a year.  [not measured]")
 @click.option("--plm", help="Folder of the palm leaf manuscripts.  [not measured]")
@@ -56,7 +56,7 @@ def command(quick: bool, out: Path | None, tables: tuple[str, ...], columns: tup
       python -m dbram_baseline.reproduce --quick --dibco PATH
       python -m dbram_baseline.reproduce --table 2 --epochs 10 --device cuda
     """
-    device(on)
+    hardware = device(on)
     out = out or Path("reproduction-quick" if quick else "reproduction")
     preset = preset or ("quick" if quick else "paper")
     pages_preset = pages_preset or ("quick-pages" if quick else "pages")
@@ -64,8 +64,10 @@ def command(quick: bool, out: Path | None, tables: tuple[str, ...], columns: tup
     pages = (3 if quick else 0) if pages is None else pages
     lines = lines or (24 if quick else 500)
     for kind in ("dibco", "plm", "istd"):
-        if sets[kind] and not Path(str(sets[kind])).is_dir():
-            raise BaselineError(f"--{kind} {sets[kind]}: no such folder")
+        if path := sets[kind]:
+            if not Path(path).is_dir() or set(path) & set(":,+"):
+                raise BaselineError(f"--{kind} {path}: no such folder, or one with a colon, comma or plus in its path")
+            sets[kind] = str(Path(path))
     order = Order(out, quick, seed, preset, pages_preset, steps, epochs, most, pages, lines, reader, on, sets)
     everything = list(agenda(order))
     for flag, asked, there in (("column", columns, {c.data for c in everything}),
@@ -80,23 +82,28 @@ def command(quick: bool, out: Path | None, tables: tuple[str, ...], columns: tup
     click.echo(
         f"{len(found)} cells, {finished} of them finished; {len(todo)} to measure at {cells.commit()}, into {out}"
     )
-    bench, why = Bench(order), dict.fromkeys(found, "not asked for")
+    bench, why, failed = Bench(order), dict.fromkeys(found, "not asked for"), ""
     for at, cell in enumerate(todo, 1):
         started = time.monotonic()
         try:
             values, strip = bench.measure(cell)
-        except AbsentError as error:
+        except (AbsentError, BaselineError) as error:
             why[cell] = str(error)
+            failed = failed if isinstance(error, AbsentError) else failed or f"{cell.name}: {error}"
             click.echo(f"{at}/{len(todo)} {cell.name}: not measured: {error}")
             continue
-        record = found[cell] = cells.keep(out / "cells", cell, values, strip, time.monotonic() - started)
-        told = ", ".join(f"{k} {record['values'][k]['mean']:.3f}" for k in report.MEASURES[cell.table])
+        record = cells.keep(out / "cells", cell, values, strip, time.monotonic() - started, hardware)
+        found[cell] = record
+        told = ", ".join(f"{k} {record['values'][k]['mean'] or 0:.3f}" for k in report.MEASURES[cell.table])
         click.echo(f"{at}/{len(todo)} {cell.name}: {told}; {record['seconds']:.1f} s")
-    shown: list[dict[str, Any] | Missing] = [
-        c if isinstance(c, Missing) else found[c] or Missing(c.table, c.data, c.system, why[c]) for c in everything
-    ]
+    shown: list[dict[str, Any] | Missing] = []
+    for c in everything:  # what was measured when other sets were named is shown as well
+        kept = found[c] if isinstance(c, Cell) else cells.stored(out / "cells", c)
+        shown.append(kept or Missing(c.table, c.data, c.system, why[c] if isinstance(c, Cell) else c.why))
     click.echo("\n" + report.write(out, shown, quick))
     click.echo(f"wrote report.md, report.json and pictures in {out}")
+    if failed:
+        raise BaselineError(f"some cells could not be measured, the first of them {failed}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from torch import nn
 from tqdm import tqdm
 
 from dbram_baseline import binarize, checkpoint, classical, config, data, istd, metrics
-from dbram_baseline.errors import run
+from dbram_baseline.errors import BaselineError, run
 from dbram_baseline.model import folded
 
 U8 = NDArray[np.uint8]
@@ -71,6 +71,8 @@ def command(checkpoints: tuple[Path, ...], methods: tuple[str, ...], name: str |
     quiet = not sys.stderr.isatty()
     trained = [(path, *checkpoint.trained(path)) for path in checkpoints]  # what cannot be used is told first
     device = config.device(on)
+    if methods and data.kind(name) == "shadows":
+        raise BaselineError(f"--method {methods[0]} is for text; --data {name} is of shadows")
     images, truths, masks = pairs(name, split, most, quiet)
     rows: list[dict[str, Any]] = []
     of_pfm = weights(truths, quiet) if masks is None else []
@@ -91,7 +93,7 @@ def command(checkpoints: tuple[Path, ...], methods: tuple[str, ...], name: str |
         about = f"{coverage:.1%} of pixels are text"
     else:
         about = f"{masks.mean():.1%} of pixels are in shadow; MAE is what many papers print as RMSE"
-    where = "whole pages" if data.kind(name) == "pages" else split
+    where = "whole pages" if name.startswith("dibco:") else split
     click.echo(f"{name}, {where}: {len(images):,} pairs, {about}\n")
     click.echo(table(rows, COLUMNS if masks is None else COLOURS))
     if trained and data.kind(name) == "subtitles":

@@ -130,7 +130,7 @@ def train(
                     checkpoint.save(out, done, nets, _state(adams, on, memory), about)
         except KeyboardInterrupt:
             bar.close()
-            click.echo(f"stopped; add --resume to go on from the last checkpoint in {out}", err=True)
+            click.echo(f"stopped; --resume goes on from the last checkpoint in {out}", err=True)
             sys.exit(130)
         bar.close()
         if log:

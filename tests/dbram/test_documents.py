@@ -27,10 +27,13 @@ def test_each_layout_is_read(contests):
     assert [p.name for p in chosen] == ["2009/H01", "2013/PR08"]
     left = data.pages(f"dibco:{contests}:-200+-2010+-2011+-2013+-2016", "test")
     assert [p.name for p in left] == ["Bickley/page1", "PHIBD2012/Persian01", "S_MSI_1/z97"]
-    assert dibco.years(contests) == ["2009", "2010", "2011", "2013", "2016"]  # PHIBD2012 is no contest's
     (contests / "DIBCO2012").mkdir()
-    assert [p.name for p in data.pages(dibco.of_year(contests, "2009"), "test")] == ["2009/H01"]
-    assert dibco.of_year(contests, "2012") == f"dibco:{contests}:2012+-PHIBD2012"
+    told = dibco.sets(contests)  # PHIBD2012 is no contest's
+    assert [told[k] for k in ("2009", "DIBCO2012", "PHIBD2012", "Bickley", "S_MSI_1")] == ["2009", "2012", "", "", ""]
+    (contests / "2009-more").mkdir()  # a folder that is called just so is taken alone
+    assert [f.name for f in dibco.chosen(f"{contests}:2009")] == ["2009"]
+    with pytest.raises(BaselineError, match="no split 'typo'; choose pages by words"):
+        data.pages(f"dibco:{contests}", "typo")
 
 
 def test_grey_truths_are_cut_in_the_middle(contests):

@@ -3,11 +3,12 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from skimage.color import rgb2lab
 from skimage.metrics import structural_similarity
 
-from dbram_baseline import data, istd, metrics, score
+from dbram_baseline import checkpoint, data, istd, metrics, score
 from dbram_baseline.config import config
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.train import train
@@ -68,7 +69,7 @@ def test_leaves_are_cut_in_ten_and_none_is_in_both_splits(leaves):
 def test_a_palm_leaf_run(leaves, tmp_path):
     train(config("ci", TINY), f"plm:{leaves}", "ci", tmp_path / "run")
     told = scored("--data", f"plm:{leaves}", "--checkpoint", tmp_path / "run/last.safetensors", "--n", 3)
-    assert "whole pages: 3 pairs" in told and "all-white" in told and "sauvola, oracle polarity" in told
+    assert "Challenge-1-ForTrain, test: 3 pairs" in told and "all-white" in told and "sauvola, oracle polarity" in told
 
 
 def test_what_leaves_lack_is_told(leaves, tmp_path):
@@ -99,7 +100,11 @@ def test_shadows_are_read(scenes):
 def test_a_shadow_run(scenes, tmp_path, model):
     train(config("ci", {"model": model, **TINY, "validation": 1}), f"istd:{scenes}", "ci", tmp_path / "run")
     grid = cv2.imread(str(tmp_path / "run/grids/step-0000002.png"))
-    assert grid.shape == (260, 3 * 260, 3) and np.ptp(grid.astype(int), axis=2).max() > 20  # in colour
+    assert grid.shape == (260, 3 * 260, 3)
+    net = checkpoint.trained(tmp_path / "run/last.safetensors")[0]
+    found = istd.shadows(str(scenes), "test")
+    made = score.by(net, found.images, torch.device("cpu"), colour=True)
+    assert made.shape == found.images.shape and np.ptp(made, axis=3).max() > 0  # in colour
     told = scored("--data", f"istd:{scenes}", "--checkpoint", tmp_path / "run/last.safetensors")
     assert "images as they are" in told and f"{model} 4, step 2" in told and "RMSE Lab, shadow" in told
 
@@ -110,6 +115,8 @@ def test_what_shadows_lack_is_told(scenes, tmp_path):
     (scenes / "test/test_B/91-1.png").unlink()
     with pytest.raises(BaselineError, match="test_B has no picture of the name 91-1"):
         istd.shadows(str(scenes), "test")
+    done = CliRunner().invoke(score.command, ["--data", f"istd:{scenes}", "--method", "otsu"])
+    assert isinstance(done.exception, BaselineError) and "--method otsu is for text" in str(done.exception)
     with pytest.raises(BaselineError, match="is in colour; --model fcn"):
         train(config("ci", TINY | {"model": "fcn"}), f"istd:{scenes}", "ci", tmp_path / "run")
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from dbram_baseline import bench, cells, reproduce
-from dbram_baseline.agenda import POLARITY, Order, agenda
+from dbram_baseline import bench, cells, data, reproduce
+from dbram_baseline.agenda import POLARITY, YEARS, Order, agenda
 from dbram_baseline.cells import Cell, Missing
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.score import PAPER
@@ -27,15 +27,27 @@ def test_no_run_sees_the_year_that_it_is_scored_on_nor_a_test_year(contests):
     (contests / "2014").mkdir()
     found = list(agenda(order(sets=SETS | {"dibco": str(contests)})))
     runs = {(c.table, c.data): c.trained_on for c in found if isinstance(c, Cell) and "dibco" in c.trained_on}
-    where = f"dibco:{contests}:"
-    assert runs == {
-        ("2", "hdibco_16"): f"{where}-2014+-2016", ("4", "2009"): f"{where}-2009+-2014+-2016",
-        ("4", "2010"): f"{where}-2010+-2014+-2016", ("4", "2011"): f"{where}-2011+-2014+-2016",
-        ("4", "2013"): f"{where}-2013+-2014+-2016", ("4", "2014"): f"{where}-2014+-2016",
-        ("4", "2016"): f"{where}-2014+-2016",
-    }  # fmt: skip
+    more = "Bickley+PHIBD2012+S_MSI_1"
+    left = {year: "+".join(y for y in ("2009", "2010", "2011", "2013") if y != year) for year in YEARS}
+    expected = {
+        ("4", y): f"dibco:{contests}:{left[y]}+{more}" for y in ("2009", "2010", "2011", "2013", "2014", "2016")
+    }
+    assert runs == expected | {("2", "hdibco_16"): expected["4", "2016"]}
     why = {(m.data, m.why) for m in found if isinstance(m, Missing) and m.table == "4"}
-    assert why == {("2012", "no folder of sets has 2012 in its name")}
+    assert why == {("2012", "no folder of sets is of 2012")}
+
+
+def test_whatever_folders_are_called_their_year_is_known_or_they_are_refused(contests):
+    for old, new in (("2016", "HDIBCO16"), ("2011", "DIBCO11-handwritten")):
+        (contests / old).rename(contests / new)
+    found = [c for c in agenda(order(sets=SETS | {"dibco": str(contests)})) if isinstance(c, Cell)]
+    trained = [c for c in found if "dibco" in c.trained_on]
+    assert len(trained) > 12 and not any("16" in c.trained_on for c in trained)
+    assert {c.measured_on for c in found if c.data == "2016"} == {f"dibco:{contests}:HDIBCO16"}
+    assert all("DIBCO11" not in c.trained_on for c in trained if c.data == "2011")
+    (contests / "all").mkdir()
+    with pytest.raises(BaselineError, match="'all' is no folder of a contest's year"):
+        list(agenda(order(sets=SETS | {"dibco": str(contests)})))
 
 
 def test_all_systems_of_the_paper_are_there_and_cyclegan_has_a_quarter():
@@ -59,14 +71,19 @@ def test_an_interval_is_student_s():
 
 
 @pytest.fixture
-def again(small_set, contests, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def given(small_set, contests):
     given = ["--quick", "--sub-en", small_set, "--sub-zh", small_set, "--dibco", contests, "--n", 3, "--pages", 1]
     given += ["--lines", 2, "--device", "cpu", "--out", "out"]
     for system in ("dbram", "fcn", "otsu", f"otsu{POLARITY}"):
         given += ["--system", system]
     for column in ("sub_en", "2013", "sub_en/test"):
         given += ["--column", column]
+    return given
+
+
+@pytest.fixture
+def again(given, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
     def call(*more, catch=False):
         return CliRunner().invoke(reproduce.command, [str(g) for g in (*given, *more)], catch_exceptions=catch)
@@ -74,7 +91,7 @@ def again(small_set, contests, tmp_path, monkeypatch):
     return call
 
 
-def test_a_stopped_report_goes_on_and_finished_cells_stay(again, tmp_path, monkeypatch):
+def test_a_stopped_report_goes_on_and_finished_cells_stay(again, given, contests, tmp_path, monkeypatch):
     real, measured = bench.Bench.measure, []
 
     def third_stops(self, cell):
@@ -94,17 +111,17 @@ def test_a_stopped_report_goes_on_and_finished_cells_stay(again, tmp_path, monke
     # Each cell says what it was measured on, with what, and where.
     told = json.loads((tmp_path / "out/report.json").read_text())
     cell = next(c for c in told["cells"] if c["cell"]["data"] == "2013" and c["cell"]["system"] == "fcn")
-    assert cell["cell"]["trained_on"].endswith(":-2013+-2016") and cell["cell"]["config"]["steps"] == 4
+    assert cell["cell"]["trained_on"].endswith(":2009+2010+2011+Bickley+PHIBD2012+S_MSI_1")
+    assert cell["cell"]["config"]["steps"] == 4 and set(cell["data"].values()) == {
+        data.fingerprint(cell["cell"][k]) for k in ("measured_on", "trained_on")
+    }
     assert cell["n"] == 1 and cell["commit"] and "torch" in cell["machine"] and cell["values"]["f_measure"]["mean"] >= 0
     assert {m["data"] for m in told["not_measured"]} >= {"plm", "2012", "istd"}
     report = (tmp_path / "out/report.md").read_text()
-    assert (
-        "quick: dibco:sets:2013, 1 images; trained on dibco:sets:-2013+-2016: 4 steps of 2, width 8, seed 0" in report
-    )
-    assert (
-        "PSNR 37.87" in report and "| the contest's best | 92.7" not in report
-    )  # published ones are not measured ones
-    assert "FM 92.7, P-FM approx. 93.19, PSNR 21.29, DRD 3.18 | published: the contests' reports" in report
+    on = "dibco:sets:2009+2010+2011+Bickley+PHIBD2012+S_MSI_1: 4 steps of 2, width 8, seed 0"
+    assert f"quick: dibco:sets:2013, 1 images; trained on {on}" in report
+    assert "PSNR 37.87" in report and "| the contest's best | 92.7" not in report  # what is published is not measured
+    assert "FM 92.7, P-FM 93.19, PSNR 21.29, DRD 3.18 | published: the contests' reports" in report
     for name in ("table-2.png", "table-4.png", "table-5.png"):
         assert np.ptp(cv2.imread(str(tmp_path / "out" / name))) > 100
     # The same again measures nothing; other hyperparameters do not take the old cells for theirs.
@@ -113,10 +130,19 @@ def test_a_stopped_report_goes_on_and_finished_cells_stay(again, tmp_path, monke
         again("--steps", 8)
     with pytest.raises(BaselineError, match="was measured with seed 0, now 1"):
         again("--steps", 4, "--seed", 1)
+    # A set that is not named any more is still told of; one that has changed is not taken for what it was.
+    at = given.index("--dibco")
+    del given[at : at + 2]
+    assert again("--steps", 4, "--column", "sub_en").exit_code == 0
+    assert f"quick: dibco:sets:2013, 1 images; trained on {on}" in (tmp_path / "out/report.md").read_text()
+    given[at:at] = ["--dibco", contests]
+    (contests / "2013/OriginalImages/more.bmp").write_bytes(b"more")
+    with pytest.raises(BaselineError, match=r"was measured when other data lay in dibco:.*:2013; name another --out"):
+        again("--steps", 4)
     # Nor does a cell that is to be measured take a run of theirs.
     for path in (tmp_path / "out/cells").glob("*.json"):
         path.unlink()
-    with pytest.raises(BaselineError, match="--steps is 8, and the run began with 4"):
+    with pytest.raises(BaselineError, match="the first of them 2-sub_en-dbram: --steps is 8, and the run began with 4"):
         again("--steps", 8, "--table", "2")
 
 
