@@ -259,7 +259,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(calm, tmp_path, worke
         [*command, stopped], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     deadline = time.monotonic() + 60
-    while not list(stopped.glob("data/*.parquet")) and time.monotonic() < deadline:
+    while not list((stopped / names.SCRATCH).glob("*.json")) and time.monotonic() < deadline:  # a shard is recorded
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # what a terminal does: the whole group is told
     error = process.communicate(timeout=30)[1]
