@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from dbram_baseline import cells, ocr, report
-from dbram_baseline.agenda import Order, agenda
+from dbram_baseline.agenda import ELSEWHERE, Order, agenda
 from dbram_baseline.bench import AbsentError, Bench
 from dbram_baseline.cells import Cell, Missing
 from dbram_baseline.config import PRESETS, device
@@ -65,8 +65,10 @@ def command(quick: bool, out: Path | None, tables: tuple[str, ...], columns: tup
     lines = lines or (24 if quick else 500)
     for kind in ("dibco", "plm", "istd"):
         if path := sets[kind]:
-            if not Path(path).is_dir() or set(path) & set(":,+"):
-                raise BaselineError(f"--{kind} {path}: no such folder, or one with a colon, comma or plus in its path")
+            if not Path(path).is_dir():
+                raise BaselineError(f"--{kind} {path}: no such folder; needed is {ELSEWHERE[kind].partition(': ')[2]}")
+            if set(path) & set(":,+"):
+                raise BaselineError(f"--{kind} {path}: a colon, comma or plus in its path; call it otherwise")
             sets[kind] = str(Path(path))
     order = Order(out, quick, seed, preset, pages_preset, steps, epochs, most, pages, lines, reader, on, sets)
     everything = list(agenda(order))
