@@ -104,18 +104,19 @@ def pixels(spec: Spec, split: str) -> str:
     return found.hexdigest()
 
 
-# Prints the counts of all splits and the digest of all pixels of one, loaded (or streamed to its end).
+# Prints the digest of all pixels of each split that is named, loaded (or streamed to its end).
 LOAD = """
 import hashlib, sys
 import numpy as np
 from datasets import load_dataset
-name, split, *how = sys.argv[1:]
-found, rows = hashlib.sha256(), load_dataset(name, split=split, streaming="stream" in how)
-for row in rows:
-    assert row["image"].mode == "RGB" and row["ground_truth"].mode == "L"
-    found.update(np.asarray(row["image"]))
-    found.update(np.asarray(row["ground_truth"]))
-print(found.hexdigest())
+name, splits, *how = sys.argv[1:]
+for split in splits.split(","):
+    found = hashlib.sha256()
+    for row in load_dataset(name, split=split, streaming="stream" in how):
+        assert row["image"].mode == "RGB" and row["ground_truth"].mode == "L"
+        found.update(np.asarray(row["image"]))
+        found.update(np.asarray(row["ground_truth"]))
+    print(found.hexdigest())
 """
 
 

@@ -11,7 +11,7 @@ from scale.conftest import files
 from subsynth import Spec, WorkerError, dataset, sub_en
 from subsynth.engines import engine
 
-SPEC = "lang: en\nn: 15000\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
+SPEC = "lang: en\nn: 10000\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_node_dies_and_all_shards_are_there(bucket, tmp_path, cluster):
     cluster.remove_node(nodes[1], allow_graceful=False)
     told, error = run.communicate(timeout=240)
     assert run.returncode == 0, error
-    assert "wrote 15,000 train" in told
+    assert "wrote 10,000 train" in told
     bucket.render("render", "--spec", tmp_path / "spec.yaml", "--out", tmp_path / "here")
     assert bucket.files("set") == files(tmp_path / "here")
 
