@@ -62,15 +62,16 @@ def kept(folder: Path, cell: Cell) -> dict[str, Any] | None:
     if not path.exists():
         return None
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    was, now = record["cell"], dataclasses.asdict(cell)
-    for key in [k for k in now if k != "config"]:
-        if was.get(key) != now[key]:
-            raise _another(path, key.replace("_", " "), was.get(key), now[key])
-    for key in [k for k in now["config"] if k not in ("device", "workers", "compile", "save_every")]:
-        if was["config"].get(key) != now["config"][key]:
-            raise _another(path, key, was["config"].get(key), now["config"][key])
+    was, asked = record["cell"], dataclasses.asdict(cell)
+    for key in [k for k in asked if k != "config"]:
+        if was.get(key) != asked[key]:
+            raise _another(path, key.replace("_", " "), was.get(key), asked[key])
+    for key in [k for k in asked["config"] if k not in ("device", "workers", "compile", "save_every")]:
+        if was["config"].get(key) != asked["config"][key]:
+            raise _another(path, key, was["config"].get(key), asked["config"][key])
     for name, then in record["data"].items():
-        if then != data.fingerprint(name):
+        now = data.fingerprint(name)
+        if now and then != now:  # a set that was cleared away contradicts nothing
             raise BaselineError(f"{path} was measured when other data lay in {name}; name another --out, or remove it")
     return record
 

@@ -7,9 +7,12 @@ are (B, 3, H, W), pictures without them.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
+import re
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -158,12 +161,17 @@ def kind(name: str) -> str:
 
 
 def fingerprint(name: str) -> str:
-    """What lies under a name of data at present, in twelve digits; "" for a name on the hub.
+    """What lies under a name of data at present, in twelve digits; "" if nothing does, or for "render:…".
 
     Of a rendered directory it is that of the manifest, which has a digest of all pixels; of pictures, that of their
-    names and sizes.
+    names and sizes; of a name on the hub, the commit that `load_dataset` would take, of the cache if the hub is away.
+    Raises BaselineError if the hub has no such set.
     """
     prefix, _, where = name.partition(":")
+    if prefix == "render":
+        return ""
+    if kind(name) == "subtitles" and not Path(name).is_dir() and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+        return _commit(name)[:12]
     folders = dibco.chosen(where) if prefix == "dibco" else [Path(where if kind(name) != "subtitles" else name)]
     digest = hashlib.sha256()
     for folder in folders:
@@ -175,6 +183,13 @@ def fingerprint(name: str) -> str:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             digest.update(f"{path.relative_to(folder.parent)} {path.stat().st_size}\n".encode())
     return digest.hexdigest()[:12]
+
+
+@functools.cache  # with the hub away, each question takes all the tries of its client
+def _commit(name: str) -> str:
+    with _told(name) as datasets:
+        commit: str = datasets.load_dataset_builder(name).hash
+    return commit
 
 
 def pages(name: str, split: str) -> list[Page]:
@@ -225,17 +240,8 @@ def texts(name: str, split: str, most: int) -> list[str]:
 
 
 def _rows(name: str, split: str, wanted: tuple[str, ...] = ("image", "ground_truth")) -> Any:
-    import datasets  # noqa: PLC0415 - takes its time
-
-    datasets.disable_progress_bars()
-    try:
+    with _told(f"{name}: split {split!r}") as datasets:
         rows = datasets.load_dataset(name, split=split)
-    except Exception as error:  # whatever a client or a broken file raises: it is about --data
-        told = " ".join(str(error).split())[:200]
-        raise BaselineError(
-            f"--data {name}: split {split!r} cannot be loaded ({type(error).__name__}: {told}); name a rendered "
-            "directory, a data set on the hub, or render:en"
-        ) from error
     missing = [c for c in wanted if c not in rows.column_names]
     if missing:
         raise BaselineError(f"--data {name}: no column {missing[0]!r}; it has {', '.join(rows.column_names[:8])}")
@@ -243,6 +249,22 @@ def _rows(name: str, split: str, wanted: tuple[str, ...] = ("image", "ground_tru
     for column in {"image", "ground_truth"} & set(wanted):
         rows = rows.cast_column(column, datasets.Image(decode=False))
     return rows
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[Any]:
+    """The client of the hub, whose errors are told in one line."""
+    import datasets  # noqa: PLC0415 - takes its time
+
+    datasets.disable_progress_bars()
+    try:
+        yield datasets
+    except Exception as error:  # whatever a client or a broken file raises: it is about --data
+        told = " ".join(str(error).split())[:200]
+        raise BaselineError(
+            f"--data {what} cannot be loaded ({type(error).__name__}: {told}); name a rendered directory, "
+            "a data set on the hub, or render:en"
+        ) from error
 
 
 def _pair(name: str, split: str, at: int, row: dict[str, Any]) -> tuple[U8, U8]:

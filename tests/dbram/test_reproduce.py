@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from dbram_baseline import bench, cells, data, reproduce
@@ -42,7 +43,7 @@ def test_whatever_folders_are_called_their_year_is_known_or_they_are_refused(con
         (contests / old).rename(contests / new)
     found = [c for c in agenda(order(sets=SETS | {"dibco": str(contests)})) if isinstance(c, Cell)]
     trained = [c for c in found if "dibco" in c.trained_on]
-    assert len(trained) > 12 and not any("16" in c.trained_on for c in trained)
+    assert len(trained) > 12 and not any("16" in c.trained_on.rpartition(":")[2] for c in trained)
     assert {c.measured_on for c in found if c.data == "2016"} == {f"dibco:{contests}:HDIBCO16"}
     assert all("DIBCO11" not in c.trained_on for c in trained if c.data == "2011")
     (contests / "all").mkdir()
@@ -144,6 +145,20 @@ def test_a_stopped_report_goes_on_and_finished_cells_stay(again, given, contests
         path.unlink()
     with pytest.raises(BaselineError, match="the first of them 2-sub_en-dbram: --steps is 8, and the run began with 4"):
         again("--steps", 8, "--table", "2")
+
+
+def test_a_set_that_was_cleared_away_leaves_its_cells_and_another_does_not(tmp_path):
+    lies = tmp_path / "data/sub_en"
+    lies.mkdir(parents=True)
+    (lies / "manifest.json").write_text("as it was")
+    cell = Cell("2", "sub_en", "otsu", str(lies), "test", 2, True, 0)
+    record = cells.keep(tmp_path, cell, {"psnr": np.ones(2)}, np.zeros((2, 2, 3), np.uint8), 1, torch.device("cpu"))
+    lies.rename(tmp_path / "data/away")
+    assert cells.kept(tmp_path, cell) == record
+    lies.mkdir()
+    (lies / "manifest.json").write_text("another")
+    with pytest.raises(BaselineError, match=r"other data lay in .*sub_en; name another --out, or remove it"):
+        cells.kept(tmp_path, cell)
 
 
 def test_what_is_missing_is_told(again, tmp_path, monkeypatch):

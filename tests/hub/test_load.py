@@ -137,3 +137,16 @@ def test_the_baseline_trains_on_a_name_of_the_hub(client, sets):
     words = ["--preset", "ci", "--steps", "2", "--validation", "10", "--out", "run"]
     done = client.run("-m", "dbram_baseline.train", "--data", NAME, *words)
     assert done.returncode == 0 and (client.place / "run/last.safetensors").exists(), done.stderr
+
+
+def test_a_report_knows_a_name_of_the_hub_by_its_commit(client, sets):
+    client.publish(sets(60))
+    ask = f"from dbram_baseline.data import fingerprint; print(fingerprint({NAME!r}))"
+    head = client.hub.repos[NAME].head
+    assert client.python(ask) == head[:12]
+    client.python(TELL, NAME)
+    client.publish(sets(70))
+    assert client.python(ask, HF_HUB_OFFLINE="1") == head[:12], "what is in the cache, which would be loaded"
+    assert client.python(ask) == client.hub.repos[NAME].head[:12] != head[:12]
+    done = client.run("-c", ask.replace(NAME, "nobody/nothing"))
+    assert "BaselineError: --data nobody/nothing cannot be loaded" in done.stderr
