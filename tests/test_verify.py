@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -78,6 +79,22 @@ def test_any_flipped_bit_is_found(copy):
         assert found and all(v.shard == VICTIM for v in found), at
         rows.update(v.row for v in found)
     assert len(rows) > 15  # most bits belong to images, and those name their row
+
+
+def test_one_reader_and_many_tell_the_same(copy, monkeypatch):
+    """Several damaged shards, told in the order of the manifest."""
+    for path in sorted((copy / "data").iterdir())[::2]:
+        damaged = bytearray(path.read_bytes())
+        damaged[len(damaged) // 2] ^= 1
+        path.write_bytes(damaged)
+    reports = []
+    for readers in (1, 8):
+        monkeypatch.setattr(verify, "cores", lambda readers=readers: readers)
+        reports.append(verify.verify(copy))
+    assert reports[0] == reports[1]
+    order = [Path(e["file"]).name for e in json.loads((copy / "manifest.json").read_text())["shards"]]
+    told = list(dict.fromkeys(v.shard for v in reports[0].violations))
+    assert len(told) == 3 and told == sorted(told, key=order.index)
 
 
 def test_a_missing_shard(copy):
