@@ -5,11 +5,12 @@
 
 catalogue.tsv names the package, version and path of each font.  Packages are fetched
 into WORK_DIR with their ordinary clients (npm pack, apt-get download, pip download) and
-kept there.  Each font is cut down to the code points that subtitles need and loses its
-hints; outlines and advances stay as they were drawn.  The new checksums are written to
-the catalogue, and what the faces cover and how thin their strokes are to facts.npz, for
-which subsynth has to be installed from this checkout.  With no SLUG (folder name) every
-family is built.  Needs npm, tar, apt-get (Debian bookworm) and dpkg on the path.
+kept there.  Each font is cut down to the code points that subtitles need, without those
+that it draws blank or as blocks, and loses its hints; outlines and advances stay as they
+were drawn.  The new checksums are written to the catalogue, and what the faces cover and
+how thin their strokes are to facts.npz, for which subsynth has to be installed from this
+checkout.  With no SLUG (folder name) every family is built.  Needs npm, tar, apt-get
+(Debian bookworm) and dpkg on the path.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from functools import cache
 from pathlib import Path
 
 from fontTools.pens.boundsPen import ControlBoundsPen
+from fontTools.pens.recordingPen import DecomposingRecordingPen
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont, newTable
 from fontTools.ttLib.tables._c_m_a_p import CmapSubtable
@@ -134,6 +136,51 @@ def is_blank(font: TTFont, code: int) -> bool:
     return pen.bounds is None
 
 
+def is_filled(font: TTFont, code: int) -> bool:
+    """Whether a hanzi has a counter that is filled: a contour in the midst of ink of its own direction.
+
+    Such a contour changes nothing that is drawn; it was to be a hole, and was drawn the wrong way round. (Letters with
+    strokes across others, such as a dollar sign, have contours like that, and are sound.)
+    """
+    if not 0x4E00 <= code <= 0x9FFF:
+        return False
+    glyphs = font.getGlyphSet()
+    pen = DecomposingRecordingPen(glyphs)
+    glyphs[font.getBestCmap()[code]].draw(pen)
+    contours: list[list[tuple[float, float]]] = [[]]
+    for move, points in pen.value:
+        contours[-1] += [p for p in points if p is not None]  # the control polygon is near enough
+        if move == "closePath":
+            contours.append([])
+    contours.pop()
+    least = 0.001 * font["head"].unitsPerEm ** 2
+    for contour in contours:
+        others = [c for c in contours if c is not contour]
+        turn = _area(contour)
+        if abs(turn) > least and all(turn * sum(_winding(c, p) for c in others) > 0 for p in contour):
+            return True
+    return False
+
+
+def _area(contour: list[tuple[float, float]]) -> float:
+    """The area inside a polygon, positive if it runs counterclockwise."""
+    return sum(x * w - v * y for (x, y), (v, w) in _edges(contour)) / 2
+
+
+def _winding(contour: list[tuple[float, float]], point: tuple[float, float]) -> int:
+    """How often a polygon runs around a point, counterclockwise."""
+    (px, py), found = point, 0
+    for (x, y), (v, w) in _edges(contour):
+        left = (v - x) * (py - y) - (px - x) * (w - y)
+        found += (y <= py < w and left > 0) - (w <= py < y and left < 0)
+    return found
+
+
+def _edges(contour: list[tuple[float, float]]) -> Iterable[tuple[tuple[float, float], tuple[float, float]]]:
+    """The edges of a polygon, the last back to its beginning."""
+    return zip(contour, [*contour[1:], contour[0]], strict=True)
+
+
 def merge(paths: Iterable[Path], codes: set[int]) -> TTFont:
     """Join web font slices of one TrueType font; composites become plain outlines."""
     base: TTFont | None = None
@@ -199,12 +246,16 @@ def build(work: Path, row: Row) -> None:
     blank = {code for code in mapped if is_blank(font, code)}
     if blank:
         print("  blank, left out:", *(f"U+{code:04X}" for code in sorted(blank)))
+    filled = {code for code in mapped - blank if is_filled(font, code)}
+    if filled:
+        print("  filled, left out:", *(f"U+{code:04X}" for code in sorted(filled)))
+    kept = mapped - blank - filled
     options = Options(hinting=False, glyph_names=False, notdef_outline=True)
     options.layout_features = ["kern"] if latin else []
     options.drop_tables += UNUSED if latin else UNUSED_HANS
     options.name_IDs, options.name_languages = ["*"], [0x409]
     subsetter = Subsetter(options)
-    subsetter.populate(unicodes=mapped - blank)
+    subsetter.populate(unicodes=kept)
     subsetter.subset(font)
     if "glyf" in font:
         font["prep"] = newTable("prep")
@@ -217,7 +268,7 @@ def build(work: Path, row: Row) -> None:
     target.parent.mkdir(exist_ok=True)
     font.save(target)
     row["sha256"] = hashlib.sha256(target.read_bytes()).hexdigest()
-    print(f"{row['file']}: {len(mapped - blank)} code points", flush=True)
+    print(f"{row['file']}: {len(kept)} code points", flush=True)
     text = licence(work, row, font["name"].getDebugName(0))
     (target.parent / "LICENSE.txt").write_text(text, encoding="utf-8")
 

@@ -1,8 +1,10 @@
 """Coverage against FreeType, unhinted, glyph by glyph."""
 
+import cv2
 import freetype
 import numpy as np
 import pytest
+from PIL import ImageFont
 
 from subsynth import fonts, layout
 from subsynth.coverage import coverage
@@ -49,3 +51,17 @@ def test_coverage_is_that_of_freetype(face, shear):
             worst = max(worst, difference.mean())
     assert ink > 1000
     assert total / ink <= 3.0, (face.name, total / ink, worst)
+
+
+@pytest.mark.parametrize("face", [p for p in FACES if p.values[0].script == "hans"])
+def test_no_hanzi_is_a_block(face):
+    """A counter drawn the wrong way round is filled with ink that is many times as thick as a stroke."""
+    font, thickest = ImageFont.truetype(face.path, 48), {}
+    for code in open_face(face).codes:
+        if 0x4E00 <= code <= 0x9FFF:
+            mask = font.getmask(chr(code))
+            ink = np.pad(np.array(mask, np.uint8).reshape(mask.size[::-1]) > 127, 1)
+            thickest[chr(code)] = cv2.distanceTransform(ink.astype(np.uint8), cv2.DIST_L2, 3).max()
+    assert len(thickest) > 4000
+    stroke = np.median(list(thickest.values()))
+    assert not [char for char, thick in thickest.items() if thick > 3.5 * stroke]
