@@ -24,10 +24,12 @@ from pathlib import Path
 import cv2
 from fontTools.ttLib import TTFont
 
-from subsynth import Spec, backgrounds, fonts, sub_en, sub_zh
-from subsynth.kernels import described
-from subsynth.materials import MANY, materials, prepare
-from subsynth.spec import SPLITS
+from subsynth import Spec, sub_en, sub_zh
+from subsynth.assets import backgrounds
+from subsynth.assets.assets import MANY, materials, prepare
+from subsynth.data import font_catalogue
+from subsynth.kernels.compilation import described
+from subsynth.spec.spec import SPLITS
 
 PEERS = {
     "trdg": ["trdg==1.8.0", "pillow==9.5.0", "numpy<2", "setuptools<81"],
@@ -67,7 +69,7 @@ def material(work: Path, lang: str, whose: str) -> dict[str, str]:
     spec = {"en": sub_en, "zh": sub_zh}[lang]()
     if whose == "ours":
         families = spec.fonts.families if lang == "en" else ("Noto Sans SC", "Noto Serif SC", "Subsynth Kai")
-        files = [Path(fonts.bundled(name)[0].path) for name in families]
+        files = [Path(font_catalogue.bundled(name)[0].path) for name in families]
     else:
         shipped = next(work.glob("trdg/lib/*/site-packages/trdg/fonts")) / {"en": "latin", "zh": "cn"}[lang]
         files = sorted(shipped.iterdir())[:10]

@@ -27,12 +27,14 @@ from typing import Any
 import cv2
 import pyarrow as pa
 
-from subsynth import Spec, columns, kernels, pairs, png, render, sub_en, sub_zh
-from subsynth.content import Content
-from subsynth.ink import ground_truth
-from subsynth.materials import MANY, prepare
-from subsynth.planning import decide, recipes
-from subsynth.shards import GROUP, Shard, write
+from subsynth import Spec, pairs, render, sub_en, sub_zh
+from subsynth.assets.assets import MANY, prepare
+from subsynth.core.pixels import ground_truth
+from subsynth.format import png, schema
+from subsynth.format.content_digest import Content
+from subsynth.format.shards import GROUP, Shard, write
+from subsynth.kernels import compilation
+from subsynth.planning.planner import decide, recipes
 
 SPECS = {"en": sub_en(), "zh": sub_zh()}
 
@@ -53,7 +55,7 @@ def machine() -> None:
     print("  ".join(f"{n} {importlib.metadata.version(n)}" for n in names))
     model = next((line.split(":")[1].strip() for line in lines("/proc/cpuinfo") if "model name" in line), "")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores {model}, load {os.getloadavg()[0]:.2f}")
-    print(f"kernels: {kernels.described()}; PNG: {png.CODER}\n")
+    print(f"kernels: {compilation.described()}; PNG: {png.CODER}\n")
 
 
 def lines(path: str) -> list[str]:
@@ -90,32 +92,32 @@ def stages(spec: Spec, rounds: int) -> dict[str, float]:
     whole = [render(r) for r in rows]
     works: dict[str, Callable[[], Any]] = {"decide": lambda: decide(spec, "train", 0, GROUP)}
     works["recipes"] = lambda: recipes(spec, "train", decided)
-    if kernels.active():
+    if compilation.active():
         works |= drawing(rows)
     files = [png.color(p.image) for p in whole], [png.binary(p.ground_truth) for p in whole]
-    table = columns.table(decided, [p.contrast for p in whole], *files)
+    table = schema.table(decided, [p.contrast for p in whole], *files)
     content = Content()
     works |= {
         "render, all of it": lambda: [render(r) for r in rows],
         "png image": lambda: [png.color(p.image) for p in whole],
         "png truth": lambda: [png.binary(p.ground_truth) for p in whole],
         "digest": lambda: [[content.pixels(p.image, p.ground_truth) for p in whole], content.columns(table)],
-        "arrow": lambda: columns.table(decided, [p.contrast for p in whole], *files),
+        "arrow": lambda: schema.table(decided, [p.contrast for p in whole], *files),
     }
     return {name: min(cpu(work) for _ in range(rounds)) / GROUP * 1e6 for name, work in works.items()}
 
 
 def drawing(rows: list[Any]) -> dict[str, Callable[[], Any]]:
-    from subsynth import fused  # noqa: PLC0415 - only where numba is
+    from subsynth.rendering import numba_backend  # noqa: PLC0415 - only where numba is
 
-    lettered = [fused.lettered(r) for r in rows]
-    composed = [fused.composed(r, *one) for r, one in zip(rows, lettered, strict=True)]
-    worn = [fused.worn(r, planes.copy()) for r, planes in zip(rows, composed, strict=True)]
+    lettered = [numba_backend.lettered(r) for r in rows]
+    composed = [numba_backend.composed(r, *one) for r, one in zip(rows, lettered, strict=True)]
+    worn = [numba_backend.worn(r, planes.copy()) for r, planes in zip(rows, composed, strict=True)]
     return {
-        "  letters": lambda: [fused.lettered(r) for r in rows],
-        "  layers": lambda: [fused.composed(r, *one) for r, one in zip(rows, lettered, strict=True)],
-        "  resample, blur, noise": lambda: [fused.worn(r, p.copy()) for r, p in zip(rows, composed, strict=True)],
-        "  jpeg": lambda: [fused.coded(r, image) for r, image in zip(rows, worn, strict=True)],
+        "  letters": lambda: [numba_backend.lettered(r) for r in rows],
+        "  layers": lambda: [numba_backend.composed(r, *one) for r, one in zip(rows, lettered, strict=True)],
+        "  resample, blur, noise": lambda: [numba_backend.worn(r, p.copy()) for r, p in zip(rows, composed, strict=True)],
+        "  jpeg": lambda: [numba_backend.coded(r, image) for r, image in zip(rows, worn, strict=True)],
         "  truth": lambda: [ground_truth(one[0]) for one in lettered],
     }
 

@@ -23,10 +23,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from subsynth import Spec, claim, entries, materials, merge, place, shards
-from subsynth.engines import engine
-from subsynth.names import DATA, SCRATCH
-from subsynth.task import Job
+from subsynth import Spec
+from subsynth.assets import assets
+from subsynth.build import merge, ownership, records
+from subsynth.build.engines import engine
+from subsynth.build.worker import Job
+from subsynth.format import shards
+from subsynth.storage.addresses import open_storage
+from subsynth.storage.paths import DATA, SCRATCH
 
 shards.FILES = 1  # as the largest sets have it: every file of 20,000 rows
 
@@ -38,9 +42,9 @@ def peak() -> float:
 
 def simulate(count: int, address: str) -> dict[str, float]:
     spec = Spec.from_yaml("{}", "benchmark", n=count * shards.LARGEST * shards.ROWS, n_test=1)
-    identity, there = claim.plan_digest(spec), place.at(address)
+    identity, there = ownership.plan_digest(spec), open_storage(address)
     for split in spec.splits:
-        materials.materials(spec, split)
+        assets.materials(spec, split)
     everything = shards.shards(spec)
     assert len(everything) == count + 3
     found: dict[str, float] = {}
@@ -57,10 +61,10 @@ def simulate(count: int, address: str) -> dict[str, float]:
             there.write(f"{DATA}/{shard.name}", "")
             digest = hashlib.sha256(shard.name.encode()).hexdigest()
             entry = {"file": f"{DATA}/{shard.name}", "split": shard.split, "rows": shard.stop - shard.start, "bytes": 0}
-            entries.record(there, identity, entry | {"sha256": digest, "content_sha256": digest, "arrow_bytes": 0})
+            records.record(there, identity, entry | {"sha256": digest, "content_sha256": digest, "arrow_bytes": 0})
 
     def find() -> None:
-        left = [s for s, entry in entries.finished(there, identity, everything, thorough=False) if entry is None]
+        left = [s for s, entry in records.finished(there, identity, everything, thorough=False) if entry is None]
         assert not left
 
     def collect() -> None:
@@ -83,7 +87,7 @@ def nothing(_job: Job, _shard: shards.Shard, _folder: str) -> None:
 
 
 def over_ray(count: int) -> dict[str, float]:
-    from subsynth.engines import ray as by_ray  # noqa: PLC0415
+    from subsynth.build.engines import ray as by_ray  # noqa: PLC0415
 
     by_ray._work = nothing
     spec = Spec.from_yaml("{}", "benchmark", n=count * shards.LARGEST * shards.ROWS, n_test=1)

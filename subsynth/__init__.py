@@ -7,12 +7,12 @@ for pair in pairs(sub_en(), "train", 0, 10):
     pair.recipe.text    # and everything else that was decided
 """
 
-from subsynth.errors import MaterialError, OutputError, SpecError, SubsynthError, WorkerError
-from subsynth.planning import plan
-from subsynth.recipe import Recipe
-from subsynth.render import Pair, pairs, render
-from subsynth.spec import Spec, sub_en, sub_zh
-from subsynth.version import __version__
+from subsynth.core.errors import MaterialError, OutputError, SpecError, SubsynthError, WorkerError
+from subsynth.core.version import __version__
+from subsynth.planning.planner import plan
+from subsynth.planning.recipe import Recipe
+from subsynth.rendering.render import Pair, pairs, render
+from subsynth.spec.spec import Spec, sub_en, sub_zh
 
 __all__ = [
     "MaterialError", "OutputError", "Pair", "Recipe", "Spec", "SpecError", "SubsynthError", "WorkerError",

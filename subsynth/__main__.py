@@ -1,6 +1,6 @@
 """`python -m subsynth` is `subsynth`."""
 
-from subsynth.cli import main
+from subsynth.cli.main import main
 
 if __name__ == "__main__":
     main()

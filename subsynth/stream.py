@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from subsynth.errors import SpecError
-from subsynth.materials import materials, prepare
-from subsynth.planning import plan
-from subsynth.render import Pair, render
-from subsynth.spec import Spec
+from subsynth.assets.assets import materials, prepare
+from subsynth.core.errors import SpecError
+from subsynth.planning.planner import plan
+from subsynth.rendering.render import Pair, render
+from subsynth.spec.spec import Spec
 
 try:
     import torch

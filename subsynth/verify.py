@@ -15,17 +15,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from subsynth import card, chance, claim, columns, names, shards
-from subsynth.content import Content
-from subsynth.corpus import bare
-from subsynth.engines.local import cores
-from subsynth.errors import OutputError, SubsynthError
-from subsynth.ink import U8
-from subsynth.planning import decide, recipes
-from subsynth.recipe import from_row
-from subsynth.render import render
-from subsynth.shards import GROUP, Shard
-from subsynth.spec import Spec
+from subsynth.assets.corpus import bare
+from subsynth.build import ownership
+from subsynth.core import rng
+from subsynth.core.errors import OutputError, SubsynthError
+from subsynth.core.pixels import U8
+from subsynth.core.processors import available_cores
+from subsynth.format import schema, shards
+from subsynth.format.content_digest import Content
+from subsynth.format.shards import GROUP, Shard
+from subsynth.planning.planner import decide, recipes
+from subsynth.planning.recipe import from_row
+from subsynth.rendering.render import render
+from subsynth.report import card
+from subsynth.spec.spec import Spec
+from subsynth.storage import paths
 
 MOST = 20  # violations told of one shard; the rest are counted
 
@@ -85,7 +89,7 @@ def verify(directory: Path, sample: int = 64, tick: Callable[[int], None] = lamb
         if path.name not in entries:
             report.add(path.name, -1, "lies in data/ and is not in the manifest")
     # Files are read by threads: decoding and digests leave Python's lock alone. Rows are rendered by this one.
-    pool = ThreadPoolExecutor(cores())
+    pool = ThreadPoolExecutor(available_cores())
     try:
         read = pool.map(lambda e: _file(directory, e, expected.get(Path(e["file"]).name), spec), entries.values())
         for (name, entry), part in zip(entries.items(), read, strict=True):
@@ -100,7 +104,7 @@ def verify(directory: Path, sample: int = 64, tick: Callable[[int], None] = lamb
 
 
 def _manifest(directory: Path) -> dict[str, Any]:
-    path = directory / names.MANIFEST
+    path = directory / paths.MANIFEST
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         _ = [
@@ -119,34 +123,34 @@ def _manifest(directory: Path) -> dict[str, Any]:
 def _spec(directory: Path, manifest: dict[str, Any], report: Report) -> Spec | None:
     """The spec, if rows can be rendered again by it."""
     try:
-        spec = Spec.load(directory / names.SPEC)
+        spec = Spec.load(directory / paths.SPEC)
         if spec.digest() != manifest["spec_sha256"]:
-            report.add(names.SPEC, -1, "is not the spec whose digest the manifest has")
-        elif claim.plan_digest(spec) != manifest["plan_sha256"]:
-            report.add(names.MANIFEST, -1, "made by another version or from other material: rows cannot be compared")
+            report.add(paths.SPEC, -1, "is not the spec whose digest the manifest has")
+        elif ownership.plan_digest(spec) != manifest["plan_sha256"]:
+            report.add(paths.MANIFEST, -1, "made by another version or from other material: rows cannot be compared")
         else:
             return spec
     except SubsynthError as error:
-        report.add(names.SPEC, -1, str(error))
+        report.add(paths.SPEC, -1, str(error))
     return None
 
 
 def _beside(directory: Path, manifest: dict[str, Any], report: Report) -> None:
     """The small files are there, and the card tells of the set that the manifest tells of."""
-    for name in names.BESIDE:
+    for name in paths.BESIDE:
         if not (directory / name).is_file():
             report.add(name, -1, "is missing")
     try:
-        told = card.front((directory / names.CARD).read_text(encoding="utf-8"))["dataset_info"]
+        told = card.front((directory / paths.CARD).read_text(encoding="utf-8"))["dataset_info"]
         counts = {split["name"]: split["num_examples"] for split in told["splits"]}
         if counts != {name: split["rows"] for name, split in manifest["splits"].items()}:
-            report.add(names.CARD, -1, "counts other rows than the manifest")
+            report.add(paths.CARD, -1, "counts other rows than the manifest")
         if manifest["content_sha256"] not in told["description"]:
-            report.add(names.CARD, -1, "is not of this set: its description lacks the manifest's digest")
+            report.add(paths.CARD, -1, "is not of this set: its description lacks the manifest's digest")
     except FileNotFoundError:
         pass  # told already
     except (OutputError, OSError, ValueError, KeyError, TypeError) as error:
-        report.add(names.CARD, -1, f"cannot be read ({error!r})" if not isinstance(error, OutputError) else str(error))
+        report.add(paths.CARD, -1, f"cannot be read ({error!r})" if not isinstance(error, OutputError) else str(error))
 
 
 def _file(directory: Path, entry: dict[str, Any], shard: Shard | None, spec: Spec | None) -> Report:
@@ -180,7 +184,7 @@ def _read(path: Path, entry: dict[str, Any], shard: Shard | None, spec: Spec | N
     """Check every row of a file by itself; its content digest."""
     content, at = Content(), 0
     with pq.ParquetFile(path) as file:
-        if not file.schema_arrow.equals(columns.schema()):
+        if not file.schema_arrow.equals(schema.schema()):
             report.add(path.name, -1, "its columns are not those of this version")
             return ""
         if file.metadata.num_rows != entry["rows"]:
@@ -189,7 +193,7 @@ def _read(path: Path, entry: dict[str, Any], shard: Shard | None, spec: Spec | N
         pictures = report.pictures.setdefault(entry["split"], set())
         for batch in file.iter_batches(GROUP):
             table = pa.Table.from_batches([batch])
-            images = zip(*(table.column(c).combine_chunks().field("bytes") for c in columns.IMAGES), strict=True)
+            images = zip(*(table.column(c).combine_chunks().field("bytes") for c in schema.IMAGES), strict=True)
             for (image, truth), index in zip(images, table.column("index").to_pylist(), strict=True):
                 pixels, mask = (
                     _decoded(image.as_py(), cv2.IMREAD_COLOR_RGB),
@@ -239,13 +243,13 @@ def _wrong(image: U8 | None, truth: U8 | None, spec: Spec | None) -> Iterator[st
 def _sample(entry: dict[str, Any], shard: Shard, sample: int) -> list[int]:
     """Some rows of a shard, drawn by its content, so that no set is always asked for the same."""
     share = max(1, -(-sample // shard.of))
-    at = chance.At(
+    at = rng.At(
         zlib.crc32(str(entry["content_sha256"]).encode()),
         shard.split,
         shard.number * sample,
         shard.number * sample + share,
     )
-    return sorted({shard.start + int(i) for i in chance.below(at, "verify", shard.stop - shard.start)})
+    return sorted({shard.start + int(i) for i in rng.below(at, "verify", shard.stop - shard.start)})
 
 
 def _compare(path: Path, spec: Spec, shard: Shard, rows: range | list[int], all_rows: bool, report: Report) -> None:
@@ -266,7 +270,7 @@ def _compare(path: Path, spec: Spec, shard: Shard, rows: range | list[int], all_
             report.add(path.name, index - shard.start, f"cannot be rendered from its columns ({error})")
             continue
         report.rendered += 1
-        decided = wanted.row() | {columns.MEASURED: pair.contrast}
+        decided = wanted.row() | {schema.MEASURED: pair.contrast}
         differ = [name for name, value in decided.items() if row[name] != value]
         for name, pixels, how in (
             ("image", pair.image, cv2.IMREAD_COLOR_RGB), ("ground_truth", pair.ground_truth, cv2.IMREAD_UNCHANGED),

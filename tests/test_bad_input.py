@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from subsynth import MaterialError, Spec, SpecError, backgrounds, corpus, fonts
+from subsynth import MaterialError, Spec, SpecError
+from subsynth.assets import backgrounds, corpus, fonts
+from subsynth.data import font_catalogue
 
 
 @pytest.fixture
@@ -82,10 +84,12 @@ def test_unwritable_places(refused, run, tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which Linux has")
 def test_a_full_disk(small, tmp_path, monkeypatch):
     """Writing to the device that is always full gives the error of a full disk."""
-    from subsynth import OutputError, names, shards
+    from subsynth import OutputError
+    from subsynth.format import shards
+    from subsynth.storage import paths
 
     shard = shards.shards(small)[0]
-    (tmp_path / f"{shard.name}.{names.unique()}").symlink_to("/dev/full")
+    (tmp_path / f"{shard.name}.{paths.unique()}").symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left"):
         shards.write(small, shard, tmp_path, lambda _: None)
     assert not list(tmp_path.iterdir())
@@ -111,7 +115,7 @@ def test_corpora(refused, tmp_path):
 
 
 def test_fonts(refused, tmp_path):
-    real = Path(fonts.bundled("Arimo")[0].path).read_bytes()
+    real = Path(font_catalogue.bundled("Arimo")[0].path).read_bytes()
     (tmp_path / "cut.ttf").write_bytes(real[: len(real) // 2])
     (tmp_path / "text.ttf").write_text("not a font")
     (tmp_path / "empty.otf").write_bytes(b"")
@@ -125,18 +129,18 @@ def test_faces_of_a_collection(refused, tmp_path):
     from fontTools.ttLib import TTCollection, TTFont
 
     collection = TTCollection()
-    collection.fonts = [TTFont(face.path) for face in fonts.bundled("Arimo")]
+    collection.fonts = [TTFont(face.path) for face in font_catalogue.bundled("Arimo")]
     collection.save(tmp_path / "all.ttc")
     faces = fonts.own(str(tmp_path / "all.ttc"))
-    assert [f.name for f in faces] == [f.name for f in fonts.bundled("Arimo")]
-    assert [(f.bold, f.italic) for f in faces] == [(f.bold, f.italic) for f in fonts.bundled("Arimo")]
+    assert [f.name for f in faces] == [f.name for f in font_catalogue.bundled("Arimo")]
+    assert [(f.bold, f.italic) for f in faces] == [(f.bold, f.italic) for f in font_catalogue.bundled("Arimo")]
     one = fonts.own(str(tmp_path / "all.ttc#2"))
     assert [(f.name, f.number) for f in one] == [(faces[2].name, 2)]
     refused("--spec", spec_file(tmp_path, "fonts: {files: ['all.ttc#4']}"), names=("all.ttc#4", "4 faces"))
 
 
 def test_a_font_that_covers_nothing(refused, tmp_path):
-    arimo = fonts.bundled("Arimo")[0].path
+    arimo = font_catalogue.bundled("Arimo")[0].path
     refused(
         "--spec",
         spec_file(tmp_path, f"lang: zh\nfonts: {{files: ['{arimo}']}}"),

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subsynth import corpus
+from subsynth.assets import corpus
 
 ENGLISH = st.text(alphabet="abcde ,.?", min_size=1, max_size=300).map(lambda s: " ".join(s.split())).filter(bool)
 CHINESE = st.text(alphabet="你说什么，。？”（1a", min_size=1, max_size=200)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subsynth.coverage import coverage
+from subsynth.core.coverage import coverage
 
 
 def polygon(*points):

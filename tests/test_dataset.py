@@ -15,9 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from subsynth import OutputError, WorkerError, claim, dataset, names, pairs, place, shards, sub_en, task
-from subsynth.engines import local
-from subsynth.task import Job
+from subsynth import OutputError, WorkerError, pairs, sub_en
+from subsynth.build import build, ownership, worker
+from subsynth.build.engines import local
+from subsynth.build.worker import Job
+from subsynth.format import shards
+from subsynth.storage import paths
+from subsynth.storage.addresses import open_storage
 
 SIZES = [("train", 30), ("test", 10), ("test_hard", 10), ("test_unseen_fonts", 10)]  # of the spec `small`
 
@@ -35,7 +39,7 @@ def short(monkeypatch):
 
 def test_layout_of_a_directory(small, tmp_path):
     out = tmp_path / "set"
-    done = dataset.build(small, out, workers=1)
+    done = build.build(small, out, workers=1)
     assert sorted(files(out)) == [
         "LICENSES.md", "README.md", "assets/contact-sheet.png", "assets/distributions.png", "assets/ground-truth.png",
         "data/test-00000-of-00001.parquet", "data/test_hard-00000-of-00001.parquet",
@@ -49,7 +53,7 @@ def test_layout_of_a_directory(small, tmp_path):
 
 
 def test_parquet_options(small, tmp_path, short):
-    dataset.build(small, tmp_path / "set", workers=1)
+    build.build(small, tmp_path / "set", workers=1)
     file = pq.ParquetFile(tmp_path / "set/data/train-00000-of-00002.parquet")
     meta = file.metadata
     assert meta.num_rows == 20 and meta.num_row_groups == 2
@@ -67,14 +71,14 @@ def test_parquet_options(small, tmp_path, short):
 def test_workers_change_no_byte(small, tmp_path):
     big = dataclasses.replace(small, n=2600, n_test=30)  # three train shards
     one, two = tmp_path / "one", tmp_path / "two"
-    dataset.build(big, one, workers=1)
-    dataset.build(big, two, workers=2)
+    build.build(big, one, workers=1)
+    build.build(big, two, workers=2)
     assert files(one) == files(two)
 
 
 def test_resuming_changes_no_byte(small, tmp_path, short, monkeypatch):
     whole, torn = tmp_path / "whole", tmp_path / "torn"
-    dataset.build(small, whole, workers=1)
+    build.build(small, whole, workers=1)
     real, calls = shards.write, []
 
     def write(*args):
@@ -85,43 +89,43 @@ def test_resuming_changes_no_byte(small, tmp_path, short, monkeypatch):
 
     monkeypatch.setattr(shards, "write", write)
     with pytest.raises(KeyboardInterrupt):
-        dataset.build(small, torn, workers=1)
+        build.build(small, torn, workers=1)
     assert "manifest.json" not in files(torn)
-    (torn / names.SCRATCH / "left-over.parquet.123").write_bytes(b"torn")
-    done = dataset.build(small, torn, workers=1)
+    (torn / paths.SCRATCH / "left-over.parquet.123").write_bytes(b"torn")
+    done = build.build(small, torn, workers=1)
     assert done.found == 20 and done.rendered == 40
     assert files(torn) == files(whole)
 
 
 def test_a_damaged_shard_is_made_again(small, tmp_path, short):
     out = tmp_path / "set"
-    dataset.build(small, out, workers=1)
+    build.build(small, out, workers=1)
     before = files(out)
     victim = out / "data/train-00001-of-00002.parquet"
     victim.write_bytes(victim.read_bytes()[:-100] + bytes(100))
     (out / "data/test-00000-of-00001.parquet").unlink()
-    assert dataset.build(small, out, workers=1).rendered == 20
+    assert build.build(small, out, workers=1).rendered == 20
     assert files(out) == before
 
 
 def test_a_finished_directory_is_left_alone(small, tmp_path):
     out = tmp_path / "set"
-    dataset.build(small, out, workers=1)
+    build.build(small, out, workers=1)
     stamps = {p: p.stat().st_mtime_ns for p in out.rglob("*.parquet")}
-    assert dataset.build(small, out, workers=2).rendered == 0
+    assert build.build(small, out, workers=2).rendered == 0
     assert stamps == {p: p.stat().st_mtime_ns for p in out.rglob("*.parquet")}
 
 
 def test_other_data_is_refused_and_kept(small, tmp_path):
     out = tmp_path / "set"
-    dataset.build(small, out, workers=1)
+    build.build(small, out, workers=1)
     before = files(out)
     with pytest.raises(OutputError, match="seed is 0 there and 1 here"):
-        dataset.build(dataclasses.replace(small, seed=1), out, workers=1)
+        build.build(dataclasses.replace(small, seed=1), out, workers=1)
     with pytest.raises(OutputError, match=r"n is 30 there and 31 here"):
-        dataset.build(dataclasses.replace(small, n=31), out, workers=1)
+        build.build(dataclasses.replace(small, n=31), out, workers=1)
     assert files(out) == before
-    dataset.build(dataclasses.replace(small, seed=1), out, workers=1, overwrite=True)
+    build.build(dataclasses.replace(small, seed=1), out, workers=1, overwrite=True)
     assert files(out) != before
 
 
@@ -130,9 +134,9 @@ def test_a_foreign_directory_is_refused_and_kept(small, tmp_path):
     out.mkdir()
     (out / "thesis.txt").write_text("mine")
     with pytest.raises(OutputError, match="not a data set"):
-        dataset.build(small, out, workers=1)
+        build.build(small, out, workers=1)
     assert files(out) == {"thesis.txt": b"mine"}
-    dataset.build(small, out, workers=1, overwrite=True)
+    build.build(small, out, workers=1, overwrite=True)
     assert files(out)["thesis.txt"] == b"mine"
 
 
@@ -142,49 +146,49 @@ def test_what_is_not_subsynth_s_is_never_deleted(small, tmp_path, name):
     (out / name).parent.mkdir(parents=True)
     (out / name).write_text("mine")
     with pytest.raises(OutputError, match="not a data set"):
-        dataset.build(small, out, workers=1)
+        build.build(small, out, workers=1)
     with pytest.raises(OutputError, match="would be lost"):
-        dataset.build(small, out, workers=1, overwrite=True)
+        build.build(small, out, workers=1, overwrite=True)
     assert files(out) == {name: b"mine"}
 
 
 def test_files_of_the_user_s_beside_the_shards_stay(small, tmp_path):
     out = tmp_path / "set"
-    dataset.build(small, out, workers=1)
+    build.build(small, out, workers=1)
     (out / "data/notes").mkdir()
     (out / "data/notes/a.txt").write_text("mine")
-    assert dataset.build(small, out, workers=1).rendered == 0
-    dataset.build(dataclasses.replace(small, seed=1), out, workers=1, overwrite=True)
+    assert build.build(small, out, workers=1).rendered == 0
+    build.build(dataclasses.replace(small, seed=1), out, workers=1, overwrite=True)
     assert files(out)["data/notes/a.txt"] == b"mine"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"plan_sha256": 5, "shards": 3}'])
 def test_a_broken_manifest_is_made_again(small, tmp_path, text):
     out = tmp_path / "set"
-    dataset.build(small, out, workers=1)
+    build.build(small, out, workers=1)
     before = files(out)
     (out / "manifest.json").write_text(text)
     if "5" in text:
         with pytest.raises(OutputError, match="other fonts, pictures or text"):
-            dataset.build(small, out, workers=1)
+            build.build(small, out, workers=1)
     else:
-        dataset.build(small, out, workers=1)
+        build.build(small, out, workers=1)
         assert files(out) == before
 
 
 def test_a_stranger_among_the_shards_is_refused(small, tmp_path):
     out = tmp_path / "set"
-    dataset.build(small, out, workers=1)
+    build.build(small, out, workers=1)
     (out / "data/train-00009-of-00010.parquet").write_bytes(b"old")
     with pytest.raises(OutputError, match="train-00009-of-00010"):
-        dataset.build(small, out, workers=1)
+        build.build(small, out, workers=1)
 
 
 def test_two_renders_into_one_directory(small, tmp_path):
     out = tmp_path / "set"
-    (out / names.SCRATCH).mkdir(parents=True)
-    with place.at(str(out)).lock(shared=False), pytest.raises(OutputError, match="another render"):
-        dataset.build(small, out, workers=1)
+    (out / paths.SCRATCH).mkdir(parents=True)
+    with open_storage(str(out)).lock(shared=False), pytest.raises(OutputError, match="another render"):
+        build.build(small, out, workers=1)
 
 
 def test_dying_workers_end_the_run(small, tmp_path, monkeypatch):
@@ -193,14 +197,14 @@ def test_dying_workers_end_the_run(small, tmp_path, monkeypatch):
     monkeypatch.setattr(local, "_work", _die)
     big = dataclasses.replace(small, n=2600)
     with pytest.raises(WorkerError, match="workers died"):
-        list(local.run(Job(big, str(tmp_path), claim.plan_digest(big)), shards.shards(big), 2, lambda _: None))
+        list(local.run(Job(big, str(tmp_path), ownership.plan_digest(big)), shards.shards(big), 2, lambda _: None))
 
 
 def test_a_shard_that_nobody_was_told_of_is_not_given_up(small, tmp_path, monkeypatch):
     """Workers die, one of them after its shard was put: the claim stays, and the same command goes on."""
 
     def run(job, todo, _workers, tick):
-        task.perform(job, todo[0], tick)
+        worker.perform(job, todo[0], tick)
         raise WorkerError("workers died")
         yield
 
@@ -208,12 +212,12 @@ def test_a_shard_that_nobody_was_told_of_is_not_given_up(small, tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(local, "run", run)
         with pytest.raises(WorkerError):
-            dataset.build(small, out)
-    assert dataset.build(small, out, workers=1).found == 30
+            build.build(small, out)
+    assert build.build(small, out, workers=1).found == 30
     with monkeypatch.context() as patch:
-        patch.setattr(task, "perform", lambda *_: (_ for _ in ()).throw(WorkerError("workers died")))
+        patch.setattr(worker, "perform", lambda *_: (_ for _ in ()).throw(WorkerError("workers died")))
         with pytest.raises(WorkerError):
-            dataset.build(small, tmp_path / "nothing", workers=1)
+            build.build(small, tmp_path / "nothing", workers=1)
     assert not (tmp_path / "nothing").exists()
 
 
@@ -241,7 +245,7 @@ def test_a_killed_worker_is_replaced(calm, tmp_path):
     deadline = time.monotonic() + 60
     while victim is None and time.monotonic() < deadline:
         time.sleep(0.1)
-        if any(p.suffix not in (".json", "") for p in hurt.glob(f"{names.SCRATCH}/*.parquet.*")):
+        if any(p.suffix not in (".json", "") for p in hurt.glob(f"{paths.SCRATCH}/*.parquet.*")):
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
             workers = [c for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
             victim = int(workers[0]) if workers else None
@@ -259,13 +263,13 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(calm, tmp_path, worke
         [*command, stopped], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     deadline = time.monotonic() + 60
-    while not list((stopped / names.SCRATCH).glob("*.json")) and time.monotonic() < deadline:  # a shard is recorded
+    while not list((stopped / paths.SCRATCH).glob("*.json")) and time.monotonic() < deadline:  # a shard is recorded
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # what a terminal does: the whole group is told
     error = process.communicate(timeout=30)[1]
     assert process.returncode == 130
     assert "Traceback" not in error and "goes on" in error
-    assert all(p.suffix == ".json" or p.name in ("plan", "lock") for p in (stopped / names.SCRATCH).iterdir())
+    assert all(p.suffix == ".json" or p.name in ("plan", "lock") for p in (stopped / paths.SCRATCH).iterdir())
     assert "manifest.json" not in files(stopped)
     again = subprocess.run([*command, stopped], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert "finished before" in again.stdout
@@ -297,7 +301,7 @@ def test_load_dataset_opens_it_and_sees_changes(small, tmp_path):
     out = tmp_path / "set"
     for seed in (0, 1):
         spec = dataclasses.replace(small, seed=seed)
-        dataset.build(spec, out, workers=1, overwrite=True)
+        build.build(spec, out, workers=1, overwrite=True)
         rows = load(out, tmp_path / "home")
         assert [r[:5] for r in rows] == [
             [split, str(size), "(32, 280, 3)", "(32, 280)", "[0, 255]"] for split, size in SIZES
@@ -311,16 +315,16 @@ def test_load_dataset_opens_it_and_sees_changes(small, tmp_path):
 
 def test_a_missing_shard_does_not_go_unnoticed(small, tmp_path, short):
     out = tmp_path / "set"
-    dataset.build(small, out, workers=1)
+    build.build(small, out, workers=1)
     (out / "data/train-00001-of-00002.parquet").unlink()
     with pytest.raises(AssertionError, match="NonMatchingSplitsSizesError"):
         load(out, tmp_path / "home")
 
 
 def test_stored_pixels_are_the_rendered_ones(small, tmp_path):
-    from subsynth.preview import from_directory
+    from subsynth.report.contact_sheet import from_directory
 
-    dataset.build(small, tmp_path / "set", workers=1)
+    build.build(small, tmp_path / "set", workers=1)
     for split, size in SIZES:
         stored, made = from_directory(tmp_path / "set", split, 1000), list(pairs(small, split))
         assert len(stored) == len(made) == size
@@ -331,19 +335,19 @@ def test_stored_pixels_are_the_rendered_ones(small, tmp_path):
 def test_features_match_the_card(small, tmp_path):
     from datasets import Features
 
-    from subsynth import columns
+    from subsynth.format import schema
 
-    by_schema = Features.from_arrow_schema(columns.schema())
-    assert by_schema == Features._from_yaml_list(columns.card_features())
-    assert by_schema.arrow_schema.names == columns.schema().names
-    assert set(columns.MEANING) == set(columns.NAMES)
+    by_schema = Features.from_arrow_schema(schema.schema())
+    assert by_schema == Features._from_yaml_list(schema.card_features())
+    assert by_schema.arrow_schema.names == schema.schema().names
+    assert set(schema.MEANING) == set(schema.NAMES)
 
 
 def test_jpeg_files_are_kept_as_they_are(tmp_path):
     """With image_format jpeg, rows whose last step is a JPEG hold its file; every reader sees the pixels rendered."""
     spec = sub_en(n=60, n_test=5)
     spec = dataclasses.replace(spec, image_format="jpeg")
-    dataset.build(spec, tmp_path / "set", 1)
+    build.build(spec, tmp_path / "set", 1)
     table = pq.read_table(tmp_path / "set" / "data" / "train-00000-of-00001.parquet")
     kinds = {"JPEG": 0, "PNG": 0}
     for row, pair in zip(table.to_pylist(), pairs(spec, "train"), strict=True):

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from subsynth import ink
-from subsynth.effects import blur, grade, jpeg, noise, resample
-from subsynth.styles import box, outline, shadow
+from subsynth.core import pixels
+from subsynth.rendering.effects import blur, grade, jpeg, noise, resample
+from subsynth.rendering.styles import box, outline, shadow
 
 ROOT = Path(__file__).parents[1]
 
@@ -62,10 +62,10 @@ ALPHA = np.ascontiguousarray(IMAGE[:, :, 0])
         (grade.grade, (PLANES, 128, (200, 256, 300), 9)),
         (outline.outline, (ALPHA, 1.25)),
         (shadow.shadow, (ALPHA, 2, 1, 1)),
-        (ink.blend, (PLANES, (1, 2, 3), ALPHA)),
-        (ink.ground_truth, (ALPHA,)),
-        (ink.scale_alpha, (ALPHA, 77)),
-        (ink.luma, (PLANES,)),
+        (pixels.blend, (PLANES, (1, 2, 3), ALPHA)),
+        (pixels.ground_truth, (ALPHA,)),
+        (pixels.scale_alpha, (ALPHA, 77)),
+        (pixels.luma, (PLANES,)),
         (box.box, (3, 4, 100, 20, 32, 280)),
     ],
 )

@@ -11,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from subsynth import deflate, kernels, pairs, png, sub_en
-from subsynth.kernels import files
+from subsynth import pairs, sub_en
+from subsynth.format import deflate, png
+from subsynth.kernels import compilation, png_encoding
 
 
 @pytest.fixture(params=["numba", "plain"])
 def coder(request, monkeypatch):
     """With compiled kernels, and without."""
-    monkeypatch.setattr(kernels, "active", lambda: request.param == "numba")
+    monkeypatch.setattr(compilation, "active", lambda: request.param == "numba")
     return request.param
 
 
@@ -63,10 +64,10 @@ def test_pngcheck_is_content(coder, tmp_path):
     for number, (image, mask) in enumerate(pictures()):
         (tmp_path / f"{number}.png").write_bytes(png.color(image))
         (tmp_path / f"{number}-mask.png").write_bytes(png.binary(mask))
-    files = sorted(map(str, tmp_path.glob("*.png")))
-    done = subprocess.run(["pngcheck", *files], capture_output=True, text=True, check=False)
+    png_encoding = sorted(map(str, tmp_path.glob("*.png")))
+    done = subprocess.run(["pngcheck", *png_encoding], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("OK:") == len(files)
+    assert done.stdout.count("OK:") == len(png_encoding)
 
 
 STREAMS = [
@@ -82,14 +83,14 @@ STREAMS = [
 def test_streams_are_read_back_and_kernels_write_the_same(content):
     stream = deflate.deflate(content)
     assert zlib.decompress(stream) == content.tobytes()
-    assert files.deflate(content).tobytes() == stream
+    assert png_encoding.deflate(content).tobytes() == stream
 
 
 @given(st.binary(min_size=1, max_size=3000))
 def test_any_bytes_are_read_back(content):
     array = np.frombuffer(content, np.uint8)
     stream = deflate.deflate(array)
-    assert zlib.decompress(stream) == content and files.deflate(array).tobytes() == stream
+    assert zlib.decompress(stream) == content and png_encoding.deflate(array).tobytes() == stream
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=257, max_size=257))

@@ -12,7 +12,8 @@ import torch
 from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from subsynth import SpecError, dataset, pairs
+from subsynth import SpecError, pairs
+from subsynth.build import build
 from subsynth.stream import SubtitleStream, iterable
 
 
@@ -21,9 +22,9 @@ def indices(samples):
 
 
 def test_it_is_what_is_stored(small, tmp_path):
-    from subsynth.preview import from_directory
+    from subsynth.report.contact_sheet import from_directory
 
-    dataset.build(small, tmp_path / "set", workers=1)
+    build.build(small, tmp_path / "set", workers=1)
     stored = from_directory(tmp_path / "set", "train", 30)
     seen = list(SubtitleStream(small, "train"))
     assert len(seen) == 30

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from subsynth import ink
-from subsynth.effects.blur import blur
-from subsynth.effects.noise import noise
-from subsynth.styles.outline import outline
-from subsynth.styles.palette import NAMES, fills
-from subsynth.styles.shadow import shadow
+from subsynth.core import pixels
+from subsynth.rendering.effects.blur import blur
+from subsynth.rendering.effects.noise import noise
+from subsynth.rendering.styles.outline import outline
+from subsynth.rendering.styles.shadow import shadow
+from subsynth.spec.palette import NAMES, fills
 
 
 def test_an_outline_of_a_point_is_a_disc():
@@ -34,7 +34,7 @@ def test_a_hard_shadow_is_the_silhouette_moved():
 def test_blending_matches_the_formula_in_floats():
     planes = (np.arange(3 * 256 * 5) % 256).astype(np.uint8).reshape(3, 256, 5)
     alpha = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 5, axis=1)
-    mixed = ink.blend(planes, (200, 100, 0), alpha)
+    mixed = pixels.blend(planes, (200, 100, 0), alpha)
     exact = planes + (np.array([200, 100, 0]).reshape(3, 1, 1) - planes.astype(float)) * alpha / 255
     assert np.abs(mixed - exact).max() <= 2
     assert (mixed[:, 255] == np.array([[200], [100], [0]])).all() and (mixed[:, 0] == planes[:, 0]).all()
@@ -73,6 +73,6 @@ def test_every_hue_occurs():
 
 
 def test_contrast_is_that_of_wcag():
-    black, white, grey = (ink.luminance(np.array(c)) for c in ([0, 0, 0], [255, 255, 255], [119, 119, 119]))
-    assert ink.contrast(black, white) == pytest.approx(21)
-    assert ink.contrast(grey, white) == pytest.approx(4.48, abs=0.01)  # the well-known limit of AA
+    black, white, grey = (pixels.luminance(np.array(c)) for c in ([0, 0, 0], [255, 255, 255], [119, 119, 119]))
+    assert pixels.contrast(black, white) == pytest.approx(21)
+    assert pixels.contrast(grey, white) == pytest.approx(4.48, abs=0.01)  # the well-known limit of AA

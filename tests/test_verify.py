@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from subsynth import OutputError, dataset, png, shards, verify
+from subsynth import OutputError, verify
+from subsynth.build import build
+from subsynth.format import png, shards
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def sound(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "ROWS", 20)
         patch.setattr(shards, "GROUP", 10)
-        dataset.build(spec, out, workers=1)
+        build.build(spec, out, workers=1)
     return out
 
 

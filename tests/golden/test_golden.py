@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from subsynth import pairs, sub_en, sub_zh
-from subsynth.spec import SPLITS
-from subsynth.version import PIXELS
+from subsynth.core.version import PIXELS
+from subsynth.spec.spec import SPLITS
 
 STORE = Path(__file__).with_name("samples.json")
 PLACES = [(lang, split, index) for lang in ("en", "zh") for split in SPLITS for index in (0, 1, 17, 99_999)]

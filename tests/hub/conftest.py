@@ -12,7 +12,8 @@ import pytest
 
 from hub.server import Hub
 from hub.state import OWNER
-from subsynth import Spec, dataset, pairs, sub_en
+from subsynth import Spec, pairs, sub_en
+from subsynth.build import build
 
 NAME = "subsynth/sub_en"
 
@@ -34,7 +35,7 @@ def sets(tmp_path_factory) -> Callable[[int], Path]:
 
     def get(n: int) -> Path:
         if n not in made:
-            dataset.build(quick(n), place / str(n) / "sub_en", workers=1)
+            build.build(quick(n), place / str(n) / "sub_en", workers=1)
             made.add(n)
         return place / str(n) / "sub_en"
 

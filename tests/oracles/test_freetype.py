@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-from subsynth import fonts, layout
-from subsynth.coverage import coverage
-from subsynth.outlines import open_face
+from subsynth.assets.glyphs import open_face
+from subsynth.core.coverage import coverage
+from subsynth.data import font_catalogue
+from subsynth.planning import layout
 
 TEXT = {"latin": "Rgax&8Qfj", "hans": "你说中国龍鬱的一"}
-FACES = [pytest.param(f, id=f.name) for f in fonts.catalogue()]
+FACES = [pytest.param(f, id=f.name) for f in font_catalogue.catalogue()]
 
 
 def freetype_coverage(face, glyph, size, shear, height, width, x, y):

@@ -21,14 +21,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from subsynth import MaterialError, Spec, SubsynthError, backgrounds, corpus, fonts, pairs, sub_en
-from subsynth.materials import materials
-from subsynth.outlines import open_face
+from subsynth import MaterialError, Spec, SubsynthError, pairs, sub_en
+from subsynth.assets import backgrounds, corpus, fonts
+from subsynth.assets.assets import materials
+from subsynth.assets.glyphs import open_face
+from subsynth.data import font_catalogue
 
 TIMES = int(os.environ.get("FUZZ", "1"))
 MANY = settings(max_examples=300 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SOME = settings(max_examples=60 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-SHARED = fonts.bundled("Arimo")[0].path
+SHARED = font_catalogue.bundled("Arimo")[0].path
 
 
 def usable(message: str) -> bool:
@@ -342,7 +344,7 @@ def test_fonts_without_outlines_or_with_axes(tmp_path):
 @pytest.mark.parametrize("source", ["built", "Kalam"])
 def test_fonts_with_damage(tmp_path, monkeypatch, source):
     monkeypatch.setenv("SUBSYNTH_CACHE", str(tmp_path / "cache"))
-    whole = built() if source == "built" else Path(fonts.bundled(source)[0].path).read_bytes()
+    whole = built() if source == "built" else Path(font_catalogue.bundled(source)[0].path).read_bytes()
 
     @SOME
     @given(

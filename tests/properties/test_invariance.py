@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from subsynth import pairs, plan, render
-from subsynth.recipe import COLUMNS, from_row
+from subsynth.planning.recipe import COLUMNS, from_row
 
 
 def pixels(spec, split, start, stop):

@@ -8,14 +8,16 @@ import sys
 import numpy as np
 import pytest
 
-from subsynth import fused, kernels, plan, sub_en, sub_zh
-from subsynth.render import plainly
-from subsynth.spec import Background, Degrade, Dress, Fill
+from subsynth import plan, sub_en, sub_zh
+from subsynth.kernels import compilation
+from subsynth.rendering import numba_backend
+from subsynth.rendering.render import plainly
+from subsynth.spec.spec import Background, Degrade, Dress, Fill
 
 
 def assert_same(recipe):
     plain = plainly(recipe)
-    image, file, ink_map, contrast = fused.draw(recipe)
+    image, file, ink_map, contrast = numba_backend.draw(recipe)
     assert np.array_equal(image, plain.image), recipe
     assert np.array_equal(np.where(ink_map >= 128, 0, 255), plain.ground_truth), recipe
     assert file == plain.jpeg and contrast == plain.contrast
@@ -83,4 +85,4 @@ def test_compiling_is_kept(tmp_path):
         for _ in range(2)
     ]
     assert said == [["False", "numba"], ["True", "numba"]]
-    assert kernels.possible()
+    assert compilation.possible()

@@ -5,8 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from subsynth import Spec, fonts, pairs, plan, sub_en, sub_zh
-from subsynth.materials import materials
+from subsynth import Spec, pairs, plan, sub_en, sub_zh
+from subsynth.assets.assets import materials
+from subsynth.data import font_catalogue
 
 PRESETS = [pytest.param(sub_en(), id="en"), pytest.param(sub_zh(), id="zh")]
 
@@ -67,7 +68,7 @@ def test_lengths_and_sizes_are_those_of_subtitles(spec: Spec):
 @pytest.mark.parametrize("spec", PRESETS)
 def test_presets_are_those_of_the_paper(spec: Spec):
     assert len(spec.fonts.families) == {"en": 10, "zh": 8}[spec.lang]
-    unseen = fonts.families({"en": "latin", "zh": "hans"}[spec.lang], "unseen")
+    unseen = font_catalogue.families({"en": "latin", "zh": "hans"}[spec.lang], "unseen")
     assert len(unseen) == 4 and not set(unseen) & set(spec.fonts.families)
 
 

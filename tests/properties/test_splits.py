@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from subsynth import SpecError, fonts, pairs, plan, sub_en, sub_zh
-from subsynth.materials import materials
+from subsynth import SpecError, pairs, plan, sub_en, sub_zh
+from subsynth.assets.assets import materials
+from subsynth.data import font_catalogue
 
 PRESETS = [pytest.param(sub_en(), id="en"), pytest.param(sub_zh(), id="zh")]
 
@@ -33,7 +34,7 @@ def test_hard_is_close_and_busy(spec):
 
 @pytest.mark.parametrize("spec", PRESETS)
 def test_unseen_fonts_are_seen_nowhere_else(spec):
-    families = {f.name: f.family for f in fonts.catalogue()}
+    families = {f.name: f.family for f in font_catalogue.catalogue()}
     drawn = {split: {families[r.font] for r in plan(spec, split, 0, 3000)} for split in spec.splits}
     assert drawn["test_unseen_fonts"] == set(spec.fonts.unseen_families)
     assert drawn["train"] == drawn["test"] == drawn["test_hard"] == set(spec.fonts.families)
@@ -49,14 +50,14 @@ def test_all_test_splits_are_of_the_test_material(spec, split):
 
 def test_own_fonts_have_unseen_ones_only_if_given():
     spec = sub_en()
-    path = fonts.bundled("Arimo")[0].path
+    path = font_catalogue.bundled("Arimo")[0].path
     own = dataclasses.replace(spec, fonts=dataclasses.replace(spec.fonts, files=(path,)))
     assert own.splits == ("train", "test", "test_hard")
     with pytest.raises(SpecError, match="test_unseen_fonts"):
         own.size("test_unseen_fonts")
     both = dataclasses.replace(spec, fonts=dataclasses.replace(spec.fonts, unseen_families=("Arimo",)))
     with pytest.raises(Exception, match="keep it in one of them"):
-        from subsynth.materials import all_faces
+        from subsynth.assets.assets import all_faces
 
         all_faces(both)
 

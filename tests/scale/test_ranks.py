@@ -9,7 +9,9 @@ import time
 import pytest
 
 from scale.conftest import files
-from subsynth import OutputError, Spec, dataset, names
+from subsynth import OutputError, Spec
+from subsynth.build import build
+from subsynth.storage import paths
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +36,15 @@ def test_any_order_one_killed_and_run_again(bucket, monkeypatch, spec_file, calm
     for key, value in bucket.env.items():
         monkeypatch.setenv(key, value)
     out, spec = bucket.address("set"), Spec.load(spec_file)
-    first = f"{bucket.name}/set/{names.SCRATCH}/train-00000-of-00004.parquet.json"
+    first = f"{bucket.name}/set/{paths.SCRATCH}/train-00000-of-00004.parquet.json"
 
     def there():
         return bucket.files("set")
 
-    dataset.build(spec, out, workers=1, rank=(3, 4))
+    build.build(spec, out, workers=1, rank=(3, 4))
     early = bucket.render("merge", out, check=False)
     assert early.returncode == 2 and "6 of 7 shards are not finished" in early.stderr
-    assert names.MANIFEST not in there()
+    assert paths.MANIFEST not in there()
     flags = ["--spec", spec_file, "--rank", 0, "--world-size", 4, "--out", out, "--workers", 1]
     victim = subprocess.Popen(
         [sys.executable, "-m", "subsynth", "render", *map(str, flags)],
@@ -55,17 +57,17 @@ def test_any_order_one_killed_and_run_again(bucket, monkeypatch, spec_file, calm
     os.killpg(victim.pid, signal.SIGKILL)
     victim.wait()
     for rank in (2, 1):
-        dataset.build(spec, out, workers=1, rank=(rank, 4))
+        build.build(spec, out, workers=1, rank=(rank, 4))
     with pytest.raises(OutputError, match="1 of 7 shards are not finished"):
-        dataset.gather(out)
+        build.gather(out)
     told = bucket.render("render", *flags).stdout
     assert "100 of its 1,350" in told and "1,250 pairs were finished before" in told and "subsynth merge" in told
     assert "complete" in bucket.render("merge", out).stdout
     assert there() == calm
-    dataset.gather(out)  # merged again: the same
+    build.gather(out)  # merged again: the same
     assert there() == calm
-    assert dataset.build(spec, out, workers=1, rank=(1, 4)).rendered == 0
-    assert dataset.build(spec, out, workers=1).rendered == 0
+    assert build.build(spec, out, workers=1, rank=(1, 4)).rendered == 0
+    assert build.build(spec, out, workers=1).rendered == 0
     assert there() == calm
 
 
@@ -86,26 +88,26 @@ def test_at_the_same_time_in_one_directory(bucket, tmp_path, spec_file, calm):
 
 
 def test_a_whole_run_finishes_what_ranks_began(small, tmp_path):
-    dataset.build(small, tmp_path / "calm", workers=1)
-    dataset.build(small, tmp_path / "set", workers=1, rank=(1, 3))
-    done = dataset.build(small, tmp_path / "set", workers=1)
+    build.build(small, tmp_path / "calm", workers=1)
+    build.build(small, tmp_path / "set", workers=1, rank=(1, 3))
+    done = build.build(small, tmp_path / "set", workers=1)
     assert done.found == 10 and files(tmp_path / "set") == files(tmp_path / "calm")
 
 
 def test_more_ranks_than_shards(small, tmp_path):
-    done = [dataset.build(small, tmp_path / "set", workers=1, rank=(r, 9)).rendered for r in range(9)]
+    done = [build.build(small, tmp_path / "set", workers=1, rank=(r, 9)).rendered for r in range(9)]
     assert sum(done) == 60 and done[4:] == [0] * 5
-    assert dataset.gather(tmp_path / "set").pairs == 60
+    assert build.gather(tmp_path / "set").pairs == 60
 
 
 def test_merge_needs_a_set(tmp_path, small):
     with pytest.raises(OutputError, match=r"no spec\.yaml there"):
-        dataset.gather(tmp_path / "nothing")
+        build.gather(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
     (tmp_path / "else").mkdir()
-    (tmp_path / "else" / names.SPEC).write_text("lang: xx\n")
+    (tmp_path / "else" / paths.SPEC).write_text("lang: xx\n")
     with pytest.raises(OutputError, match="cannot read"):
-        dataset.gather(tmp_path / "else")
+        build.gather(tmp_path / "else")
 
 
 @pytest.mark.parametrize(

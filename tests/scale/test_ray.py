@@ -8,8 +8,9 @@ import time
 import pytest
 
 from scale.conftest import files
-from subsynth import Spec, WorkerError, dataset, sub_en
-from subsynth.engines import engine
+from subsynth import Spec, WorkerError, sub_en
+from subsynth.build import build
+from subsynth.build.engines import engine
 
 SPEC = "lang: en\nn: 10000\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
 
@@ -65,7 +66,7 @@ def test_a_cluster_of_its_own(tmp_path, monkeypatch):
     done = render("--out", "set", "--engine", "ray")
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir(tmp_path)
-    dataset.build(Spec.load("spec.yaml", n=1300, n_test=10), "calm", workers=1)
+    build.build(Spec.load("spec.yaml", n=1300, n_test=10), "calm", workers=1)
     assert files(tmp_path / "set") == files(tmp_path / "calm")
 
 
@@ -77,8 +78,8 @@ def test_no_cluster_at_the_address(run, tmp_path, monkeypatch):
 
 
 def test_without_ray_one_line_tells_what_to_install(monkeypatch):
-    from subsynth import shards
-    from subsynth.task import Job
+    from subsynth.build.worker import Job
+    from subsynth.format import shards
 
     monkeypatch.setitem(sys.modules, "ray", None)
     spec = sub_en(n=3)

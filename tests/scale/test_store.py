@@ -10,8 +10,12 @@ import sys
 import pytest
 
 from scale.conftest import files
-from subsynth import OutputError, Spec, claim, dataset, names, place, shards
-from subsynth.store import Store
+from subsynth import OutputError, Spec
+from subsynth.build import build, ownership
+from subsynth.format import shards
+from subsynth.storage import paths
+from subsynth.storage.addresses import open_storage
+from subsynth.storage.object_store import Store
 
 
 @pytest.fixture
@@ -32,15 +36,15 @@ def here(bucket, monkeypatch):
 @pytest.fixture
 def calm(small, tmp_path, short):
     """The files that a directory has."""
-    dataset.build(small, tmp_path / "calm", workers=1)
+    build.build(small, tmp_path / "calm", workers=1)
     return files(tmp_path / "calm")
 
 
 def test_a_store_holds_the_bytes_of_a_directory(small, here, calm):
-    done = dataset.build(small, here.address("set"), workers=1)
+    done = build.build(small, here.address("set"), workers=1)
     assert (done.pairs, done.rendered) == (60, 60)
     assert here.files("set") == calm
-    again = dataset.build(small, here.address("set"), workers=1)
+    again = build.build(small, here.address("set"), workers=1)
     assert (again.rendered, again.found, again.bytes) == (0, 60, done.bytes)
 
 
@@ -50,7 +54,7 @@ def test_other_addresses_hold_them_too(small, calm, tmp_path, address):
     import fsspec
 
     address = address.format(tmp_path)
-    dataset.build(small, address, workers=1)
+    build.build(small, address, workers=1)
     if address.startswith("file"):
         assert files(tmp_path / "set") == calm
         return
@@ -65,7 +69,7 @@ def two_shards(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     text = "lang: en\nn: 1300\nn_test: 10\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
     (folder / "spec.yaml").write_text(text)
-    dataset.build(Spec.load(folder / "spec.yaml"), folder / "set", workers=1)
+    build.build(Spec.load(folder / "spec.yaml"), folder / "set", workers=1)
     return folder / "spec.yaml", files(folder / "set")
 
 
@@ -78,13 +82,13 @@ def test_processes_of_their_own_put_them(bucket, two_shards):
 def test_what_is_lost_or_torn_is_made_again(small, here, calm, merged, monkeypatch):
     address, root = here.address("set"), f"{here.name}/set"
     if merged:
-        dataset.build(small, address, workers=1)
+        build.build(small, address, workers=1)
     else:
-        dataset.build(small, address, workers=1, rank=(0, 1))
+        build.build(small, address, workers=1, rank=(0, 1))
     here.fs.rm(f"{root}/data/test-00000-of-00001.parquet")
     torn = f"{root}/data/train-00001-of-00002.parquet"
     here.fs.pipe_file(torn, here.fs.cat(torn)[:-100])
-    done = dataset.build(small, address, workers=1)
+    done = build.build(small, address, workers=1)
     assert (done.rendered, done.found) == (20, 40)
     assert here.files("set") == calm
 
@@ -92,44 +96,44 @@ def test_what_is_lost_or_torn_is_made_again(small, here, calm, merged, monkeypat
 def test_entries_of_another_plan_are_not_taken_for_done(small, here, calm):
     """Shards and entries of another seed lie there, under the same names, with a claim of this spec beside them."""
     other = dataclasses.replace(small, seed=1)
-    dataset.build(other, here.address("other"), workers=1, rank=(0, 1))
+    build.build(other, here.address("other"), workers=1, rank=(0, 1))
     for name, content in here.files("other").items():
         here.fs.pipe_file(f"{here.name}/set/{name}", content)
-    here.fs.pipe_file(f"{here.name}/set/{names.SPEC}", small.to_yaml().encode())
-    here.fs.pipe_file(f"{here.name}/set/{names.PLAN}", claim.plan_digest(small).encode())
-    assert dataset.build(small, here.address("set"), workers=1).rendered == 60
+    here.fs.pipe_file(f"{here.name}/set/{paths.SPEC}", small.to_yaml().encode())
+    here.fs.pipe_file(f"{here.name}/set/{paths.PLAN}", ownership.plan_digest(small).encode())
+    assert build.build(small, here.address("set"), workers=1).rendered == 60
     assert here.files("set") == calm
 
 
 def test_another_spec_is_refused(small, here):
     address = here.address("set")
-    dataset.build(small, address, workers=1, rank=(0, 2))
+    build.build(small, address, workers=1, rank=(0, 2))
     before = here.files("set")
     for other in (dataclasses.replace(small, seed=1), dataclasses.replace(small, n=31)):
         with pytest.raises(OutputError, match=r"is 0 there and 1 here|is 30 there and 31 here"):
-            dataset.build(other, address, workers=1)
+            build.build(other, address, workers=1)
         with pytest.raises(OutputError, match="another spec"):
-            dataset.build(other, address, workers=1, rank=(1, 2))
+            build.build(other, address, workers=1, rank=(1, 2))
     assert here.files("set") == before
 
 
 @pytest.mark.parametrize("kind", ["store", "directory"])
 def test_two_plans_at_once(small, here, tmp_path, kind):
     """Both have looked, and found nothing there; one of them gets the place."""
-    there = place.at(here.address("set") if kind == "store" else str(tmp_path / "set"))
+    there = open_storage(here.address("set") if kind == "store" else str(tmp_path / "set"))
     other = dataclasses.replace(small, seed=1)
-    claim.take(small, "plan of the first", there)
+    ownership.take(small, "plan of the first", there)
     with pytest.raises(OutputError, match="another spec just now"):
-        claim.take(other, "plan of the second", there)
+        ownership.take(other, "plan of the second", there)
     with pytest.raises(OutputError, match="another run just now"):
-        claim.take(small, "same spec, other fonts", there)
-    claim.take(small, "plan of the first", there)  # another rank of the first
-    assert there.read(names.PLAN) == b"plan of the first"
+        ownership.take(small, "same spec, other fonts", there)
+    ownership.take(small, "plan of the first", there)  # another rank of the first
+    assert there.read(paths.PLAN) == b"plan of the first"
 
 
 def test_two_claims_at_the_same_moment(here):
     """A conditional put: whoever asks and however often, the first stays."""
-    there = place.at(here.address("set"))
+    there = open_storage(here.address("set"))
     assert isinstance(there, Store)
     there.fs.pipe_file(f"{there.root}/x", b"first", mode="create")
     with pytest.raises(FileExistsError):
@@ -141,15 +145,15 @@ def test_someone_else_s_objects_stay(small, here, calm):
     address = here.address("home")
     here.fs.pipe_file(f"{here.name}/home/thesis.txt", b"mine")
     with pytest.raises(OutputError, match="not a data set"):
-        dataset.build(small, address, workers=1)
+        build.build(small, address, workers=1)
     assert here.files("home") == {"thesis.txt": b"mine"}
-    dataset.build(small, address, workers=1, overwrite=True)
+    build.build(small, address, workers=1, overwrite=True)
     assert here.files("home") == calm | {"thesis.txt": b"mine"}
-    dataset.build(dataclasses.replace(small, seed=1), address, workers=1, overwrite=True)
+    build.build(dataclasses.replace(small, seed=1), address, workers=1, overwrite=True)
     assert here.files("home").keys() == (calm | {"thesis.txt": b"mine"}).keys()
     here.fs.pipe_file(f"{here.name}/project/README.md", b"mine")
     with pytest.raises(OutputError, match="would be lost"):
-        dataset.build(small, here.address("project"), workers=1, overwrite=True)
+        build.build(small, here.address("project"), workers=1, overwrite=True)
 
 
 def test_what_cannot_be_rendered_leaves_nothing(here, tmp_path):
@@ -179,7 +183,7 @@ def test_a_connection_cut_once_is_made_good(bucket, relay, two_shards):
 
 def test_a_merge_reads_little_of_the_shards(here, relay, two_shards):
     """The columns that figures are drawn of, and not the images."""
-    dataset.build(Spec.load(two_shards[0]), here.address("set"), workers=1, rank=(0, 1))
+    build.build(Spec.load(two_shards[0]), here.address("set"), workers=1, rank=(0, 1))
     counting = relay(b"no such path", times=0)
     here.render("merge", here.address("set"), AWS_ENDPOINT_URL=counting.endpoint)
     assert here.files("set") == two_shards[1]
@@ -221,7 +225,7 @@ for split in files:
 def test_load_dataset_opens_and_streams_it(small, here, tmp_path):
     from subsynth import pairs
 
-    dataset.build(small, here.address("set"), workers=1)
+    build.build(small, here.address("set"), workers=1)
     env = os.environ | here.env | {"HF_HOME": str(tmp_path / "home")}
     done = subprocess.run(
         [sys.executable, "-c", LOAD, here.address("set")], env=env, capture_output=True, text=True, check=False
@@ -242,7 +246,7 @@ def test_large_sets_have_larger_files(small):
 
 
 def test_a_manifest_is_the_json_of_its_entries(small, here, calm):
-    dataset.build(small, here.address("set"), workers=1)
-    manifest = json.loads(here.files("set")[names.MANIFEST])
+    build.build(small, here.address("set"), workers=1)
+    manifest = json.loads(here.files("set")[paths.MANIFEST])
     assert [e["file"] for e in manifest["shards"]] == [f"data/{s.name}" for s in shards.shards(small)]
     assert {k: v["rows"] for k, v in manifest["splits"].items()} == {s: small.size(s) for s in small.splits}

@@ -1,0 +1,1 @@
+"""What a spec names, opened: fonts and their glyphs, lines of text, background pictures."""

@@ -1,0 +1,1 @@
+"""Building blocks without state: randomness, pixel arithmetic, coverage, the cache folder, errors."""

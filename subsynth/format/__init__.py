@@ -1,0 +1,1 @@
+"""The on-disk format: columns, shards, the manifest, PNG files, content digests."""

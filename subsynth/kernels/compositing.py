@@ -1,0 +1,186 @@
+"""Layers: background, box, shadow, outline, fill in one pass over planes: what `render` composes plainly."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import int64, types, uint8
+
+from subsynth.kernels.jit import compiled, frozen
+
+_COLOR = types.UniTuple(int64, 3)
+
+
+@compiled(None)
+def _blend(planes, color, alpha):
+    """`ink.blend`, in place; planes (3, H, W), alpha (H, W)."""
+    for channel in range(3):
+        shade = np.int32(color[channel])
+        for row in range(alpha.shape[0]):
+            line, veil = planes[channel, row], alpha[row]
+            for i in range(len(line)):
+                wide = np.int32(veil[i]) + np.int32(veil[i] >> 7)
+                line[i] = np.uint8((np.int32(line[i]) * (np.int32(256) - wide) + wide * shade) >> 8)
+
+
+@compiled(None)
+def _scale(alpha, opacity):
+    """`ink.scale_alpha`, in place."""
+    factor = np.int32(opacity)
+    for row in range(alpha.shape[0]):
+        line = alpha[row]
+        for i in range(len(line)):
+            # v // 255 for v < 65535, by shifts.
+            value = np.int32(line[i]) * factor + np.int32(128)
+            line[i] = np.uint8((value + (value >> 8)) >> 8)
+
+
+@compiled(None)
+def _ground(pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift, height, width):
+    """The graded crop: `effects.grade`."""
+    planes = np.empty((3, height, width), np.uint8)
+    size = level_width * level_height
+    keep, low = np.int32(saturation), np.int32(lift)
+    light = np.empty(width, np.int32)
+    source = np.empty((3, width), np.uint8)
+    for row in range(height):
+        for channel in range(3):
+            at = first + channel * size + (y + row) * level_width + x
+            part, line = pixels[at : at + width], source[channel]
+            if flip:
+                for i in range(width):
+                    line[i] = part[width - 1 - i]
+            else:
+                for i in range(width):
+                    line[i] = part[i]
+        for i in range(width):
+            red, green, blue = np.int32(source[0, i]), np.int32(source[1, i]), np.int32(source[2, i])
+            light[i] = (red * np.int32(77) + green * np.int32(150) + blue * np.int32(29)) >> 8
+        for channel in range(3):
+            gain = np.int32(gains[channel])
+            line, plain = planes[channel, row], source[channel]
+            for i in range(width):
+                value = (((np.int32(plain[i]) - light[i]) * keep) >> 8) + light[i]
+                value = ((value * gain) >> 8) + low
+                line[i] = np.uint8(min(max(value, np.int32(0)), np.int32(255)))
+    return planes
+
+
+@compiled(None)
+def _grown(coverage, reach, weights):
+    """`styles.outline`: the largest weighted coverage within reach; weights (2 * reach + 1,) * 2, 256 is whole."""
+    height, width = coverage.shape
+    padded = np.zeros((height + 2 * reach, width + 2 * reach), np.uint8)
+    padded[reach : reach + height, reach : reach + width] = coverage
+    out = np.zeros((height, width), np.uint8)
+    for row in range(height):
+        line = out[row]
+        for dy in range(2 * reach + 1):
+            for dx in range(2 * reach + 1):
+                weight = np.int32(weights[dy, dx])
+                if weight == 0:
+                    continue
+                other = padded[row + dy, dx : dx + width]
+                if weight == 256:
+                    for i in range(width):
+                        line[i] = max(line[i], other[i])
+                else:
+                    for i in range(width):
+                        line[i] = max(line[i], np.uint8((np.int32(other[i]) * weight) >> 8))
+    return out
+
+
+@compiled(None)
+def _cast(silhouette, dx, dy, soft):
+    """`styles.shadow`: moved, then averaged over a square, zero outside; rounded to nearest."""
+    height, width = silhouette.shape
+    moved = np.zeros((height + 2 * soft, width + 2 * soft), np.uint8)
+    first, last = max(dx, 0), width + min(dx, 0)
+    for row in range(max(dy, 0), height + min(dy, 0)):
+        moved[row + soft, first + soft : last + soft] = silhouette[row - dy, first - dx : last - dx]
+    if soft == 0:
+        return moved
+    side = 2 * soft + 1
+    across = np.zeros((height + 2 * soft, width), np.int32)
+    for row in range(height + 2 * soft):
+        line = across[row]
+        for step in range(side):
+            other = moved[row, step : step + width]
+            for i in range(width):
+                line[i] += np.int32(other[i])
+    out = np.empty((height, width), np.uint8)
+    total = np.empty(width, np.int32)
+    area = np.float32(side * side)  # odd, so that no mean is a tie and the nearest level is beyond doubt
+    for row in range(height):
+        total[:] = 0
+        for step in range(side):
+            other = across[row + step]
+            for i in range(width):
+                total[i] += other[i]
+        line = out[row]
+        for i in range(width):
+            line[i] = np.uint8(np.float32(total[i]) / area + np.float32(0.5))
+    return out
+
+
+@compiled(types.UniTuple(int64, 2)(frozen(types.uint8, 3), frozen(types.uint8, 2), frozen(types.int64, 2), int64))
+def around(planes, coverage, light, reach):
+    """`surround.around`; light is its table."""
+    height, width = coverage.shape
+    down = np.zeros(width + 2 * reach, np.uint8)
+    near = np.empty(width, np.uint8)
+    places = np.empty(width + 1, np.uint32)
+    total, count = int64(0), int64(0)
+    for row in range(height):
+        down[:] = 0
+        middle = down[reach : reach + width]
+        for other in range(max(0, row - reach), min(height, row + reach + 1)):
+            line = coverage[other]
+            for i in range(width):
+                middle[i] |= line[i] >> 7
+        near[:] = 0
+        for step in range(2 * reach + 1):
+            part = down[step : step + width]
+            for i in range(width):
+                near[i] |= part[i]
+        line = coverage[row]
+        red, green, blue = planes[0, row], planes[1, row], planes[2, row]
+        some = 0
+        for i in range(width):  # the places first, without a branch that could be guessed wrong
+            places[some] = i
+            some += int64(near[i] != 0) & int64(line[i] == 0)
+        for k in range(some):
+            i = places[k]
+            total += light[0, red[i]] + light[1, green[i]] + light[2, blue[i]]
+        count += some
+    return total, count
+
+
+@compiled(
+    uint8[:, :, ::1](
+        frozen(types.uint8, 1), int64, int64, int64, int64, int64, types.boolean, int64, _COLOR, int64,
+        frozen(types.uint8, 2), int64, int64, int64, int64, int64, _COLOR,
+        int64, frozen(types.int64, 2), _COLOR, int64, int64, int64, int64, _COLOR,
+    )
+)  # fmt: skip
+def layers(
+    pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift,
+    coverage, left, top, right, bottom, box_opacity, box_color,
+    reach, weights, outline_color, shadow_dx, shadow_dy, shadow_soft, shadow_opacity, text_color,
+):  # fmt: skip
+    """Planes uint8 (3, H, W); `reach` 0 is no outline, opacities of 0 no box and no shadow."""
+    height, width = coverage.shape
+    planes = _ground(pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift, height, width)
+    if box_opacity:
+        area = np.zeros((height, width), np.uint8)
+        area[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 255
+        _scale(area, box_opacity)
+        _blend(planes, box_color, area)
+    rim = _grown(coverage, reach, weights) if reach else coverage
+    if shadow_opacity:
+        cast = _cast(rim, shadow_dx, shadow_dy, shadow_soft)
+        _scale(cast, shadow_opacity)
+        _blend(planes, (0, 0, 0), cast)
+    if reach:
+        _blend(planes, outline_color, rim)
+    _blend(planes, text_color, coverage)
+    return planes

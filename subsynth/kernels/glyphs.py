@@ -1,0 +1,138 @@
+"""Letters: packed outlines and a set line -> coverage, in one pass: `layout.edges` and `coverage.coverage`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import int64, types, uint8
+
+from subsynth.kernels.jit import compiled, frozen
+
+ONE = 256  # subpixels a pixel
+FULL = 2 * ONE * ONE  # twice the area of a pixel
+
+_INTS = types.Array(types.int64, 1, "C", readonly=True)
+
+
+@compiled(None)
+def _cell(area, at, left, right, drop, column):
+    """Add one piece of an edge that stays in one pixel; `drop` is its signed height."""
+    middle = left + right - 2 * ONE * column
+    area[at] += drop * (2 * ONE - middle)
+    area[at + 1] += drop * middle
+
+
+@compiled(None)
+def _row(area, base, left, right, drop, sign, width):
+    """Add one piece of an edge that stays in one row of pixels, cell by cell."""
+    left, right = min(max(left, 0), width * ONE), min(max(right, 0), width * ONE)
+    start, end = min(left, right), max(left, right)
+    first = start >> 8
+    last = max((end - 1) >> 8, first)
+    if first == last:
+        _cell(area, base + first, start, end, drop * sign, first)
+        return
+    run = end - start
+    above = int64(0)
+    for column in range(first, last + 1):
+        xa, xb = max(start, column * ONE), min(end, (column + 1) * ONE)
+        below = drop * (xb - start) // run
+        _cell(area, base + column, xa, xb, (below - above) * sign, column)
+        above = below
+
+
+@compiled(None)
+def _edge(area, x0, y0, x1, y1, height, width):
+    """Add a directed edge: downwards, clipped to the canvas, cut at the borders of rows."""
+    if y0 == y1:
+        return
+    sign = 1
+    if y0 > y1:
+        x0, y0, x1, y1, sign = x1, y1, x0, y0, -1
+    if y1 <= 0 or y0 >= height * ONE:
+        return
+    low, high = max(y0, 0), min(y1, height * ONE)
+    slope, run = x1 - x0, y1 - y0
+    if high != y1:
+        x1 = x0 + slope * (high - y0) // run
+    if low != y0:
+        x0 = x0 + slope * (low - y0) // run
+    first, last = low >> 8, (high - 1) >> 8
+    slope, run = x1 - x0, high - low
+    top, left = low, x0
+    for row in range(first, last + 1):
+        bottom = min(high, (row + 1) * ONE)
+        right = x1 if bottom == high else x0 + slope * (bottom - low) // run
+        _row(area, row * (width + 1), left, right, bottom - top, sign, width)
+        top, left = bottom, right
+
+
+@compiled(
+    uint8[:, ::1](
+        frozen(types.int16, 2), frozen(types.boolean, 1), frozen(types.int8, 2), frozen(types.int32, 1),
+        _INTS, _INTS, _INTS, int64, int64, int64, int64, int64, int64, int64, int64,
+    )
+)  # fmt: skip
+def letters(points, pen, normals, starts, glyphs, gx, gy, size, shear, x, y, across, down, height, width):
+    """The coverage uint8 (height, width) of a line; arguments as `layout.edges` and `coverage` have them."""
+    area = np.zeros(height * (width + 1) + 1, np.int32)
+    most, highest, lowest = 0, int64(1) << 40, -(int64(1) << 40)
+    for k in range(len(glyphs)):
+        most = max(most, starts[glyphs[k] + 1] - starts[glyphs[k]])
+    xs, ys = np.empty(most, np.int64), np.empty(most, np.int64)
+    for k in range(len(glyphs)):
+        first, last = starts[glyphs[k]], starts[glyphs[k] + 1]
+        part, count = points[first:last], last - first
+        right, up = gx[k], gy[k]
+        for i in range(count):
+            py = part[i, 1] + up
+            px = part[i, 0] + right + ((py * shear) >> 10)
+            xs[i] = x + ((px * size + 128) >> 8)
+            ys[i] = y - ((py * size + 128) >> 8)
+        if across or down:
+            normal = normals[first:last]
+            for i in range(count):
+                xs[i] += (normal[i, 0] * across + 64) >> 7
+                ys[i] -= (normal[i, 1] * down + 64) >> 7
+        for i in range(count):
+            highest, lowest = min(highest, ys[i]), max(lowest, ys[i])
+        drawn = pen[first:last]
+        for i in range(1, count):
+            if drawn[i]:
+                x0, y0, x1, y1 = xs[i - 1], ys[i - 1], xs[i], ys[i]
+                row, column = y0 >> 8, x0 >> 8
+                if y1 >> 8 == row and x1 >> 8 == column and 0 <= row < height and 0 <= column < width:
+                    at, drop, middle = row * (width + 1) + column, y1 - y0, x0 + x1 - 2 * ONE * column
+                    area[at] += drop * (2 * ONE - middle)
+                    area[at + 1] += drop * middle
+                else:
+                    _edge(area, x0, y0, x1, y1, height, width)
+    out = np.zeros((height, width), np.uint8)
+    total = np.empty(width, np.int32)
+    for row in range(max(highest >> 8, 0), min((lowest >> 8) + 1, height)):
+        line, cells = out[row], area[row * (width + 1) : row * (width + 1) + width]
+        sum_ = np.int32(0)
+        for column in range(width):  # apart from the next loop, which then is vectors
+            sum_ += cells[column]
+            total[column] = sum_
+        for column in range(width):
+            share = min(abs(total[column]), np.int32(FULL))
+            line[column] = np.uint8((share * np.int32(255) + np.int32(FULL // 2)) >> 17)
+    return out
+
+
+@compiled(types.UniTuple(int64, 4)(frozen(types.int16, 2), _INTS, _INTS, _INTS, int64))
+def ink(boxes, glyphs, x, y, shear):
+    """The box of a line's ink, xmin ymin xmax ymax, sheared: `layout.ink`."""
+    xmin = ymin = int64(1) << 40
+    xmax = ymax = -xmin
+    for k in range(len(glyphs)):
+        left, low, right, high = boxes[glyphs[k], 0], boxes[glyphs[k], 1], boxes[glyphs[k], 2], boxes[glyphs[k], 3]
+        if left == 0 and low == 0 and right == 0 and high == 0:
+            continue
+        bottom, top = low + y[k], high + y[k]
+        ymin, ymax = min(ymin, bottom), max(ymax, top)
+        xmin = min(xmin, left + x[k] + (min(bottom * shear, top * shear) >> 10))
+        xmax = max(xmax, right + x[k] - (-max(bottom * shear, top * shear) >> 10))
+    if xmin > xmax:
+        return int64(0), int64(0), int64(0), int64(0)
+    return xmin, ymin, xmax, ymax

@@ -1,0 +1,84 @@
+"""Recipe: everything that is decided for one sample.
+
+Lengths and ratios lie on binary grids (1/16 px, 1/256 px, 1/64, ...), so that a recipe is the same number
+in memory, in parquet and on every machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from subsynth.spec.spec import Spec
+
+Color = tuple[int, int, int]
+
+NOISE_POOL = 1 << 20  # values in the pool that noise is cut from; `noise_place` is an offset into it
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One sample, decided. All but `spec` and `split` are columns of the data set.
+
+    Colours are RGB 0..255. (x, y) is where the baseline begins. Zero means "without" for `outline_px`,
+    `shadow_opacity`, `box_opacity`, `resample`, `blur_sigma`, `noise_sigma` and `jpeg_quality`.
+    """
+
+    spec: Spec
+    split: str
+    index: int
+    text: str
+    text_source: str
+    text_id: str
+    font: str
+    bold: bool
+    italic: bool
+    shear: float  # tangent of the added slant; 0 for upright faces and true italics
+    font_size: float  # px an em
+    embolden_x: float  # px by which strokes are thickened, so that thin ones do not fall between pixels
+    embolden_y: float
+    x: float  # px
+    y: float  # px
+    text_color: Color
+    outline_px: float
+    outline_color: Color
+    shadow_dx: int  # px
+    shadow_dy: int  # px
+    shadow_soft: int  # px
+    shadow_opacity: int  # 0..255
+    box_color: Color
+    box_opacity: int  # 0..255
+    box_pad: int  # px around the ink
+    background: str
+    background_level: int
+    background_x: int  # px, in the level
+    background_y: int
+    background_flip: bool
+    grade_saturation: int  # 256 is unchanged
+    grade_gain: Color  # of R, G, B; 256 is unchanged
+    grade_lift: int  # levels
+    resample: float  # factor
+    blur_sigma: float  # px
+    noise_sigma: float  # levels
+    noise_place: int
+    jpeg_quality: int  # 1..100
+    jpeg_dx: int  # px, where in a macroblock the crop begins
+    jpeg_dy: int
+
+    def row(self) -> dict[str, Any]:
+        """The columns of this recipe: plain values, colours as lists."""
+        return {name: _plain(getattr(self, name)) for name in COLUMNS}
+
+
+COLUMNS: tuple[str, ...] = tuple(f.name for f in dataclasses.fields(Recipe) if f.name not in ("spec", "split"))
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def from_row(spec: Spec, split: str, row: dict[str, Any]) -> Recipe:
+    """A recipe back from its columns."""
+    values: dict[str, Any] = {n: tuple(row[n]) if isinstance(row[n], list) else row[n] for n in COLUMNS}
+    return Recipe(spec=spec, split=split, **values)

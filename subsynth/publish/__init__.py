@@ -1,0 +1,1 @@
+"""Publishing a data set on the Hugging Face hub."""

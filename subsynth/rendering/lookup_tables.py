@@ -1,0 +1,62 @@
+"""Tables: what the kernels need ready-made of a radius, a factor or a sigma, in the terms of the plain functions."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from subsynth.rendering.effects import noise
+
+Columns = NDArray[np.int32]  # (4, n): the two places that each of n pixels is mixed from, and their weights in 1/2048
+
+WHOLE: Columns = np.zeros((4, 0), np.int32)
+SHARP = np.zeros(0, np.int32)
+
+
+@lru_cache(maxsize=512)
+def resample(width: int, height: int, factor: float) -> tuple[Columns, Columns, Columns, Columns]:
+    """The columns and rows of `effects.resample`: across and down to the small picture, across and down back."""
+    if not factor:
+        return WHOLE, WHOLE, WHOLE, WHOLE
+    small_w, small_h = max(1, round(width / factor)), max(1, round(height / factor))
+    return (
+        _mix(width, small_w, across=True), _mix(height, small_h, across=False),
+        _mix(small_w, width, across=True), _mix(small_h, height, across=False),
+    )  # fmt: skip
+
+
+def _mix(source: int, target: int, across: bool) -> Columns:
+    """Where the centre of each target pixel falls among the source pixels: single precision, as in OpenCV."""
+    at = ((np.arange(target) + 0.5) * (1 / (target / source)) - 0.5).astype(np.float32)
+    first = np.floor(at).astype(np.int32)
+    share = at - first.astype(np.float32)
+    if across:  # beyond the last centre there is one pixel to take; rows repeat instead, with other rounding
+        share = np.where((first < 0) | (first >= source - 1), np.float32(0), share)
+    near, far = np.rint((np.float32(1) - share) * np.float32(2048)), np.rint(share * np.float32(2048))
+    places = np.clip(first, 0, source - 1), np.clip(first + 1, 0, source - 1)
+    return np.stack((*places, near, far)).astype(np.int32)
+
+
+@lru_cache(maxsize=4096)
+def taps(sigma: float) -> NDArray[np.int32]:
+    """The weights of OpenCV's 8-bit Gaussian, in 1/256, sum 256: read off its answer to a single bright pixel."""
+    if not sigma:
+        return SHARP
+    reach = (round(sigma * 6 + 1) | 1) // 2
+    row = np.zeros((1, 8 * reach + 1), np.uint8)
+    row[0, 4 * reach] = 255
+    answer = cv2.GaussianBlur(row, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)[0].astype(np.int32)
+    found: NDArray[np.int32] = answer[3 * reach : 5 * reach + 1].copy()
+    found[reach] = 256 - 2 * found[:reach].sum()
+    return found
+
+
+@lru_cache(maxsize=1)
+def grain() -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """The pool of `effects.noise` twice over, and the same dealt to three rows: `[r, k]` is value 3 * k + r."""
+    twice = np.concatenate((noise.pool(), noise.pool()))
+    third = len(twice) // 3
+    return twice, np.stack([np.ascontiguousarray(twice[r : r + 3 * third - 2 : 3]) for r in range(3)])

@@ -1,0 +1,1 @@
+"""What describes a data set to people: the card, contact sheets, figures, statistics."""

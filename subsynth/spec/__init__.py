@@ -1,0 +1,1 @@
+"""The spec of a data set: typed, immutable, read from and written to YAML."""

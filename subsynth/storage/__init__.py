@@ -1,0 +1,1 @@
+"""Where data sets are stored: a directory or an object store, behind one protocol."""
