@@ -107,7 +107,7 @@ def material(work: Path, lang: str, whose: str) -> dict[str, str]:
 def neots(work: Path, lang: str, count: int, has: dict[str, str], out: Path) -> list[str]:
     config = {
         "text_sampler": {
-            "min_targets": 5, "max_targets": 50, "font_size": 24, "vertical_prob": 0.0,
+            "min_targets": 5, "max_targets": 50, "font_size_px": 24, "vertical_prob": 0.0,
             "sample_strategy": "auto-fallback", "font_list": [has["only"]],
         },
         "random_config": [{"type": "sequential", "prob": 1.0, "from_file": has["corpus"]}],

@@ -55,7 +55,7 @@ def machine() -> None:
     print("  ".join(f"{n} {importlib.metadata.version(n)}" for n in names))
     model = next((line.split(":")[1].strip() for line in lines("/proc/cpuinfo") if "model name" in line), "")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores {model}, load {os.getloadavg()[0]:.2f}")
-    print(f"kernels: {compilation.described()}; PNG: {png.CODER}\n")
+    print(f"kernels: {compilation.description()}; PNG: {png.CODER}\n")
 
 
 def lines(path: str) -> list[str]:
@@ -92,7 +92,7 @@ def stages(spec: Spec, rounds: int) -> dict[str, float]:
     whole = [render(r) for r in rows]
     works: dict[str, Callable[[], Any]] = {"decide": lambda: decide(spec, "train", 0, GROUP)}
     works["recipes"] = lambda: recipes(spec, "train", decided)
-    if compilation.active():
+    if compilation.enabled():
         works |= drawing(rows)
     files = [png.color(p.image) for p in whole], [png.binary(p.ground_truth) for p in whole]
     table = schema.table(decided, [p.contrast for p in whole], *files)
@@ -110,15 +110,17 @@ def stages(spec: Spec, rounds: int) -> dict[str, float]:
 def drawing(rows: list[Any]) -> dict[str, Callable[[], Any]]:
     from subsynth.rendering import numba_backend  # noqa: PLC0415 - only where numba is
 
-    lettered = [numba_backend.lettered(r) for r in rows]
-    composed = [numba_backend.composed(r, *one) for r, one in zip(rows, lettered, strict=True)]
-    worn = [numba_backend.worn(r, planes.copy()) for r, planes in zip(rows, composed, strict=True)]
+    glyph_coverage = [numba_backend.glyph_coverage(r) for r in rows]
+    composed = [numba_backend.composed(r, *one) for r, one in zip(rows, glyph_coverage, strict=True)]
+    degraded = [numba_backend.degraded(r, planes.copy()) for r, planes in zip(rows, composed, strict=True)]
     return {
-        "  letters": lambda: [numba_backend.lettered(r) for r in rows],
-        "  layers": lambda: [numba_backend.composed(r, *one) for r, one in zip(rows, lettered, strict=True)],
-        "  resample, blur, noise": lambda: [numba_backend.worn(r, p.copy()) for r, p in zip(rows, composed, strict=True)],
-        "  jpeg": lambda: [numba_backend.coded(r, image) for r, image in zip(rows, worn, strict=True)],
-        "  truth": lambda: [ground_truth(one[0]) for one in lettered],
+        "  letters": lambda: [numba_backend.glyph_coverage(r) for r in rows],
+        "  layers": lambda: [numba_backend.composed(r, *one) for r, one in zip(rows, glyph_coverage, strict=True)],
+        "  resample, blur, noise": lambda: [
+            numba_backend.degraded(r, p.copy()) for r, p in zip(rows, composed, strict=True)
+        ],
+        "  jpeg": lambda: [numba_backend.coded(r, image) for r, image in zip(rows, degraded, strict=True)],
+        "  truth": lambda: [ground_truth(one[0]) for one in glyph_coverage],
     }
 
 

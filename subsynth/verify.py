@@ -243,13 +243,13 @@ def _wrong(image: U8 | None, truth: U8 | None, spec: Spec | None) -> Iterator[st
 def _sample(entry: dict[str, Any], shard: Shard, sample: int) -> list[int]:
     """Some rows of a shard, drawn by its content, so that no set is always asked for the same."""
     share = max(1, -(-sample // shard.of))
-    at = rng.At(
+    at = rng.StreamRange(
         zlib.crc32(str(entry["content_sha256"]).encode()),
         shard.split,
         shard.number * sample,
         shard.number * sample + share,
     )
-    return sorted({shard.start + int(i) for i in rng.below(at, "verify", shard.stop - shard.start)})
+    return sorted({shard.start + int(i) for i in rng.randint(at, "verify", shard.stop - shard.start)})
 
 
 def _compare(path: Path, spec: Spec, shard: Shard, rows: range | list[int], all_rows: bool, report: Report) -> None:

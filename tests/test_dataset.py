@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from subsynth import OutputError, WorkerError, pairs, sub_en
-from subsynth.build import build, ownership, worker
+from subsynth.build import ownership, worker
+from subsynth.build.build import build_dataset
 from subsynth.build.engines import local
 from subsynth.build.worker import Job
 from subsynth.format import shards
@@ -39,7 +40,7 @@ def short(monkeypatch):
 
 def test_layout_of_a_directory(small, tmp_path):
     out = tmp_path / "set"
-    done = build.build(small, out, workers=1)
+    done = build_dataset(small, out, workers=1)
     assert sorted(files(out)) == [
         "LICENSES.md", "README.md", "assets/contact-sheet.png", "assets/distributions.png", "assets/ground-truth.png",
         "data/test-00000-of-00001.parquet", "data/test_hard-00000-of-00001.parquet",
@@ -53,7 +54,7 @@ def test_layout_of_a_directory(small, tmp_path):
 
 
 def test_parquet_options(small, tmp_path, short):
-    build.build(small, tmp_path / "set", workers=1)
+    build_dataset(small, tmp_path / "set", workers=1)
     file = pq.ParquetFile(tmp_path / "set/data/train-00000-of-00002.parquet")
     meta = file.metadata
     assert meta.num_rows == 20 and meta.num_row_groups == 2
@@ -71,14 +72,14 @@ def test_parquet_options(small, tmp_path, short):
 def test_workers_change_no_byte(small, tmp_path):
     big = dataclasses.replace(small, n=2600, n_test=30)  # three train shards
     one, two = tmp_path / "one", tmp_path / "two"
-    build.build(big, one, workers=1)
-    build.build(big, two, workers=2)
+    build_dataset(big, one, workers=1)
+    build_dataset(big, two, workers=2)
     assert files(one) == files(two)
 
 
 def test_resuming_changes_no_byte(small, tmp_path, short, monkeypatch):
     whole, torn = tmp_path / "whole", tmp_path / "torn"
-    build.build(small, whole, workers=1)
+    build_dataset(small, whole, workers=1)
     real, calls = shards.write, []
 
     def write(*args):
@@ -89,43 +90,43 @@ def test_resuming_changes_no_byte(small, tmp_path, short, monkeypatch):
 
     monkeypatch.setattr(shards, "write", write)
     with pytest.raises(KeyboardInterrupt):
-        build.build(small, torn, workers=1)
+        build_dataset(small, torn, workers=1)
     assert "manifest.json" not in files(torn)
     (torn / paths.SCRATCH / "left-over.parquet.123").write_bytes(b"torn")
-    done = build.build(small, torn, workers=1)
+    done = build_dataset(small, torn, workers=1)
     assert done.found == 20 and done.rendered == 40
     assert files(torn) == files(whole)
 
 
 def test_a_damaged_shard_is_made_again(small, tmp_path, short):
     out = tmp_path / "set"
-    build.build(small, out, workers=1)
+    build_dataset(small, out, workers=1)
     before = files(out)
     victim = out / "data/train-00001-of-00002.parquet"
     victim.write_bytes(victim.read_bytes()[:-100] + bytes(100))
     (out / "data/test-00000-of-00001.parquet").unlink()
-    assert build.build(small, out, workers=1).rendered == 20
+    assert build_dataset(small, out, workers=1).rendered == 20
     assert files(out) == before
 
 
 def test_a_finished_directory_is_left_alone(small, tmp_path):
     out = tmp_path / "set"
-    build.build(small, out, workers=1)
+    build_dataset(small, out, workers=1)
     stamps = {p: p.stat().st_mtime_ns for p in out.rglob("*.parquet")}
-    assert build.build(small, out, workers=2).rendered == 0
+    assert build_dataset(small, out, workers=2).rendered == 0
     assert stamps == {p: p.stat().st_mtime_ns for p in out.rglob("*.parquet")}
 
 
 def test_other_data_is_refused_and_kept(small, tmp_path):
     out = tmp_path / "set"
-    build.build(small, out, workers=1)
+    build_dataset(small, out, workers=1)
     before = files(out)
     with pytest.raises(OutputError, match="seed is 0 there and 1 here"):
-        build.build(dataclasses.replace(small, seed=1), out, workers=1)
+        build_dataset(dataclasses.replace(small, seed=1), out, workers=1)
     with pytest.raises(OutputError, match=r"n is 30 there and 31 here"):
-        build.build(dataclasses.replace(small, n=31), out, workers=1)
+        build_dataset(dataclasses.replace(small, n=31), out, workers=1)
     assert files(out) == before
-    build.build(dataclasses.replace(small, seed=1), out, workers=1, overwrite=True)
+    build_dataset(dataclasses.replace(small, seed=1), out, workers=1, overwrite=True)
     assert files(out) != before
 
 
@@ -134,9 +135,9 @@ def test_a_foreign_directory_is_refused_and_kept(small, tmp_path):
     out.mkdir()
     (out / "thesis.txt").write_text("mine")
     with pytest.raises(OutputError, match="not a data set"):
-        build.build(small, out, workers=1)
+        build_dataset(small, out, workers=1)
     assert files(out) == {"thesis.txt": b"mine"}
-    build.build(small, out, workers=1, overwrite=True)
+    build_dataset(small, out, workers=1, overwrite=True)
     assert files(out)["thesis.txt"] == b"mine"
 
 
@@ -146,49 +147,49 @@ def test_what_is_not_subsynth_s_is_never_deleted(small, tmp_path, name):
     (out / name).parent.mkdir(parents=True)
     (out / name).write_text("mine")
     with pytest.raises(OutputError, match="not a data set"):
-        build.build(small, out, workers=1)
+        build_dataset(small, out, workers=1)
     with pytest.raises(OutputError, match="would be lost"):
-        build.build(small, out, workers=1, overwrite=True)
+        build_dataset(small, out, workers=1, overwrite=True)
     assert files(out) == {name: b"mine"}
 
 
 def test_files_of_the_user_s_beside_the_shards_stay(small, tmp_path):
     out = tmp_path / "set"
-    build.build(small, out, workers=1)
+    build_dataset(small, out, workers=1)
     (out / "data/notes").mkdir()
     (out / "data/notes/a.txt").write_text("mine")
-    assert build.build(small, out, workers=1).rendered == 0
-    build.build(dataclasses.replace(small, seed=1), out, workers=1, overwrite=True)
+    assert build_dataset(small, out, workers=1).rendered == 0
+    build_dataset(dataclasses.replace(small, seed=1), out, workers=1, overwrite=True)
     assert files(out)["data/notes/a.txt"] == b"mine"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"plan_sha256": 5, "shards": 3}'])
 def test_a_broken_manifest_is_made_again(small, tmp_path, text):
     out = tmp_path / "set"
-    build.build(small, out, workers=1)
+    build_dataset(small, out, workers=1)
     before = files(out)
     (out / "manifest.json").write_text(text)
     if "5" in text:
         with pytest.raises(OutputError, match="other fonts, pictures or text"):
-            build.build(small, out, workers=1)
+            build_dataset(small, out, workers=1)
     else:
-        build.build(small, out, workers=1)
+        build_dataset(small, out, workers=1)
         assert files(out) == before
 
 
 def test_a_stranger_among_the_shards_is_refused(small, tmp_path):
     out = tmp_path / "set"
-    build.build(small, out, workers=1)
+    build_dataset(small, out, workers=1)
     (out / "data/train-00009-of-00010.parquet").write_bytes(b"old")
     with pytest.raises(OutputError, match="train-00009-of-00010"):
-        build.build(small, out, workers=1)
+        build_dataset(small, out, workers=1)
 
 
 def test_two_renders_into_one_directory(small, tmp_path):
     out = tmp_path / "set"
     (out / paths.SCRATCH).mkdir(parents=True)
     with open_storage(str(out)).lock(shared=False), pytest.raises(OutputError, match="another render"):
-        build.build(small, out, workers=1)
+        build_dataset(small, out, workers=1)
 
 
 def test_dying_workers_end_the_run(small, tmp_path, monkeypatch):
@@ -212,12 +213,12 @@ def test_a_shard_that_nobody_was_told_of_is_not_given_up(small, tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(local, "run", run)
         with pytest.raises(WorkerError):
-            build.build(small, out)
-    assert build.build(small, out, workers=1).found == 30
+            build_dataset(small, out)
+    assert build_dataset(small, out, workers=1).found == 30
     with monkeypatch.context() as patch:
         patch.setattr(worker, "perform", lambda *_: (_ for _ in ()).throw(WorkerError("workers died")))
         with pytest.raises(WorkerError):
-            build.build(small, tmp_path / "nothing", workers=1)
+            build_dataset(small, tmp_path / "nothing", workers=1)
     assert not (tmp_path / "nothing").exists()
 
 
@@ -301,7 +302,7 @@ def test_load_dataset_opens_it_and_sees_changes(small, tmp_path):
     out = tmp_path / "set"
     for seed in (0, 1):
         spec = dataclasses.replace(small, seed=seed)
-        build.build(spec, out, workers=1, overwrite=True)
+        build_dataset(spec, out, workers=1, overwrite=True)
         rows = load(out, tmp_path / "home")
         assert [r[:5] for r in rows] == [
             [split, str(size), "(32, 280, 3)", "(32, 280)", "[0, 255]"] for split, size in SIZES
@@ -315,7 +316,7 @@ def test_load_dataset_opens_it_and_sees_changes(small, tmp_path):
 
 def test_a_missing_shard_does_not_go_unnoticed(small, tmp_path, short):
     out = tmp_path / "set"
-    build.build(small, out, workers=1)
+    build_dataset(small, out, workers=1)
     (out / "data/train-00001-of-00002.parquet").unlink()
     with pytest.raises(AssertionError, match="NonMatchingSplitsSizesError"):
         load(out, tmp_path / "home")
@@ -324,7 +325,7 @@ def test_a_missing_shard_does_not_go_unnoticed(small, tmp_path, short):
 def test_stored_pixels_are_the_rendered_ones(small, tmp_path):
     from subsynth.report.contact_sheet import from_directory
 
-    build.build(small, tmp_path / "set", workers=1)
+    build_dataset(small, tmp_path / "set", workers=1)
     for split, size in SIZES:
         stored, made = from_directory(tmp_path / "set", split, 1000), list(pairs(small, split))
         assert len(stored) == len(made) == size
@@ -347,7 +348,7 @@ def test_jpeg_files_are_kept_as_they_are(tmp_path):
     """With image_format jpeg, rows whose last step is a JPEG hold its file; every reader sees the pixels rendered."""
     spec = sub_en(n=60, n_test=5)
     spec = dataclasses.replace(spec, image_format="jpeg")
-    build.build(spec, tmp_path / "set", 1)
+    build_dataset(spec, tmp_path / "set", 1)
     table = pq.read_table(tmp_path / "set" / "data" / "train-00000-of-00001.parquet")
     kinds = {"JPEG": 0, "PNG": 0}
     for row, pair in zip(table.to_pylist(), pairs(spec, "train"), strict=True):

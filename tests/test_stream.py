@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 from subsynth import SpecError, pairs
-from subsynth.build import build
+from subsynth.build.build import build_dataset
 from subsynth.stream import SubtitleStream, iterable
 
 
@@ -24,7 +24,7 @@ def indices(samples):
 def test_it_is_what_is_stored(small, tmp_path):
     from subsynth.report.contact_sheet import from_directory
 
-    build.build(small, tmp_path / "set", workers=1)
+    build_dataset(small, tmp_path / "set", workers=1)
     stored = from_directory(tmp_path / "set", "train", 30)
     seen = list(SubtitleStream(small, "train"))
     assert len(seen) == 30

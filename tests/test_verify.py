@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from subsynth import OutputError, verify
-from subsynth.build import build
+from subsynth.build.build import build_dataset
 from subsynth.format import png, shards
 
 
@@ -30,7 +30,7 @@ def sound(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "ROWS", 20)
         patch.setattr(shards, "GROUP", 10)
-        build.build(spec, out, workers=1)
+        build_dataset(spec, out, workers=1)
     return out
 
 
@@ -127,7 +127,7 @@ def test_a_doubled_row(copy):
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("text", "other"), ("font_size", 17.0), ("contrast", 1.0), ("text_color", [1, 2, 3])]
+    ("column", "value"), [("text", "other"), ("font_size_px", 17.0), ("contrast", 1.0), ("text_color", [1, 2, 3])]
 )
 def test_an_edited_column(copy, column, value):
     def edit(rows):

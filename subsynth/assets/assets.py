@@ -101,7 +101,7 @@ def prepare(spec: Spec, samples: int, watch: Callable[[Iterable[str]], Iterable[
     """
     if samples < FEW:
         return
-    child = compilation.begin() if samples >= MANY else None
+    child = compilation.start() if samples >= MANY else None
     try:
         steps: dict[str, Callable[[], object]] = {}
         for face in all_faces(spec):

@@ -173,7 +173,7 @@ def scenes(pictures: Sequence[Picture], width: int, height: int) -> tuple[Scene,
     """The pyramids of pictures for crops of width x height: from the cache if they are packed there, else as needed."""
     if not pictures or not is_packed(pictures, width, height):
         return tuple(Scene(p.name, partial(_pyramid, p, width, height)) for p in pictures)
-    place = cache.root() / pack_name(pictures, width, height)
+    place = cache.cache_folder() / pack_name(pictures, width, height)
     pixels = np.asarray(np.memmap(place / "pixels.u8", np.uint8, "r"))
     sums = np.asarray(np.memmap(place / "sums.i64", np.int64, "r"))
     index = json.loads((place / "index.json").read_text(encoding="utf-8"))
@@ -212,12 +212,12 @@ def _drawn(kind: str, seed: int, split: str, number: int, size: tuple[int, int])
 
 def pack(pictures: Sequence[Picture], width: int, height: int) -> None:
     """Pack the pyramids of pictures into the cache, if they are not there."""
-    cache.prepared(pack_name(pictures, width, height), lambda folder: _pack(pictures, width, height, folder))
+    cache.build_once(pack_name(pictures, width, height), lambda folder: _pack(pictures, width, height, folder))
 
 
 def is_packed(pictures: Sequence[Picture], width: int, height: int) -> bool:
     """Whether the pyramids of pictures lie in the cache already."""
-    return (cache.root() / pack_name(pictures, width, height)).is_dir()
+    return (cache.cache_folder() / pack_name(pictures, width, height)).is_dir()
 
 
 def pack_name(pictures: Sequence[Picture], width: int, height: int) -> str:

@@ -74,7 +74,7 @@ def bundled_lines(lang: str, sources: Sequence[str], longest: int, test: bool) -
             (folder / f"{side}.txt").write_text("\n\n".join(texts), encoding="utf-8")
             np.save(folder / f"{side}.npy", cut_lines.source)
 
-    place = cache.prepared(f"{PACK}/{name}", build)
+    place = cache.build_once(f"{PACK}/{name}", build)
     texts = (place / f"{test}.txt").read_text(encoding="utf-8").split("\n\n")
     text, ids, names = (tuple(column.split("\n")) if column else () for column in texts)
     return Lines(text, ids, np.load(place / f"{test}.npy"), names)

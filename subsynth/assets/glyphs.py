@@ -154,12 +154,12 @@ def _key(face: Face) -> str:
 
 def pack(face: Face) -> None:
     """Pack a face into the cache, if it is not there."""
-    cache.prepared(f"{PACK}/{_key(face)}", lambda scratch: _pack(face, scratch))
+    cache.build_once(f"{PACK}/{_key(face)}", lambda scratch: _pack(face, scratch))
 
 
 def _packed(face: Face) -> tuple[Arrays, NDArray[np.uint32], tuple[int, int]]:
     pack(face)
-    place = cache.root() / PACK / _key(face)
+    place = cache.cache_folder() / PACK / _key(face)
     arrays = Arrays(*(np.asarray(np.load(place / f"{name}.npy", mmap_mode="r")) for name in Arrays._fields))
     thin = np.load(place / "thin.npy")
     return arrays, np.load(place / "codes.npy"), (int(thin[0]), int(thin[1]))
@@ -167,7 +167,7 @@ def _packed(face: Face) -> tuple[Arrays, NDArray[np.uint32], tuple[int, int]]:
 
 def is_packed(face: Face) -> bool:
     """Whether the outlines of a face lie in the cache already."""
-    return (cache.root() / PACK / _key(face)).is_dir()
+    return (cache.cache_folder() / PACK / _key(face)).is_dir()
 
 
 def _font(face: Face) -> Any:

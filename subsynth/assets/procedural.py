@@ -18,7 +18,7 @@ Draws = NDArray[np.float64]
 
 def draw(kind: str, seed: int, split: str, number: int, width: int, height: int) -> Canvas:
     """Canvas `number` of a kind, a function of (seed, split, kind, number) and the size alone."""
-    at = rng.At(seed, split, number * 4096, number * 4096 + 4096)
+    at = rng.StreamRange(seed, split, number * 4096, number * 4096 + 4096)
     draws = rng.uniform(at, f"scenery.{kind}")
     paint = {
         "gradient": _gradient,

@@ -12,7 +12,7 @@ from subsynth.format import shards
 from subsynth.storage.addresses import open_storage
 from subsynth.build.engines import Engine, engine
 from subsynth.core.errors import MaterialError, SpecError, WorkerError
-from subsynth.storage.base import Place
+from subsynth.storage.base import Storage
 from subsynth.format.shards import Shard
 from subsynth.spec.spec import Spec
 from subsynth.build.worker import Job
@@ -28,7 +28,7 @@ class Written:
     bytes: int = 0
 
 
-def build(
+def build_dataset(
     spec: Spec,
     out: str | Path,
     workers: int | None = None,
@@ -79,12 +79,12 @@ def build(
     return Written(total, todo, total - todo, _bytes(head))
 
 
-def gather(out: str | Path) -> Written:
+def merge_ranks(out: str | Path) -> Written:
     """Make a data set of the shards that all ranks have rendered into a place.
 
     Raises OutputError if some are missing, or are of another version or other material than is here.
     """
-    there: Place = open_storage(str(out))
+    there: Storage = open_storage(str(out))
     spec = ownership.held_by(there)
     identity = ownership.plan_digest(spec)
     everything = shards.shards(spec)

@@ -15,7 +15,7 @@ from subsynth.format import png, shards
 from subsynth.report import card, figures
 from subsynth.core.errors import OutputError
 from subsynth.storage.paths import ASSETS, CARD, DATA, FIGURES, LICENCES, MANIFEST, SCRATCH, unique
-from subsynth.storage.base import Place
+from subsynth.storage.base import Storage
 from subsynth.format.shards import Shard
 from subsynth.spec.spec import Spec
 from subsynth.core.version import __version__
@@ -23,7 +23,7 @@ from subsynth.core.version import __version__
 Head = dict[str, Any]
 
 
-def merge(place: Place, spec: Spec, identity: str, wanted: Sequence[Shard], thorough: bool) -> Head:
+def merge(place: Storage, spec: Spec, identity: str, wanted: Sequence[Shard], thorough: bool) -> Head:
     """Write what tells of the shards that lie in a place, and remove what was only there to make them.
 
     Returns the manifest without its list of shards, which is written as it is read: however many there are,
@@ -49,7 +49,7 @@ def merge(place: Place, spec: Spec, identity: str, wanted: Sequence[Shard], thor
     return head
 
 
-def collected(place: Place, spec: Spec, identity: str, wanted: Sequence[Shard], thorough: bool, lines: Path) -> Head:
+def collected(place: Storage, spec: Spec, identity: str, wanted: Sequence[Shard], thorough: bool, lines: Path) -> Head:
     """The sums over all entries, and each entry as a line of a file."""
     keys = ("rows", "bytes", "arrow_bytes")
     splits: dict[str, dict[str, Any]] = {split: dict.fromkeys(keys, 0) for split in spec.splits}
@@ -85,7 +85,7 @@ def collected(place: Place, spec: Spec, identity: str, wanted: Sequence[Shard], 
     }
 
 
-def _described(place: Place, spec: Spec, head: Head, wanted: Sequence[Shard], folder: Path) -> None:
+def _described(place: Storage, spec: Spec, head: Head, wanted: Sequence[Shard], folder: Path) -> None:
     """Figures, licences and card."""
     with contextlib.ExitStack() as opened:
 

@@ -9,7 +9,7 @@ from subsynth.assets import assets
 from subsynth.build.records import plan_of
 from subsynth.core.errors import OutputError, SubsynthError
 from subsynth.storage.paths import ASSETS, CARD, DATA, FIGURES, LICENCES, MANIFEST, PLAN, SCRATCH, SPEC
-from subsynth.storage.base import Place
+from subsynth.storage.base import Storage
 from subsynth.spec.spec import SPLITS, Spec
 from subsynth.core.version import PIXELS
 
@@ -21,7 +21,7 @@ def plan_digest(spec: Spec) -> str:
     return hashlib.sha256(f"{PIXELS} {spec.digest()} {assets.digest(spec)}".encode()).hexdigest()
 
 
-def refuse(spec: Spec, identity: str, place: Place, names: set[str], overwrite: bool) -> str:
+def refuse(spec: Spec, identity: str, place: Storage, names: set[str], overwrite: bool) -> str:
     """What a place holds that is not of this plan, in words, or nothing.
 
     Raises OutputError if it holds such a thing, and even with `overwrite` if subsynth did not write it.
@@ -41,13 +41,13 @@ def refuse(spec: Spec, identity: str, place: Place, names: set[str], overwrite: 
     return foreign
 
 
-def clear(place: Place) -> None:
+def clear(place: Storage) -> None:
     """Remove a data set of subsynth's, finished or not: what it wrote and nothing else."""
     own = [f"{SCRATCH}/{name}" for name in place.listing(SCRATCH) if name.endswith(".json")]
     place.remove([PLAN, SPEC, *_WRITTEN, *(f"{DATA}/{name}" for name in _shards_in(place)), *own])
 
 
-def take(spec: Spec, identity: str, place: Place) -> None:
+def take(spec: Spec, identity: str, place: Storage) -> None:
     """Make a place this plan's. Of two plans at once one gets it, and the other is refused with OutputError."""
     # The spec is there before the first shard, so that whose shards lie there can be told at any moment.
     if place.create(SPEC, spec.to_yaml()):
@@ -63,14 +63,14 @@ def take(spec: Spec, identity: str, place: Place) -> None:
         )
 
 
-def release(place: Place) -> None:
+def release(place: Storage) -> None:
     """Take back a claim, unless shards lie under it: a worker may have put one that nobody was told of."""
     if _shards_in(place):
         return
     place.remove([SPEC, *(f"{SCRATCH}/{name}" for name in place.listing(SCRATCH))])
 
 
-def held_by(place: Place) -> Spec:
+def held_by(place: Storage) -> Spec:
     """The spec of a place that is a data set's. Raises OutputError if it is not."""
     if place.read(SPEC) is None:
         raise OutputError(f"{place.name}: no {SPEC} there; render into it first, or name another place")
@@ -80,7 +80,7 @@ def held_by(place: Place) -> Spec:
     return spec
 
 
-def _foreign(spec: Spec, identity: str, place: Place, names: set[str]) -> str:
+def _foreign(spec: Spec, identity: str, place: Storage, names: set[str]) -> str:
     held = sorted(name for name in place.listing() if name != SCRATCH)
     if not held:
         return ""
@@ -100,20 +100,20 @@ def _foreign(spec: Spec, identity: str, place: Place, names: set[str]) -> str:
     return ""
 
 
-def _spec_in(place: Place) -> Spec | str:
+def _spec_in(place: Storage) -> Spec | str:
     try:
         return Spec.from_yaml((place.read(SPEC) or b"").decode("utf-8"), f"{place.name}/{SPEC}")
     except (SubsynthError, UnicodeDecodeError) as error:
         return f"a {SPEC} that this version cannot read ({error})"
 
 
-def _shards_in(place: Place) -> list[str]:
+def _shards_in(place: Storage) -> list[str]:
     """The files in data/ that the card's patterns take for data."""
     starts = tuple(f"{split}-" for split in SPLITS)
     return sorted(n for n in place.listing(DATA) if n.startswith(starts) and n.endswith(".parquet"))
 
 
-def _recorded(place: Place) -> str:
+def _recorded(place: Storage) -> str:
     """The plan digest that the place was finished or begun with, or nothing."""
     return plan_of(place) or (place.read(PLAN) or b"").decode(errors="replace")
 

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from subsynth.storage.paths import DATA, MANIFEST, SCRATCH
-from subsynth.storage.base import Place
+from subsynth.storage.base import Storage
 from subsynth.format.shards import Shard
 
 MANY = 500  # entries read at a time: few enough to hold, enough to keep a store busy
@@ -17,13 +17,13 @@ MANY = 500  # entries read at a time: few enough to hold, enough to keep a store
 Entry = dict[str, Any]
 
 
-def record(place: Place, identity: str, entry: Entry) -> None:
+def record(place: Storage, identity: str, entry: Entry) -> None:
     """Keep the entry of a shard that is in its place, with the plan that it is of."""
     place.write(_path(entry["file"].removeprefix(f"{DATA}/")), json.dumps({"plan": identity, **entry}))
 
 
 def finished(
-    place: Place, identity: str, wanted: Iterable[Shard], thorough: bool
+    place: Storage, identity: str, wanted: Iterable[Shard], thorough: bool
 ) -> Iterator[tuple[Shard, Entry | None]]:
     """Each shard with its entry, if it is in its place and of this plan.
 
@@ -42,12 +42,12 @@ def finished(
             yield shard, entry
 
 
-def plan_of(place: Place) -> str:
+def plan_of(place: Storage) -> str:
     """The plan that a manifest is of, or nothing."""
     return str(_loaded(place).get("plan_sha256", ""))
 
 
-def _manifest(place: Place, identity: str) -> dict[str, Entry]:
+def _manifest(place: Storage, identity: str) -> dict[str, Entry]:
     with contextlib.suppress(KeyError, TypeError, AttributeError):
         manifest = _loaded(place)
         if manifest["plan_sha256"] == identity:
@@ -55,7 +55,7 @@ def _manifest(place: Place, identity: str) -> dict[str, Entry]:
     return {}
 
 
-def _loaded(place: Place) -> dict[str, Any]:
+def _loaded(place: Storage) -> dict[str, Any]:
     with contextlib.suppress(ValueError):
         manifest = json.loads(place.read(MANIFEST) or b"{}")
         return manifest if isinstance(manifest, dict) else {}
@@ -74,5 +74,5 @@ def _read(text: bytes | None, identity: str) -> Entry | None:
     return None
 
 
-def _same(place: Place, entry: Entry) -> bool:
+def _same(place: Storage, entry: Entry) -> bool:
     return place.digest(entry["file"]) in (None, entry["sha256"])

@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from subsynth import verify
 from subsynth.assets import assets
-from subsynth.build import build, engines
+from subsynth.build import engines
+from subsynth.build.build import build_dataset, merge_ranks
 from subsynth.core import cache
 from subsynth.core.errors import OutputError, SubsynthError
 from subsynth.core.version import __version__
@@ -43,7 +44,7 @@ def cli() -> None:
 @LANG
 @click.option("--n", type=int, help="Train pairs.  [default: 100000]")
 @click.option("--n-test", type=int, help="Pairs of each test split.  [default: a tenth of --n]")
-@click.option("--out", help="Directory, or address such as s3://bucket/set.  [default: sub_<lang>]")
+@click.option("--out", help="LocalStorage, or address such as s3://bucket/set.  [default: sub_<lang>]")
 @SEED
 @click.option("--workers", type=int, help="Shards at a time.  [default: all cores]")
 @click.option("--engine", type=click.Choice(engines.NAMES), default="local", show_default=True, help="Who renders.")
@@ -86,7 +87,7 @@ def render(
 
     try:
         with bar:
-            done = build.build(
+            done = build_dataset(
                 spec,
                 out,
                 workers,
@@ -121,7 +122,7 @@ def merge_(out: str) -> None:
     Examples:
       subsynth merge s3://bucket/sub_zh
     """
-    done = build.gather(out)
+    done = merge_ranks(out)
     click.echo(f"{open_storage(out).name}: {done.pairs:,} pairs, {done.bytes / 1e6:,.1f} MB, complete")
 
 
@@ -156,7 +157,9 @@ def prepare(lang: str | None, file: str | None) -> None:
     spec = _spec(file, lang=lang)
     started = time.monotonic()
     assets.prepare(spec, assets.MANY, lambda names: _steps(names, not sys.stderr.isatty()))
-    click.echo(f"prepared {cache.root()} in {time.monotonic() - started:.1f} s; kernels: {compilation.described()}")
+    click.echo(
+        f"prepared {cache.cache_folder()} in {time.monotonic() - started:.1f} s; kernels: {compilation.description()}"
+    )
 
 
 @cli.command("verify")

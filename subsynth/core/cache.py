@@ -12,7 +12,7 @@ from pathlib import Path
 from subsynth.core.errors import OutputError
 
 
-def root() -> Path:
+def cache_folder() -> Path:
     """The cache folder: $SUBSYNTH_CACHE, else $XDG_CACHE_HOME/subsynth, else ~/.cache/subsynth."""
     own = os.environ.get("SUBSYNTH_CACHE")
     if own:
@@ -21,13 +21,13 @@ def root() -> Path:
     return (Path(shared) if shared else Path.home() / ".cache") / "subsynth"
 
 
-def prepared(name: str, build: Callable[[Path], None]) -> Path:
+def build_once(name: str, build: Callable[[Path], None]) -> Path:
     """The folder `name` in the cache; if it is not there, `build` fills a temporary one that is renamed.
 
     Two processes may build at once: the first rename wins, and the other copy is thrown away.
     Raises OutputError where the cache cannot be written.
     """
-    place = root() / name
+    place = cache_folder() / name
     if place.is_dir():
         return place
     try:
@@ -52,7 +52,7 @@ def prepared(name: str, build: Callable[[Path], None]) -> Path:
 
 
 @contextlib.contextmanager
-def turn() -> Iterator[None]:
+def exclusive() -> Iterator[None]:
     """One process of this machine after the other, where locks are to be had: so that work is not done twice."""
     try:
         import fcntl  # noqa: PLC0415 - only on POSIX
@@ -60,11 +60,11 @@ def turn() -> Iterator[None]:
         yield
         return
     try:
-        root().mkdir(parents=True, exist_ok=True)
-        handle = (root() / ".turn").open("w")
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        handle = (cache_folder() / ".turn").open("w")
     except OSError as error:
         raise OutputError(
-            f"cache {root()}: {error.strerror}; set SUBSYNTH_CACHE to a folder that can be written"
+            f"cache {cache_folder()}: {error.strerror}; set SUBSYNTH_CACHE to a folder that can be written"
         ) from error
     with handle:
         with contextlib.suppress(OSError):  # a file system without locks

@@ -57,7 +57,7 @@ def luminance(color: NDArray[np.integer]) -> NDArray[np.float64]:
     return total
 
 
-def contrast(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+def contrast_ratio(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """Contrast ratio of two relative luminances, 1 (equal) to 21 (black on white), as WCAG 2 defines it."""
     high, low = np.maximum(one, other), np.minimum(one, other)
     return (high + 0.05) / (low + 0.05)

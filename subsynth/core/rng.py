@@ -19,7 +19,7 @@ Words = NDArray[np.uint64]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-class At(NamedTuple):
+class StreamRange(NamedTuple):
     """The address of a range of samples: every draw for indices start..stop-1 of one split."""
 
     seed: int
@@ -39,7 +39,7 @@ def _keys(seed: int, split: str, stream: str) -> Words:
     return np.frombuffer(hashlib.blake2b(name, digest_size=16).digest(), dtype="<u8").astype(np.uint64)
 
 
-def words(at: At, stream: str, slot: int = 0) -> Words:
+def random_words(at: StreamRange, stream: str, slot: int = 0) -> Words:
     """One 64-bit word for each index: uint64 (stop - start,)."""
     first, second = _keys(at.seed, at.split, stream)
     index = np.arange(at.start, at.stop, dtype=np.uint64)
@@ -48,28 +48,28 @@ def words(at: At, stream: str, slot: int = 0) -> Words:
         return _mix(inner + np.uint64(slot) * _GOLDEN + second)
 
 
-def field(key: int, count: int) -> Words:
+def keyed_words(key: int, count: int) -> Words:
     """`count` words that hang on one integer key alone: uint64 (count,). For noise, drawn at render."""
-    return words(At(key, "", 0, count), "field")
+    return random_words(StreamRange(key, "", 0, count), "field")
 
 
-def uniform(at: At, stream: str, low: float = 0.0, high: float = 1.0) -> NDArray[np.float64]:
+def uniform(at: StreamRange, stream: str, low: float = 0.0, high: float = 1.0) -> NDArray[np.float64]:
     """Evenly spread over [low, high): float64 (stop - start,), on a grid of 2**-32 of the span."""
-    return low + (high - low) * ((words(at, stream) >> np.uint64(32)).astype(np.float64) * 2.0**-32)
+    return low + (high - low) * ((random_words(at, stream) >> np.uint64(32)).astype(np.float64) * 2.0**-32)
 
 
-def happens(at: At, stream: str, p: float) -> NDArray[np.bool_]:
+def bernoulli(at: StreamRange, stream: str, p: float) -> NDArray[np.bool_]:
     """True with probability p: bool (stop - start,). p = 0 is never, p = 1 is always."""
     return uniform(at, stream) < p
 
 
-def below(at: At, stream: str, limit: NDArray[np.int64] | int) -> NDArray[np.int64]:
+def randint(at: StreamRange, stream: str, limit: NDArray[np.int64] | int) -> NDArray[np.int64]:
     """An integer in [0, limit), limit being one number or one per index: int64 (stop - start,)."""
-    scaled = (words(at, stream) >> np.uint64(32)) * np.asarray(limit).astype(np.uint64)
+    scaled = (random_words(at, stream) >> np.uint64(32)) * np.asarray(limit).astype(np.uint64)
     return (scaled >> np.uint64(32)).astype(np.int64)
 
 
-def choose(at: At, stream: str, weights: NDArray[np.float64] | list[float]) -> NDArray[np.int64]:
+def categorical(at: StreamRange, stream: str, weights: NDArray[np.float64] | list[float]) -> NDArray[np.int64]:
     """The index of a weight, drawn in proportion to it: int64 (stop - start,)."""
     edges = np.cumsum(np.asarray(weights, dtype=np.float64))
     return np.minimum(np.searchsorted(edges, uniform(at, stream) * edges[-1], side="right"), len(edges) - 1)

@@ -24,7 +24,7 @@ def color(image: U8) -> bytes:
     """RGB uint8 (H, W, 3) -> PNG."""
     height, width = image.shape[:2]
     rows = np.ascontiguousarray(image).reshape(height, 3 * width)
-    if compilation.active():
+    if compilation.enabled():
         from subsynth.kernels import png_encoding  # noqa: PLC0415 - imports numba
 
         stream = png_encoding.deflate(png_encoding.filtered(rows, 3).reshape(-1)).tobytes()

@@ -28,18 +28,18 @@ log = logging.getLogger(__name__)
 
 
 @once
-def active() -> bool:
+def enabled() -> bool:
     """Whether this process draws with compiled kernels. Raises SubsynthError for an unknown setting."""
-    return possible() and (os.environ.get(SETTING) == "numba" or (_place() / "complete").exists())
+    return available() and (os.environ.get(SETTING) == "numba" or (_place() / "complete").exists())
 
 
-def described() -> str:
+def description() -> str:
     """What this process draws with, in words."""
-    return "numba" if active() else "plain NumPy"
+    return "numba" if enabled() else "plain NumPy"
 
 
 @once
-def possible() -> bool:
+def available() -> bool:
     """Whether kernels can be used: numba is installed, and SUBSYNTH_KERNELS is not "numpy"."""
     setting = os.environ.get(SETTING, "")
     if setting not in ("", "numba", "numpy"):
@@ -52,19 +52,19 @@ def possible() -> bool:
     return found
 
 
-def begin() -> subprocess.Popen[bytes] | None:
+def start() -> subprocess.Popen[bytes] | None:
     """Begin to compile in a process of its own, unless that is done or not possible. `finish` waits for it."""
-    if not possible() or (_place() / "complete").exists():
+    if not available() or (_place() / "complete").exists():
         return None
     log.info("compiling kernels, once for this machine")
     return subprocess.Popen([sys.executable, "-c", f"from {__name__} import compile_all; compile_all()"])
 
 
 def finish(child: subprocess.Popen[bytes]) -> None:
-    """Wait for what `begin` began, and use it from now on. Raises SubsynthError if it failed."""
+    """Wait for what `start` began, and use it from now on. Raises SubsynthError if it failed."""
     if child.wait():
         raise SubsynthError(f"the kernels could not be compiled (above); set {SETTING}=numpy to go on without them")
-    active.cache_clear()
+    enabled.cache_clear()
 
 
 def compile_all() -> None:
@@ -74,7 +74,7 @@ def compile_all() -> None:
     (_place() / "complete").touch()
 
 
-def keep_in() -> Path | None:
+def machine_code_folder() -> Path | None:
     """The folder for machine code, or None where none can be written."""
     try:
         _place().mkdir(parents=True, exist_ok=True)
@@ -92,4 +92,4 @@ def _place() -> Path:
     found.update(str(sorted(binding.get_host_cpu_features().items())).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         found.update(path.read_bytes())
-    return cache.root() / "kernels" / found.hexdigest()[:24]
+    return cache.cache_folder() / "kernels" / found.hexdigest()[:24]

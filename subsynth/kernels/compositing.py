@@ -165,7 +165,7 @@ def around(planes, coverage, light, reach):
 def layers(
     pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift,
     coverage, left, top, right, bottom, box_opacity, box_color,
-    reach, weights, outline_color, shadow_dx, shadow_dy, shadow_soft, shadow_opacity, text_color,
+    reach, weights, outline_color, shadow_dx, shadow_dy, shadow_blur_px, shadow_opacity, text_color,
 ):  # fmt: skip
     """Planes uint8 (3, H, W); `reach` 0 is no outline, opacities of 0 no box and no shadow."""
     height, width = coverage.shape
@@ -177,7 +177,7 @@ def layers(
         _blend(planes, box_color, area)
     rim = _grown(coverage, reach, weights) if reach else coverage
     if shadow_opacity:
-        cast = _cast(rim, shadow_dx, shadow_dy, shadow_soft)
+        cast = _cast(rim, shadow_dx, shadow_dy, shadow_blur_px)
         _scale(cast, shadow_opacity)
         _blend(planes, (0, 0, 0), cast)
     if reach:

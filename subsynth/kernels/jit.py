@@ -15,7 +15,7 @@ def compiled(signature: Any) -> Callable[[Any], Any]:
     """Compile a function for one signature when it is defined, or (None) as part of those that call it."""
 
     def compile_(function: Any) -> Any:
-        folder = compilation.keep_in()
+        folder = compilation.machine_code_folder()
         config: Any = numba.config
         before, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
         try:

@@ -39,7 +39,7 @@ def set_line(outlines: Outlines, text: str, shear: int) -> Line:
     """
     glyphs, x, y = outlines.shape(text)
     boxes = outlines.arrays(glyphs).boxes
-    if compilation.active():
+    if compilation.enabled():
         from subsynth.kernels.glyphs import ink as fast  # noqa: PLC0415 - imports numba
 
         return Line(glyphs, x, y, fast(boxes, glyphs, x, y, shear))

@@ -20,7 +20,7 @@ from subsynth.planning import layout
 from subsynth.planning.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL
 from subsynth.planning.recipe import COLUMNS, NOISE_POOL, Recipe
 from subsynth.spec import palette
-from subsynth.spec.spec import DRESSES, Spec
+from subsynth.spec.spec import STYLES, Spec
 
 FURTHEST = 2**48  # indices end here
 SMALLEST = 4  # px an em: below it no line is readable, and a line that needs it is an error
@@ -59,7 +59,7 @@ def decide(spec: Spec, split: str, start: int, stop: int) -> Columns:
     if not 0 <= start <= stop <= FURTHEST:
         raise SpecError(f"range {start}..{stop}: 0 <= start <= stop <= {FURTHEST} is needed")
     stock = materials(spec, split)
-    at = rng.At(spec.seed, split, start, stop)
+    at = rng.StreamRange(spec.seed, split, start, stop)
     columns: dict[str, Any] = {"index": np.arange(start, stop)}
     columns |= _text(spec, stock, at)
     columns |= _face(spec, stock, at, columns["line"])
@@ -69,7 +69,7 @@ def decide(spec: Spec, split: str, start: int, stop: int) -> Columns:
     columns |= _dress(spec, at, _surround(columns))
     if split == HARD:
         columns |= _close(spec, at, _surround(columns)[:, 0])
-    columns |= _degrade(spec, at, columns["font_size"], columns["weak"])
+    columns |= _degrade(spec, at, columns["font_size_px"], columns["weak"])
     return {name: columns[name] for name in COLUMNS}
 
 
@@ -78,15 +78,15 @@ def _grid(values: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
     return np.asarray(np.rint(values * steps) / steps)
 
 
-def _text(spec: Spec, stock: Materials, at: rng.At) -> dict[str, Any]:
-    source = rng.choose(at, "text.source", list(stock.weights))
+def _text(spec: Spec, stock: Materials, at: rng.StreamRange) -> dict[str, Any]:
+    source = rng.categorical(at, "text.source", list(stock.weights))
     sizes = np.array([len(m) for m in stock.by_source])
     drawn = []
     for stream in ("text.line", "text.other_line"):
-        which = rng.below(at, stream, sizes[source])
+        which = rng.randint(at, stream, sizes[source])
         drawn.append(np.array([stock.by_source[s][w] for s, w in zip(source, which, strict=True)], dtype=np.int64))
     lengths = stock.lines.length
-    longer = rng.happens(at, "text.longer", spec.text.p_longer) & (lengths[drawn[1]] > lengths[drawn[0]])
+    longer = rng.bernoulli(at, "text.longer", spec.text.p_prefer_longer) & (lengths[drawn[1]] > lengths[drawn[0]])
     line = np.where(longer, drawn[1], drawn[0])
     return {
         "line": line,
@@ -96,14 +96,14 @@ def _text(spec: Spec, stock: Materials, at: rng.At) -> dict[str, Any]:
     }
 
 
-def _face(spec: Spec, stock: Materials, at: rng.At, line: NDArray[np.int64]) -> dict[str, Any]:
+def _face(spec: Spec, stock: Materials, at: rng.StreamRange, line: NDArray[np.int64]) -> dict[str, Any]:
     """A family, evenly among those that have a face of the slant and cover the line.
 
     Where none does, the other slant and the other weight are tried in turn: one of the four will, since
     every line is covered by some face.
     """
-    bold = rng.happens(at, "font.bold", spec.fonts.p_bold).astype(np.int64)
-    italic = rng.happens(at, "font.italic", spec.fonts.p_italic).astype(np.int64)
+    bold = rng.bernoulli(at, "font.bold", spec.fonts.p_bold).astype(np.int64)
+    italic = rng.bernoulli(at, "font.italic", spec.fonts.p_italic).astype(np.int64)
     able = np.zeros((len(line), len(stock.families)), np.bool_)
     for swap_bold, swap_italic in ((0, 0), (1, 0), (0, 1), (1, 1)):
         other_bold, other_italic = bold ^ swap_bold, italic ^ swap_italic
@@ -112,7 +112,7 @@ def _face(spec: Spec, stock: Materials, at: rng.At, line: NDArray[np.int64]) -> 
         take = ~able.any(axis=1) & now.any(axis=1)
         able[take] = now[take]
         bold, italic = np.where(take, other_bold, bold), np.where(take, other_italic, italic)
-    rank = rng.below(at, "font.family", able.sum(axis=1))
+    rank = rng.randint(at, "font.family", able.sum(axis=1))
     family = (able.cumsum(axis=1) == rank[:, None] + 1).argmax(axis=1)
     face = stock.face_of[bold, italic, family]
     slant = round(math.tan(math.radians(spec.fonts.shear_deg)) * SHEAR_GRID) / SHEAR_GRID
@@ -127,14 +127,14 @@ def _face(spec: Spec, stock: Materials, at: rng.At, line: NDArray[np.int64]) -> 
     }
 
 
-def _layout(spec: Spec, stock: Materials, at: rng.At, columns: dict[str, Any]) -> dict[str, Any]:
+def _layout(spec: Spec, stock: Materials, at: rng.StreamRange, columns: dict[str, Any]) -> dict[str, Any]:
     """A size in the range, or what the line needs to fit, and a place in the room that is left.
 
     `left` and `right` are the columns of pixels that hold the ink.
     """
     want, across, down = (rng.uniform(at, s) for s in ("layout.size", "layout.x", "layout.y"))
     low, high = (round(end * SIZE_GRID) for end in spec.fonts.size_range)
-    room_x, room_y = spec.width - 2 * spec.margin, spec.height - 2 * spec.margin
+    room_x, room_y = spec.width - 2 * spec.margin_px, spec.height - 2 * spec.margin_px
     rows, sides = [], []
     for i, (text, face, shear) in enumerate(zip(columns["text"], columns["face"], columns["shear"], strict=True)):
         line = layout.set_line(stock.faces[face], text, round(shear * SHEAR_GRID))
@@ -151,22 +151,22 @@ def _layout(spec: Spec, stock: Materials, at: rng.At, columns: dict[str, Any]) -
         left, top, right, bottom = layout.ink_box(line, size, grow)
         spare_x = max(0, room_x * SUBPIXEL - (right - left))
         spare_y = max(0, room_y * SUBPIXEL - (bottom - top))
-        x = spec.margin * SUBPIXEL - left + int(across[i] * spare_x)
-        y = spec.margin * SUBPIXEL - top + int(down[i] * spare_y)
+        x = spec.margin_px * SUBPIXEL - left + int(across[i] * spare_x)
+        y = spec.margin_px * SUBPIXEL - top + int(down[i] * spare_y)
         rows.append((size / SIZE_GRID, grow[0] / SUBPIXEL, grow[1] / SUBPIXEL, x / SUBPIXEL, y / SUBPIXEL))
         sides.append(((x + left) // SUBPIXEL, -(-(x + right) // SUBPIXEL)))
     table = np.array(rows, dtype=np.float64).reshape(-1, 5)
     held = np.array(sides, dtype=np.int64).reshape(-1, 2)
-    names = ("font_size", "embolden_x", "embolden_y", "x", "y")
+    names = ("font_size_px", "embolden_x_px", "embolden_y_px", "x", "y")
     return dict(zip(names, table.T, strict=True)) | {"left": held[:, 0], "right": held[:, 1]}
 
 
 def _missing(spec: Spec, thin: int, size: int) -> int:
     """What thin strokes of a face lack of the thickness that the spec asks for, at a size in 1/16 px: in 1/256 px."""
-    return max(0, round((spec.fonts.thin_stroke - thin / EM * size / SIZE_GRID) * SUBPIXEL))
+    return max(0, round((spec.fonts.min_stroke_px - thin / EM * size / SIZE_GRID) * SUBPIXEL))
 
 
-def _busiest(spec: Spec, stock: Materials, at: rng.At, columns: dict[str, Any]) -> dict[str, Any]:
+def _busiest(spec: Spec, stock: Materials, at: rng.StreamRange, columns: dict[str, Any]) -> dict[str, Any]:
     """Of several crops, the busiest: fine structure counts for it, and large against it, since that hides whole words.
 
     `moments` are those of the part that the line lies on.
@@ -188,10 +188,10 @@ def _busiest(spec: Spec, stock: Materials, at: rng.At, columns: dict[str, Any]) 
     return found | {"background": [row["background"] for row in rows]}
 
 
-def _background(spec: Spec, stock: Materials, at: rng.At, turn: str = "") -> dict[str, Any]:
+def _background(spec: Spec, stock: Materials, at: rng.StreamRange, turn: str = "") -> dict[str, Any]:
     """A scene, a scale and a crop; `moments` (n, 2) are the mean and the spread of its luma."""
-    drawn = rng.happens(at, f"background.procedural{turn}", spec.background.p_procedural)
-    flip = rng.happens(at, f"background.flip{turn}", spec.background.p_flip)
+    drawn = rng.bernoulli(at, f"background.procedural{turn}", spec.background.p_procedural)
+    flip = rng.bernoulli(at, f"background.flip{turn}", spec.background.p_flip)
     streams = ("background.scene", "background.level", "background.x", "background.y")
     scene_at, level_at, x_at, y_at = (rng.uniform(at, s + turn) for s in streams)
     names, places, moments = [], [], []
@@ -217,7 +217,7 @@ def _background(spec: Spec, stock: Materials, at: rng.At, turn: str = "") -> dic
     }
 
 
-def _grade(spec: Spec, at: rng.At) -> dict[str, Any]:
+def _grade(spec: Spec, at: rng.StreamRange) -> dict[str, Any]:
     part = spec.background
     gain = rng.uniform(at, "grade.gain", *part.gain_range)
     tint = rng.uniform(at, "grade.tint", *part.tint_range)
@@ -238,61 +238,61 @@ def _surround(columns: dict[str, Any]) -> NDArray[np.float64]:
     return np.clip(np.rint(levels), 0, 255)
 
 
-def _dress(spec: Spec, at: rng.At, levels: NDArray[np.float64]) -> dict[str, Any]:
+def _dress(spec: Spec, at: rng.StreamRange, levels: NDArray[np.float64]) -> dict[str, Any]:
     """Fill and what surrounds it, so that every line can be read.
 
     Contrast is that of the fill to the side of the background that comes nearest to it. Where it is below
     the floor, the fill is taken half the way to white, plain text and text with a shadow are given an
     outline, outlines are at least 1 px, and boxes are made opaque enough.
     """
-    part = spec.dress
+    part = spec.style
     count = at.stop - at.start
-    kind = rng.choose(at, "fill.color", [spec.fill.colors.get(name, 0.0) for name in palette.NAMES])
+    kind = rng.categorical(at, "fill.color", [spec.fill.colors.get(name, 0.0) for name in palette.NAMES])
     stray = np.stack([rng.uniform(at, f"fill.stray.{c}") for c in "rgb"], axis=1)
     fill = palette.fills(kind, stray)
     light = pixels.luminance(fill)
-    weak = pixels.contrast(light, _nearest(light, levels)) < spec.fill.contrast_floor
+    weak = pixels.contrast_ratio(light, _nearest(light, levels)) < spec.fill.contrast_floor
     fill = np.where(weak[:, None], fill + (255 - fill) // 2, fill)
     light = pixels.luminance(fill)
     dark_rim = light > 0.18  # the luminance that stands equally far from black and from white
     shade = np.rint(rng.uniform(at, "outline.shade", 0, 36))
     rim = np.where(dark_rim, shade, 255 - shade)[:, None].repeat(3, axis=1)
 
-    dress = rng.choose(at, "dress.kind", [part.kinds.get(name, 0.0) for name in DRESSES])
-    boxed = dress == DRESSES.index("box")
-    outlined = np.isin(dress, [DRESSES.index("outline"), DRESSES.index("outline_shadow")]) | (weak & ~boxed)
-    shadowed = np.isin(dress, [DRESSES.index("shadow"), DRESSES.index("outline_shadow")])
+    style = rng.categorical(at, "dress.kind", [part.kinds.get(name, 0.0) for name in STYLES])
+    boxed = style == STYLES.index("box")
+    outlined = np.isin(style, [STYLES.index("outline"), STYLES.index("outline_shadow")]) | (weak & ~boxed)
+    shadowed = np.isin(style, [STYLES.index("shadow"), STYLES.index("outline_shadow")])
     radius = _grid(rng.uniform(at, "outline.radius", *part.outline_range), 16)
     radius = np.where(weak, np.maximum(radius, 1.0), radius)
 
     opacity = np.rint(rng.uniform(at, "box.opacity", *part.box_opacity_range) * 255)
     shade = np.where(dark_rim, 0, 255) + np.where(dark_rim, 1, -1) * np.rint(rng.uniform(at, "box.shade", 0, 30))
     behind = levels + (shade[:, None] - levels) * (opacity / 255)[:, None]
-    veiled = pixels.contrast(light, _nearest(light, np.rint(behind))) < spec.fill.contrast_floor
+    veiled = pixels.contrast_ratio(light, _nearest(light, np.rint(behind))) < spec.fill.contrast_floor
     opacity = np.where(veiled, 235, opacity)
 
-    reach = part.shadow_offset_max
+    reach = part.max_shadow_offset_px
     return {
         "weak": weak,
         "text_color": fill,
         "outline_px": np.where(outlined, radius, 0.0),
         "outline_color": rim.astype(np.int64),
-        "shadow_dx": 1 + rng.below(at, "shadow.dx", reach),
-        "shadow_dy": 1 + rng.below(at, "shadow.dy", reach),
-        "shadow_soft": rng.below(at, "shadow.soft", part.shadow_soft_max + 1),
-        "shadow_opacity": np.where(shadowed, 128 + rng.below(at, "shadow.opacity", 112), 0),
+        "shadow_dx": 1 + rng.randint(at, "shadow.dx", reach),
+        "shadow_dy": 1 + rng.randint(at, "shadow.dy", reach),
+        "shadow_blur_px": rng.randint(at, "shadow.soft", part.max_shadow_blur_px + 1),
+        "shadow_opacity": np.where(shadowed, 128 + rng.randint(at, "shadow.opacity", 112), 0),
         "box_color": np.repeat(shade.astype(np.int64)[:, None], 3, axis=1),
         "box_opacity": np.where(boxed, opacity, 0).astype(np.int64),
-        "box_pad": np.full(count, 2) + rng.below(at, "box.pad", 6),
+        "box_padding_px": np.full(count, 2) + rng.randint(at, "box.pad", 6),
     }
 
 
-def _close(spec: Spec, at: rng.At, mean: NDArray[np.float64]) -> dict[str, Any]:
+def _close(spec: Spec, at: rng.StreamRange, mean: NDArray[np.float64]) -> dict[str, Any]:
     """A plain fill whose luminance stands in a drawn ratio to that of the crop's mean (n,): lighter or darker."""
     ground = pixels.luminance(np.repeat(mean.astype(np.int64)[:, None], 3, axis=1))
     ratio = _grid(rng.uniform(at, "hard.contrast", *spec.hard.contrast_range), 256)
     above, below = ratio * (ground + 0.05) - 0.05, (ground + 0.05) / ratio - 0.05
-    light = (rng.happens(at, "hard.lighter", 0.7) | (below < 0)) & (above <= 1)
+    light = (rng.bernoulli(at, "hard.lighter", 0.7) | (below < 0)) & (above <= 1)
     greys = pixels.luminance(np.repeat(np.arange(256)[:, None], 3, axis=1))
     code = np.clip(np.searchsorted(greys, np.where(light, above, below)), 0, 255)
     stray = np.stack([rng.uniform(at, f"fill.stray.{c}") for c in "rgb"], axis=1)
@@ -310,7 +310,7 @@ def _nearest(light: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray
     return np.where(light >= grey[:, 0], np.minimum(grey[:, 2], light), np.maximum(grey[:, 1], light))
 
 
-def _degrade(spec: Spec, at: rng.At, size: NDArray[np.float64], weak: NDArray[np.bool_]) -> dict[str, Any]:
+def _degrade(spec: Spec, at: rng.StreamRange, size: NDArray[np.float64], weak: NDArray[np.bool_]) -> dict[str, Any]:
     """What follows after compositing. Where only an outline tells text from background, at half strength."""
     part = spec.degrade
     strength = np.where(weak, 0.5, 1.0)
@@ -319,7 +319,7 @@ def _degrade(spec: Spec, at: rng.At, size: NDArray[np.float64], weak: NDArray[np
         return np.asarray(ends[0] + (ends[1] - ends[0]) * strength * rng.uniform(at, stream))
 
     def maybe(name: str, p: float, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.where(rng.happens(at, f"{name}.happens", p), values, 0.0)
+        return np.where(rng.bernoulli(at, f"{name}.happens", p), values, 0.0)
 
     low, high = part.blur_sigma_range
     # Small letters have thin strokes: what only softens 20 px text would wipe out 14 px text.
@@ -330,9 +330,9 @@ def _degrade(spec: Spec, at: rng.At, size: NDArray[np.float64], weak: NDArray[np
         "resample": maybe("resample", part.p_resample, _grid(spread("resample.factor", part.resample_range), 64)),
         "blur_sigma": maybe("blur", part.p_blur, np.maximum(_grid(sigma, 64), 1 / 64)),
         "noise_sigma": maybe("noise", part.p_noise, _grid(spread("noise.sigma", part.noise_sigma_range), 16)),
-        "noise_place": rng.below(at, "noise.place", NOISE_POOL),
+        "noise_offset": rng.randint(at, "noise.place", NOISE_POOL),
         "jpeg_quality": maybe("jpeg", part.p_jpeg, np.floor(quality)).astype(np.int64),
         # A file that is kept as it is shows the sample alone: its first macroblock begins with it.
-        "jpeg_dx": rng.below(at, "jpeg.dx", 1 if spec.image_format == "jpeg" else 16),
-        "jpeg_dy": rng.below(at, "jpeg.dy", 1 if spec.image_format == "jpeg" else 16),
+        "jpeg_dx": rng.randint(at, "jpeg.dx", 1 if spec.image_format == "jpeg" else 16),
+        "jpeg_dy": rng.randint(at, "jpeg.dy", 1 if spec.image_format == "jpeg" else 16),
     }

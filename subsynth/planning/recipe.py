@@ -14,7 +14,7 @@ from subsynth.spec.spec import Spec
 
 Color = tuple[int, int, int]
 
-NOISE_POOL = 1 << 20  # values in the pool that noise is cut from; `noise_place` is an offset into it
+NOISE_POOL = 1 << 20  # values in the pool that noise is cut from; `noise_offset` is an offset into it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class Recipe:
     bold: bool
     italic: bool
     shear: float  # tangent of the added slant; 0 for upright faces and true italics
-    font_size: float  # px an em
-    embolden_x: float  # px by which strokes are thickened, so that thin ones do not fall between pixels
-    embolden_y: float
+    font_size_px: float  # px an em
+    embolden_x_px: float  # px by which strokes are thickened, so that thin ones do not fall between pixels
+    embolden_y_px: float
     x: float  # px
     y: float  # px
     text_color: Color
@@ -45,11 +45,11 @@ class Recipe:
     outline_color: Color
     shadow_dx: int  # px
     shadow_dy: int  # px
-    shadow_soft: int  # px
+    shadow_blur_px: int  # px
     shadow_opacity: int  # 0..255
     box_color: Color
     box_opacity: int  # 0..255
-    box_pad: int  # px around the ink
+    box_padding_px: int  # px around the ink
     background: str
     background_level: int
     background_x: int  # px, in the level
@@ -61,7 +61,7 @@ class Recipe:
     resample: float  # factor
     blur_sigma: float  # px
     noise_sigma: float  # levels
-    noise_place: int
+    noise_offset: int
     jpeg_quality: int  # 1..100
     jpeg_dx: int  # px, where in a macroblock the crop begins
     jpeg_dy: int

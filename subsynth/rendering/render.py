@@ -51,7 +51,7 @@ Keep = Callable[[str, U8], None]
 
 def render(recipe: Recipe) -> Pair:
     """Make the pixels of a recipe."""
-    if compilation.active():
+    if compilation.enabled():
         from subsynth.rendering import numba_backend  # noqa: PLC0415 - imports numba
 
         image, file, ink_map, contrast = numba_backend.draw(recipe)
@@ -95,10 +95,10 @@ def letters(recipe: Recipe) -> tuple[U8, Bounds]:
     """The coverage of the glyphs uint8 (H, W), and the box of their ink: left, top, right, bottom in px."""
     spec = recipe.spec
     face = materials(spec, recipe.split).face(recipe.font)
-    size, shear = round(recipe.font_size * SIZE_GRID), round(recipe.shear * SHEAR_GRID)
+    size, shear = round(recipe.font_size_px * SIZE_GRID), round(recipe.shear * SHEAR_GRID)
     x, y = round(recipe.x * SUBPIXEL), round(recipe.y * SUBPIXEL)
     line = layout.set_line(face, recipe.text, shear)
-    embolden = (round(recipe.embolden_x * SUBPIXEL), round(recipe.embolden_y * SUBPIXEL))
+    embolden = (round(recipe.embolden_x_px * SUBPIXEL), round(recipe.embolden_y_px * SUBPIXEL))
     edges = layout.edges(face, line, size, shear, x, y, embolden)
     bounds = layout.pixels(layout.ink_box(line, size, embolden), x, y)
     return coverage(edges, spec.height, spec.width), bounds
@@ -118,13 +118,13 @@ def _compose(recipe: Recipe, ink_map: U8, bounds: Bounds, keep: Keep) -> U8:
     keep("background", planes)
     if recipe.box_opacity:
         left, top, right, bottom = bounds
-        pad, (height, width) = recipe.box_pad, ink_map.shape
+        pad, (height, width) = recipe.box_padding_px, ink_map.shape
         area = box(left - 2 * pad, top - pad, right + 2 * pad, bottom + pad, height, width)
         planes = pixels.blend(planes, recipe.box_color, pixels.scale_alpha(area, recipe.box_opacity))
         keep("box", planes)
     rim = outline(ink_map, recipe.outline_px) if recipe.outline_px else ink_map
     if recipe.shadow_opacity:
-        cast = shadow(rim, recipe.shadow_dx, recipe.shadow_dy, recipe.shadow_soft)
+        cast = shadow(rim, recipe.shadow_dx, recipe.shadow_dy, recipe.shadow_blur_px)
         planes = pixels.blend(planes, (0, 0, 0), pixels.scale_alpha(cast, recipe.shadow_opacity))
         keep("shadow", planes)
     if recipe.outline_px:
@@ -156,7 +156,7 @@ def _degrade(recipe: Recipe, image: U8, keep: Keep) -> tuple[U8, bytes]:
         image = blur(image, recipe.blur_sigma)
         keep("blur", image)
     if recipe.noise_sigma:
-        image = noise(image, recipe.noise_sigma, recipe.noise_place)
+        image = noise(image, recipe.noise_sigma, recipe.noise_offset)
         keep("noise", image)
     if recipe.jpeg_quality:
         image, file = coded(image, recipe.jpeg_quality, recipe.jpeg_dx, recipe.jpeg_dy)

@@ -183,7 +183,7 @@ really loaded: out of reach of the hub, `datasets` takes whatever version lies i
 
 The glyph outlines, unhinted, are laid over the pixel grid; a pixel is text (0) where the fill covers at
 least half of it, and background (255) elsewhere. Outline, shadow, box, colour, blur, noise and codec
-leave it as it is. Strokes thinner than {spec.fonts.thin_stroke:g} px are thickened to that before, to keep a pixel.
+leave it as it is. Strokes thinner than {spec.fonts.min_stroke_px:g} px are thickened to that before, to keep a pixel.
 
 ![An image, the coverage of its fill, and its ground truth, enlarged](assets/ground-truth.png)
 

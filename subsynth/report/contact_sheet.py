@@ -45,9 +45,9 @@ def strip(spec: Spec, split: str, index: int) -> Image.Image:
     told = {
         "background": ("background", "background_level", "grade_gain", "grade_lift"),
         "box": ("box_color", "box_opacity"),
-        "shadow": ("shadow_dx", "shadow_dy", "shadow_soft", "shadow_opacity"),
+        "shadow": ("shadow_dx", "shadow_dy", "shadow_blur_px", "shadow_opacity"),
         "outline": ("outline_px", "outline_color"),
-        "fill": ("text_color", "font", "font_size"),
+        "fill": ("text_color", "font", "font_size_px"),
         "resample": ("resample",),
         "blur": ("blur_sigma",),
         "noise": ("noise_sigma",),

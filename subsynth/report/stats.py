@@ -16,15 +16,15 @@ from subsynth.core.errors import OutputError
 from subsynth.spec import palette
 
 READ = (
-    "text", "text_source", "font", "bold", "italic", "shear", "font_size", "text_color", "outline_px", "shadow_opacity",
+    "text", "text_source", "font", "bold", "italic", "shear", "font_size_px", "text_color", "outline_px", "shadow_opacity",
     "box_opacity", "background", "contrast", "resample", "blur_sigma", "noise_sigma", "jpeg_quality",
 )  # fmt: skip
 NUMBERS = {
-    "characters": "characters a line", "font_size": "font size (px an em)", "contrast": "contrast (ratio)",
+    "characters": "characters a line", "font_size_px": "font size (px an em)", "contrast": "contrast (ratio)",
     "blur_sigma": "blur, where there is one (sigma, px)", "noise_sigma": "noise, where there is any (levels)",
     "jpeg_quality": "JPEG quality, where there is one",
 }  # fmt: skip
-SHARES = ("font", "slant", "dress", "colour", "background", "text_source")
+SHARES = ("font", "slant", "style", "colour", "background", "text_source")
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,15 @@ def of(files: Iterable[Path | IO[bytes]], most: int | None = None) -> Stats:
     for name in ("blur_sigma", "noise_sigma", "jpeg_quality"):
         numbers[name] = numbers[name][numbers[name] > 0]
     slants = zip(held["bold"], held["italic"], held["shear"], strict=True)
-    dresses = zip(held["outline_px"], held["shadow_opacity"], held["box_opacity"], strict=True)
+    styles = zip(held["outline_px"], held["shadow_opacity"], held["box_opacity"], strict=True)
     shares = {
         "font": Counter(held["font"]),
         "slant": Counter(
             f"{'bold ' if bold else ''}{('sheared' if shear else 'true italic') if italic else 'upright'}"
             for bold, italic, shear in slants
         ),
-        "dress": Counter(
-            " + ".join(w for w, v in zip(("outline", "shadow", "box"), d, strict=True) if v) or "plain" for d in dresses
+        "style": Counter(
+            " + ".join(w for w, v in zip(("outline", "shadow", "box"), d, strict=True) if v) or "plain" for d in styles
         ),
         "colour": Counter(_named(color) for color in held["text_color"]),
         "background": Counter(name.split("-")[0] if "/" in name else "photograph" for name in held["background"]),
@@ -136,7 +136,7 @@ def page(found: dict[str, Stats], title: str, path: Path) -> None:
         ax.set_ylabel("% of rows")
     axes[0].legend(fontsize=8)
     rest = axes[len(NUMBERS) :]
-    for ax, name in zip(rest, ("font", "slant", "dress", "colour", "background"), strict=False):
+    for ax, name in zip(rest, ("font", "slant", "style", "colour", "background"), strict=False):
         _bars(ax, name, found)
     _coverage(rest[5], found)
     try:

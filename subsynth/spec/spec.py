@@ -20,7 +20,7 @@ from subsynth.spec import palette, yaml_schema
 SPLITS = ("train", "test", "test_hard", "test_unseen_fonts")
 LANGUAGES = {"en": "latin", "zh": "hans"}
 IMAGE_FORMATS = ("png", "jpeg")
-DRESSES = ("plain", "shadow", "outline", "outline_shadow", "box")
+STYLES = ("plain", "shadow", "outline", "outline_shadow", "box")
 
 Range = tuple[float, float]
 Weights = dict[str, float]
@@ -39,7 +39,7 @@ class Text:
 
     sources: Weights = _key({"tatoeba": 1.0}, "bundled sources and their shares of the samples (weights)")
     files: tuple[str, ...] = _key((), "own UTF-8 files, .txt .srt .ass, instead of the bundled sources (paths)")
-    p_longer: float = _key(0.0, "of two lines drawn, the longer is taken (probability); else the first")
+    p_prefer_longer: float = _key(0.0, "of two lines drawn, the longer is taken (probability); else the first")
     max_chars: int = _key(36, "longer lines are cut where a subtitle would be cut (characters)")
     uncovered: str = _key("error", "a line that no font covers: 'error', or 'drop' it and count it in the manifest")
 
@@ -57,7 +57,7 @@ class Fonts:
     p_bold: float = _key(0.3, "share of samples in bold, where the family has it (probability)")
     p_italic: float = _key(0.5, "share of samples in italics: the true one, or a shear (probability)")
     shear_deg: float = _key(12.0, "slant of sheared italics (degrees)")
-    thin_stroke: float = _key(1.1, "thin strokes are thickened to this, so that they keep a pixel; 0 is off (px)")
+    min_stroke_px: float = _key(1.1, "thin strokes are thickened to this, so that they keep a pixel; 0 is off (px)")
     size_range: Range = _key((14.0, 26.0), "font size; smaller where the line needs it to fit (px an em)")
 
 
@@ -88,7 +88,7 @@ class Fill:
 
 
 @dataclass(frozen=True)
-class Dress:
+class Style:
     """What surrounds it."""
 
     kinds: Weights = _key(
@@ -96,8 +96,8 @@ class Dress:
         "plain, shadow, outline, outline_shadow, box (weights)",
     )
     outline_range: Range = _key((0.75, 1.75), "radius of outlines (px)")
-    shadow_offset_max: int = _key(2, "largest offset of a shadow to the right and down (px)")
-    shadow_soft_max: int = _key(2, "largest softness of a shadow (px)")
+    max_shadow_offset_px: int = _key(2, "largest offset of a shadow to the right and down (px)")
+    max_shadow_blur_px: int = _key(2, "largest softness of a shadow (px)")
     box_opacity_range: Range = _key((0.45, 0.9), "opacity of boxes (0..1)")
 
 
@@ -149,11 +149,11 @@ class Spec:
     height: int = _key(32, "height of an image (px)")
     width: int = _key(280, "width of an image (px)")
     image_format: str = _key("png", "png; or jpeg: images that end with a JPEG step are kept as that file")
-    margin: int = _key(2, "least distance of the ink to every border (px)")
+    margin_px: int = _key(2, "least distance of the ink to every border (px)")
     text: Text = field(default_factory=Text)
     fonts: Fonts = field(default_factory=Fonts)
     fill: Fill = field(default_factory=Fill)
-    dress: Dress = field(default_factory=Dress)
+    style: Style = field(default_factory=Style)
     background: Background = field(default_factory=Background)
     degrade: Degrade = field(default_factory=Degrade)
     hard: Hard = field(default_factory=Hard)
@@ -250,7 +250,7 @@ def sub_zh(n: int = 100_000, n_test: int | None = None, seed: int = 0) -> Spec:
         n=n,
         n_test=default_n_test(n) if n_test is None else n_test,
         seed=seed,
-        text=Text(sources={"tatoeba": 0.85, "words": 0.1, "tang": 0.05}, p_longer=0.9, max_chars=18),
+        text=Text(sources={"tatoeba": 0.85, "words": 0.1, "tang": 0.05}, p_prefer_longer=0.9, max_chars=18),
         fonts=Fonts(
             families=font_catalogue.families("hans", "train"), unseen_families=font_catalogue.families("hans", "unseen")
         ),
@@ -274,11 +274,11 @@ def check(spec: Spec) -> None:
     yaml_schema.settle(spec)
     for name, low, high in (
         ("n", 1, 2**40), ("n_test", 1, 2**40), ("seed", 0, 2**63 - 1),
-        ("height", 8, 4096), ("width", 16, 16384), ("margin", 1, 1024),
+        ("height", 8, 4096), ("width", 16, 16384), ("margin_px", 1, 1024),
     ):  # fmt: skip
         _within(name, getattr(spec, name), low, high)
-    if 2 * spec.margin + 6 > min(spec.height, spec.width):
-        raise SpecError(f"margin is {spec.margin} px: it leaves no room in {spec.height} x {spec.width} px")
+    if 2 * spec.margin_px + 6 > min(spec.height, spec.width):
+        raise SpecError(f"margin_px is {spec.margin_px} px: it leaves no room in {spec.height} x {spec.width} px")
     _one_of("lang", spec.lang, tuple(LANGUAGES))
     _one_of("image_format", spec.image_format, IMAGE_FORMATS)
     _one_of("text.uncovered", spec.text.uncovered, ("error", "drop"))
@@ -286,17 +286,17 @@ def check(spec: Spec) -> None:
     _within("text.max_chars", spec.text.max_chars, 2, 1000)
     _weights("text.sources", spec.text.sources, None)
     _weights("fill.colors", spec.fill.colors, palette.NAMES)
-    _weights("dress.kinds", spec.dress.kinds, DRESSES)
+    _weights("style.kinds", spec.style.kinds, STYLES)
     _within("fill.contrast_floor", spec.fill.contrast_floor, 1, 7)
-    _within("fonts.thin_stroke", spec.fonts.thin_stroke, 0, 4)
+    _within("fonts.min_stroke_px", spec.fonts.min_stroke_px, 0, 4)
     _within("fonts.shear_deg", spec.fonts.shear_deg, -30, 30)
-    _within("dress.shadow_offset_max", spec.dress.shadow_offset_max, 1, 16)
-    _within("dress.shadow_soft_max", spec.dress.shadow_soft_max, 0, 16)
+    _within("style.max_shadow_offset_px", spec.style.max_shadow_offset_px, 1, 16)
+    _within("style.max_shadow_blur_px", spec.style.max_shadow_blur_px, 0, 16)
     if not spec.fonts.families and not spec.fonts.files:
         raise SpecError("fonts.families and fonts.files are both empty; name a family or a file")
     ends: tuple[float, float]
     for name, ends in {
-        "fonts.size_range": (4, 4096), "dress.outline_range": (0.5, 16), "dress.box_opacity_range": (0, 1),
+        "fonts.size_range": (4, 4096), "style.outline_range": (0.5, 16), "style.box_opacity_range": (0, 1),
         "background.gain_range": (0, 4), "background.tint_range": (-1, 1), "background.saturation_range": (0, 4),
         "background.lift_range": (-128, 255), "degrade.resample_range": (1, 8),
         "degrade.blur_sigma_range": (0.05, 16), "degrade.noise_sigma_range": (0, 128),

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from subsynth.storage.base import Place
-from subsynth.storage.local import Directory
+from subsynth.storage.base import Storage
+from subsynth.storage.local import LocalStorage
 from subsynth.storage.object_store import Store
 
 HERE = ("file", "local")  # protocols of this machine's own file system
 
 
-def open_storage(address: str) -> Place:
+def open_storage(address: str) -> Storage:
     """The place of an address: a path, or any that fsspec knows, such as s3://bucket/sub_zh."""
     protocol, _, rest = address.rpartition("://")
     if not protocol or protocol in HERE:
-        return Directory(rest if protocol else address)
+        return LocalStorage(rest if protocol else address)
     return _store(address)
 
 

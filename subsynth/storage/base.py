@@ -1,4 +1,4 @@
-"""Place: where a data set lies: a directory, or an address of an object store, with the same few verbs.
+"""Storage: where a data set lies: a directory, or an address of an object store, with the same few verbs.
 
 What is put or written is there whole or not at all, for every reader, however the writer ends.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 
-class Place(Protocol):
+class Storage(Protocol):
     """A data set's place. Paths are relative to it, with "/". Failures are OutputErrors that name the place."""
 
     name: str  # for people: no user, no password

@@ -1,4 +1,4 @@
-"""Directory: a place in a file system, with the verbs of `place.Place`."""
+"""LocalStorage: a place in a file system, with the verbs of `place.Place`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from subsynth.core.errors import OutputError
 from subsynth.storage.paths import FOLDER, LOCK, PLAN, SCRATCH, unique
 
 
-class Directory:
+class LocalStorage:
     """A directory of a file system."""
 
     def __init__(self, path: str):
@@ -22,7 +22,7 @@ class Directory:
         self.address = str(self.root)
 
     def listing(self, folder: str = "") -> dict[str, int]:
-        """As Place has it."""
+        """As Storage has it."""
         with self._telling():
             try:
                 with os.scandir(self.root / folder) as found:
@@ -31,7 +31,7 @@ class Directory:
                 return {}
 
     def read(self, path: str) -> bytes | None:
-        """As Place has it."""
+        """As Storage has it."""
         with self._telling():
             try:
                 return (self.root / path).read_bytes()
@@ -39,21 +39,21 @@ class Directory:
                 return None
 
     def read_all(self, paths: list[str]) -> list[bytes | None]:
-        """As Place has it."""
+        """As Storage has it."""
         return [self.read(path) for path in paths]
 
     def open(self, path: str) -> IO[bytes]:
-        """As Place has it."""
+        """As Storage has it."""
         with self._telling():
             return (self.root / path).open("rb")
 
     def digest(self, path: str) -> str | None:
-        """As Place has it."""
+        """As Storage has it."""
         with self._telling(), (self.root / path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def put(self, file: Path, path: str) -> None:
-        """As Place has it."""
+        """As Storage has it."""
         with self._telling():
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)
             with file.open("rb") as whole:  # its content is on disk before its name is
@@ -61,11 +61,11 @@ class Directory:
             file.replace(self.root / path)
 
     def write(self, path: str, text: str) -> None:
-        """As Place has it."""
+        """As Storage has it."""
         self.put(self._written(path, text), path)
 
     def create(self, path: str, text: str) -> bool:
-        """As Place has it."""
+        """As Storage has it."""
         whole = self._written(path, text)
         with self._telling():
             try:
@@ -81,7 +81,7 @@ class Directory:
         return True
 
     def remove(self, paths: Iterable[str]) -> None:
-        """As Place has it."""
+        """As Storage has it."""
         folders = {self.root}
         with self._telling():
             for path in paths:
@@ -93,14 +93,14 @@ class Directory:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """As Place has it: on the same file system, so that a file is put by a new name."""
+        """As Storage has it: on the same file system, so that a file is put by a new name."""
         folder = self.root / SCRATCH
         with self._telling():
             folder.mkdir(parents=True, exist_ok=True)
         yield folder
 
     def sweep(self) -> None:
-        """As Place has it: all but the lock, the plan, and the entries of finished shards."""
+        """As Storage has it: all but the lock, the plan, and the entries of finished shards."""
         kept = {Path(LOCK).name, Path(PLAN).name}
         with self._telling():
             for name in self.listing(SCRATCH):
@@ -109,7 +109,7 @@ class Directory:
 
     @contextlib.contextmanager
     def lock(self, shared: bool) -> Iterator[None]:
-        """As Place has it. The lock goes with the process, however that ends."""
+        """As Storage has it. The lock goes with the process, however that ends."""
         try:
             import fcntl  # noqa: PLC0415 - only on POSIX; elsewhere the directory is not locked
         except ImportError:

@@ -39,7 +39,7 @@ class Store:
         self.whole = bool(OBJECTS & set(protocols))
 
     def listing(self, folder: str = "") -> dict[str, int]:
-        """As Place has it."""
+        """As Storage has it."""
         path = self._path(folder)
         with self._telling():
             try:
@@ -54,11 +54,11 @@ class Store:
         return sizes
 
     def read(self, path: str) -> bytes | None:
-        """As Place has it."""
+        """As Storage has it."""
         return self.read_all([path])[0]
 
     def read_all(self, paths: list[str]) -> list[bytes | None]:
-        """As Place has it: many at once."""
+        """As Storage has it: many at once."""
         if not paths:
             return []
         full = [self._path(path) for path in paths]
@@ -72,17 +72,17 @@ class Store:
         return held
 
     def open(self, path: str) -> IO[bytes]:
-        """As Place has it. Nothing is read ahead: what is wanted of a shard is the little beside its images."""
+        """As Storage has it. Nothing is read ahead: what is wanted of a shard is the little beside its images."""
         with self._telling():
             file: IO[bytes] = self.fs.open(self._path(path), "rb", cache_type="none")
         return file
 
     def digest(self, path: str) -> str | None:
-        """As Place has it: None."""
+        """As Storage has it: None."""
         return None
 
     def put(self, file: Path, path: str) -> None:
-        """As Place has it."""
+        """As Storage has it."""
         with self._telling():
             self._makedirs(path)
             if self.whole:
@@ -95,13 +95,13 @@ class Store:
         file.unlink()
 
     def write(self, path: str, text: str) -> None:
-        """As Place has it."""
+        """As Storage has it."""
         with self._telling():
             self._makedirs(path)
             self.fs.pipe_file(self._path(path), text.encode())
 
     def create(self, path: str, text: str) -> bool:
-        """As Place has it; on S3 by a conditional put."""
+        """As Storage has it; on S3 by a conditional put."""
         with self._telling():
             if self.fs.exists(self._path(path)):
                 return False
@@ -113,7 +113,7 @@ class Store:
         return True
 
     def remove(self, paths: Iterable[str]) -> None:
-        """As Place has it. Folders of a store are only names."""
+        """As Storage has it. Folders of a store are only names."""
         wanted = list(paths)
         folders = {path.rpartition("/")[0] for path in wanted}
         held = {f"{folder}/{name}".lstrip("/") for folder in folders for name in self.listing(folder)}
@@ -124,16 +124,16 @@ class Store:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """As Place has it: in the temporary folder of this machine ($TMPDIR)."""
+        """As Storage has it: in the temporary folder of this machine ($TMPDIR)."""
         with tempfile.TemporaryDirectory(prefix="subsynth-") as folder:
             yield Path(folder)
 
     def sweep(self) -> None:
-        """As Place has it: what is unfinished is not there."""
+        """As Storage has it: what is unfinished is not there."""
 
     @contextlib.contextmanager
     def lock(self, shared: bool) -> Iterator[None]:
-        """As Place has it: a store cannot be held. Two at once write the same bytes under the same names."""
+        """As Storage has it: a store cannot be held. Two at once write the same bytes under the same names."""
         yield
 
     def _path(self, path: str) -> str:

@@ -13,12 +13,12 @@ import pytest
 from hub.server import Hub
 from hub.state import OWNER
 from subsynth import Spec, pairs, sub_en
-from subsynth.build import build
+from subsynth.build.build import build_dataset
 
 NAME = "subsynth/sub_en"
 
 # The command line, with short pauses between tries.
-HASTY = "from subsynth import cli, patience; patience.PAUSES = (0.1,) * 5; cli.main()"
+HASTY = "from subsynth import cli, retry; retry.PAUSES = (0.1,) * 5; cli.main()"
 
 
 def quick(n: int, **others: object) -> Spec:
@@ -35,7 +35,7 @@ def sets(tmp_path_factory) -> Callable[[int], Path]:
 
     def get(n: int) -> Path:
         if n not in made:
-            build.build(quick(n), place / str(n) / "sub_en", workers=1)
+            build_dataset(quick(n), place / str(n) / "sub_en", workers=1)
             made.add(n)
         return place / str(n) / "sub_en"
 

@@ -148,8 +148,8 @@ def test_a_hub_that_never_answers_is_given_up(hub, client, sets):
     hub.fail("POST", "/api/repos/create$", 500, times=99)
     code = f"""
 import sys
-from subsynth import hub, patience
-patience.PAUSES = (0.1, 0.1)
+from subsynth import hub, retry
+retry.PAUSES = (0.1, 0.1)
 hub.publish(__import__("pathlib").Path(sys.argv[1]), "{NAME}")
 """
     done = client.run("-c", code, sets(60))

@@ -9,7 +9,7 @@ import pytest
 
 from hub.conftest import LOAD, NAME, pixels, quick
 from subsynth import plan, sub_zh
-from subsynth.build import build
+from subsynth.build.build import build_dataset
 
 ROOT = Path(__file__).parents[2]
 # Counts of all splits, and features, of a set by name or directory.
@@ -61,7 +61,7 @@ def test_snippets_of_the_cards_run(client, sets):
 
 def test_chinese_text_comes_as_it_is(client, tmp_path):
     spec = sub_zh(n=20, n_test=10)
-    build.build(spec, tmp_path / "sub_zh", workers=1)
+    build_dataset(spec, tmp_path / "sub_zh", workers=1)
     assert client.publish(tmp_path / "sub_zh").returncode == 0
     assert client.python(TEXTS) == str([r.text for r in plan(spec, "test", 0, 10)])
 
@@ -73,7 +73,7 @@ def test_another_set_under_the_same_name_is_not_taken_from_the_cache(client, set
     """A directory is cached by its card alone: the digest in it tells sets apart."""
     other = client.place / "sub_en"
     assert client.python(LOAD, sets(60), "test") == pixels(quick(60), "test")
-    build.build(quick(60, seed=1), other, workers=1)
+    build_dataset(quick(60, seed=1), other, workers=1)
     assert client.python(LOAD, other, "test") == pixels(quick(60, seed=1), "test")
 
 

@@ -56,7 +56,7 @@ def test_the_truth_hangs_on_the_glyphs_alone(spec):
     changed = dataclasses.replace(
         spec,
         fill=dataclasses.replace(spec.fill, colors={"red": 1.0}),
-        dress=dataclasses.replace(spec.dress, kinds={"box": 1.0}, outline_range=(2.0, 3.0)),
+        style=dataclasses.replace(spec.style, kinds={"box": 1.0}, outline_range=(2.0, 3.0)),
         background=dataclasses.replace(spec.background, p_procedural=1.0, gain_range=(0.1, 0.2)),
         degrade=dataclasses.replace(spec.degrade, p_blur=1.0, blur_sigma_range=(3.0, 3.0), jpeg_quality_range=(5, 5)),
     )

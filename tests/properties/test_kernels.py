@@ -12,7 +12,7 @@ from subsynth import plan, sub_en, sub_zh
 from subsynth.kernels import compilation
 from subsynth.rendering import numba_backend
 from subsynth.rendering.render import plainly
-from subsynth.spec.spec import Background, Degrade, Dress, Fill
+from subsynth.spec.spec import Background, Degrade, Fill, Style
 
 
 def assert_same(recipe):
@@ -32,9 +32,11 @@ def test_thousands_of_recipes(spec):
 ENDS = {
     "large": {"height": 96, "width": 700},
     "narrow": {"height": 64, "width": 90},
-    "flat": {"height": 20, "width": 400, "margin": 1},
+    "flat": {"height": 20, "width": 400, "margin_px": 1},
     "heavy": {
-        "dress": Dress(outline_range=(3.0, 16.0), shadow_offset_max=16, shadow_soft_max=16, box_opacity_range=(0, 1)),
+        "style": Style(
+            outline_range=(3.0, 16.0), max_shadow_offset_px=16, max_shadow_blur_px=16, box_opacity_range=(0, 1)
+        ),
         "degrade": Degrade(1.0, (1.0, 8.0), 1.0, (0.05, 16.0), 1.0, (64.0, 128.0), 1.0, (1, 100)),
     },
     "graded": {
@@ -85,4 +87,4 @@ def test_compiling_is_kept(tmp_path):
         for _ in range(2)
     ]
     assert said == [["False", "numba"], ["True", "numba"]]
-    assert compilation.possible()
+    assert compilation.available()

@@ -61,7 +61,7 @@ def test_lengths_and_sizes_are_those_of_subtitles(spec: Spec):
     recipes = plan(spec, "train", 0, 5000)
     length = np.mean([len(r.text) for r in recipes])
     assert 23 < length < 27 if spec.lang == "en" else 11 < length < 13
-    size = np.array([r.font_size for r in recipes])
+    size = np.array([r.font_size_px for r in recipes])
     assert np.percentile(size, 5) >= 13 and size.max() <= 26
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from scale.conftest import files
 from subsynth import OutputError, Spec
-from subsynth.build import build
+from subsynth.build.build import build_dataset, merge_ranks
 from subsynth.storage import paths
 
 
@@ -41,7 +41,7 @@ def test_any_order_one_killed_and_run_again(bucket, monkeypatch, spec_file, calm
     def there():
         return bucket.files("set")
 
-    build.build(spec, out, workers=1, rank=(3, 4))
+    build_dataset(spec, out, workers=1, rank=(3, 4))
     early = bucket.render("merge", out, check=False)
     assert early.returncode == 2 and "6 of 7 shards are not finished" in early.stderr
     assert paths.MANIFEST not in there()
@@ -57,17 +57,17 @@ def test_any_order_one_killed_and_run_again(bucket, monkeypatch, spec_file, calm
     os.killpg(victim.pid, signal.SIGKILL)
     victim.wait()
     for rank in (2, 1):
-        build.build(spec, out, workers=1, rank=(rank, 4))
+        build_dataset(spec, out, workers=1, rank=(rank, 4))
     with pytest.raises(OutputError, match="1 of 7 shards are not finished"):
-        build.gather(out)
+        merge_ranks(out)
     told = bucket.render("render", *flags).stdout
     assert "100 of its 1,350" in told and "1,250 pairs were finished before" in told and "subsynth merge" in told
     assert "complete" in bucket.render("merge", out).stdout
     assert there() == calm
-    build.gather(out)  # merged again: the same
+    merge_ranks(out)  # merged again: the same
     assert there() == calm
-    assert build.build(spec, out, workers=1, rank=(1, 4)).rendered == 0
-    assert build.build(spec, out, workers=1).rendered == 0
+    assert build_dataset(spec, out, workers=1, rank=(1, 4)).rendered == 0
+    assert build_dataset(spec, out, workers=1).rendered == 0
     assert there() == calm
 
 
@@ -88,26 +88,26 @@ def test_at_the_same_time_in_one_directory(bucket, tmp_path, spec_file, calm):
 
 
 def test_a_whole_run_finishes_what_ranks_began(small, tmp_path):
-    build.build(small, tmp_path / "calm", workers=1)
-    build.build(small, tmp_path / "set", workers=1, rank=(1, 3))
-    done = build.build(small, tmp_path / "set", workers=1)
+    build_dataset(small, tmp_path / "calm", workers=1)
+    build_dataset(small, tmp_path / "set", workers=1, rank=(1, 3))
+    done = build_dataset(small, tmp_path / "set", workers=1)
     assert done.found == 10 and files(tmp_path / "set") == files(tmp_path / "calm")
 
 
 def test_more_ranks_than_shards(small, tmp_path):
-    done = [build.build(small, tmp_path / "set", workers=1, rank=(r, 9)).rendered for r in range(9)]
+    done = [build_dataset(small, tmp_path / "set", workers=1, rank=(r, 9)).rendered for r in range(9)]
     assert sum(done) == 60 and done[4:] == [0] * 5
-    assert build.gather(tmp_path / "set").pairs == 60
+    assert merge_ranks(tmp_path / "set").pairs == 60
 
 
 def test_merge_needs_a_set(tmp_path, small):
     with pytest.raises(OutputError, match=r"no spec\.yaml there"):
-        build.gather(tmp_path / "nothing")
+        merge_ranks(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
     (tmp_path / "else").mkdir()
     (tmp_path / "else" / paths.SPEC).write_text("lang: xx\n")
     with pytest.raises(OutputError, match="cannot read"):
-        build.gather(tmp_path / "else")
+        merge_ranks(tmp_path / "else")
 
 
 @pytest.mark.parametrize(

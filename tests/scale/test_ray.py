@@ -9,7 +9,7 @@ import pytest
 
 from scale.conftest import files
 from subsynth import Spec, WorkerError, sub_en
-from subsynth.build import build
+from subsynth.build.build import build_dataset
 from subsynth.build.engines import engine
 
 SPEC = "lang: en\nn: 10000\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
@@ -66,7 +66,7 @@ def test_a_cluster_of_its_own(tmp_path, monkeypatch):
     done = render("--out", "set", "--engine", "ray")
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir(tmp_path)
-    build.build(Spec.load("spec.yaml", n=1300, n_test=10), "calm", workers=1)
+    build_dataset(Spec.load("spec.yaml", n=1300, n_test=10), "calm", workers=1)
     assert files(tmp_path / "set") == files(tmp_path / "calm")
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from scale.conftest import files
 from subsynth import OutputError, Spec
-from subsynth.build import build, ownership
+from subsynth.build import ownership
+from subsynth.build.build import build_dataset
 from subsynth.format import shards
 from subsynth.storage import paths
 from subsynth.storage.addresses import open_storage
@@ -36,15 +37,15 @@ def here(bucket, monkeypatch):
 @pytest.fixture
 def calm(small, tmp_path, short):
     """The files that a directory has."""
-    build.build(small, tmp_path / "calm", workers=1)
+    build_dataset(small, tmp_path / "calm", workers=1)
     return files(tmp_path / "calm")
 
 
 def test_a_store_holds_the_bytes_of_a_directory(small, here, calm):
-    done = build.build(small, here.address("set"), workers=1)
+    done = build_dataset(small, here.address("set"), workers=1)
     assert (done.pairs, done.rendered) == (60, 60)
     assert here.files("set") == calm
-    again = build.build(small, here.address("set"), workers=1)
+    again = build_dataset(small, here.address("set"), workers=1)
     assert (again.rendered, again.found, again.bytes) == (0, 60, done.bytes)
 
 
@@ -54,7 +55,7 @@ def test_other_addresses_hold_them_too(small, calm, tmp_path, address):
     import fsspec
 
     address = address.format(tmp_path)
-    build.build(small, address, workers=1)
+    build_dataset(small, address, workers=1)
     if address.startswith("file"):
         assert files(tmp_path / "set") == calm
         return
@@ -69,7 +70,7 @@ def two_shards(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     text = "lang: en\nn: 1300\nn_test: 10\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
     (folder / "spec.yaml").write_text(text)
-    build.build(Spec.load(folder / "spec.yaml"), folder / "set", workers=1)
+    build_dataset(Spec.load(folder / "spec.yaml"), folder / "set", workers=1)
     return folder / "spec.yaml", files(folder / "set")
 
 
@@ -82,13 +83,13 @@ def test_processes_of_their_own_put_them(bucket, two_shards):
 def test_what_is_lost_or_torn_is_made_again(small, here, calm, merged, monkeypatch):
     address, root = here.address("set"), f"{here.name}/set"
     if merged:
-        build.build(small, address, workers=1)
+        build_dataset(small, address, workers=1)
     else:
-        build.build(small, address, workers=1, rank=(0, 1))
+        build_dataset(small, address, workers=1, rank=(0, 1))
     here.fs.rm(f"{root}/data/test-00000-of-00001.parquet")
     torn = f"{root}/data/train-00001-of-00002.parquet"
     here.fs.pipe_file(torn, here.fs.cat(torn)[:-100])
-    done = build.build(small, address, workers=1)
+    done = build_dataset(small, address, workers=1)
     assert (done.rendered, done.found) == (20, 40)
     assert here.files("set") == calm
 
@@ -96,24 +97,24 @@ def test_what_is_lost_or_torn_is_made_again(small, here, calm, merged, monkeypat
 def test_entries_of_another_plan_are_not_taken_for_done(small, here, calm):
     """Shards and entries of another seed lie there, under the same names, with a claim of this spec beside them."""
     other = dataclasses.replace(small, seed=1)
-    build.build(other, here.address("other"), workers=1, rank=(0, 1))
+    build_dataset(other, here.address("other"), workers=1, rank=(0, 1))
     for name, content in here.files("other").items():
         here.fs.pipe_file(f"{here.name}/set/{name}", content)
     here.fs.pipe_file(f"{here.name}/set/{paths.SPEC}", small.to_yaml().encode())
     here.fs.pipe_file(f"{here.name}/set/{paths.PLAN}", ownership.plan_digest(small).encode())
-    assert build.build(small, here.address("set"), workers=1).rendered == 60
+    assert build_dataset(small, here.address("set"), workers=1).rendered == 60
     assert here.files("set") == calm
 
 
 def test_another_spec_is_refused(small, here):
     address = here.address("set")
-    build.build(small, address, workers=1, rank=(0, 2))
+    build_dataset(small, address, workers=1, rank=(0, 2))
     before = here.files("set")
     for other in (dataclasses.replace(small, seed=1), dataclasses.replace(small, n=31)):
         with pytest.raises(OutputError, match=r"is 0 there and 1 here|is 30 there and 31 here"):
-            build.build(other, address, workers=1)
+            build_dataset(other, address, workers=1)
         with pytest.raises(OutputError, match="another spec"):
-            build.build(other, address, workers=1, rank=(1, 2))
+            build_dataset(other, address, workers=1, rank=(1, 2))
     assert here.files("set") == before
 
 
@@ -145,15 +146,15 @@ def test_someone_else_s_objects_stay(small, here, calm):
     address = here.address("home")
     here.fs.pipe_file(f"{here.name}/home/thesis.txt", b"mine")
     with pytest.raises(OutputError, match="not a data set"):
-        build.build(small, address, workers=1)
+        build_dataset(small, address, workers=1)
     assert here.files("home") == {"thesis.txt": b"mine"}
-    build.build(small, address, workers=1, overwrite=True)
+    build_dataset(small, address, workers=1, overwrite=True)
     assert here.files("home") == calm | {"thesis.txt": b"mine"}
-    build.build(dataclasses.replace(small, seed=1), address, workers=1, overwrite=True)
+    build_dataset(dataclasses.replace(small, seed=1), address, workers=1, overwrite=True)
     assert here.files("home").keys() == (calm | {"thesis.txt": b"mine"}).keys()
     here.fs.pipe_file(f"{here.name}/project/README.md", b"mine")
     with pytest.raises(OutputError, match="would be lost"):
-        build.build(small, here.address("project"), workers=1, overwrite=True)
+        build_dataset(small, here.address("project"), workers=1, overwrite=True)
 
 
 def test_what_cannot_be_rendered_leaves_nothing(here, tmp_path):
@@ -183,7 +184,7 @@ def test_a_connection_cut_once_is_made_good(bucket, relay, two_shards):
 
 def test_a_merge_reads_little_of_the_shards(here, relay, two_shards):
     """The columns that figures are drawn of, and not the images."""
-    build.build(Spec.load(two_shards[0]), here.address("set"), workers=1, rank=(0, 1))
+    build_dataset(Spec.load(two_shards[0]), here.address("set"), workers=1, rank=(0, 1))
     counting = relay(b"no such path", times=0)
     here.render("merge", here.address("set"), AWS_ENDPOINT_URL=counting.endpoint)
     assert here.files("set") == two_shards[1]
@@ -225,7 +226,7 @@ for split in files:
 def test_load_dataset_opens_and_streams_it(small, here, tmp_path):
     from subsynth import pairs
 
-    build.build(small, here.address("set"), workers=1)
+    build_dataset(small, here.address("set"), workers=1)
     env = os.environ | here.env | {"HF_HOME": str(tmp_path / "home")}
     done = subprocess.run(
         [sys.executable, "-c", LOAD, here.address("set")], env=env, capture_output=True, text=True, check=False
@@ -246,7 +247,7 @@ def test_large_sets_have_larger_files(small):
 
 
 def test_a_manifest_is_the_json_of_its_entries(small, here, calm):
-    build.build(small, here.address("set"), workers=1)
+    build_dataset(small, here.address("set"), workers=1)
     manifest = json.loads(here.files("set")[paths.MANIFEST])
     assert [e["file"] for e in manifest["shards"]] == [f"data/{s.name}" for s in shards.shards(small)]
     assert {k: v["rows"] for k, v in manifest["splits"].items()} == {s: small.size(s) for s in small.splits}

@@ -107,6 +107,6 @@ def _work(job: Job, shard: Shard, folder: str) -> None:
         os.chdir(folder)  # where a spec's own paths are relative to
     worker.alone()
     worker.turn_to(shard.split)
-    with cache.turn():
+    with cache.exclusive():
         assets.prepare(job.spec, job.spec.total)
     worker.perform(job, shard, lambda _rows: None)

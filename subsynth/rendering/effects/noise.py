@@ -21,7 +21,7 @@ SPREAD = 209  # standard deviation of the sum of eight even bytes
 @lru_cache(maxsize=1)
 def pool() -> NDArray[np.int16]:
     """The values, int16 (2**20,), of mean near 0 and standard deviation `SPREAD`."""
-    octets = rng.field(0, NOISE_POOL).view(np.uint8).reshape(NOISE_POOL, 8)
+    octets = rng.keyed_words(0, NOISE_POOL).view(np.uint8).reshape(NOISE_POOL, 8)
     return octets.sum(axis=1, dtype=np.int16) - np.int16(8 * 255 // 2)
 
 

@@ -3,39 +3,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subsynth.core import rng
-from subsynth.core.rng import At
+from subsynth.core.rng import StreamRange
 
 SEEDS = st.integers(0, 2**63 - 1)
 
 
 @given(seed=SEEDS, start=st.integers(0, 10**9), size=st.integers(1, 50), stop=st.integers(0, 49))
 def test_a_word_depends_on_its_index_alone(seed, start, size, stop):
-    whole = rng.words(At(seed, "train", start, start + size), "x")
+    whole = rng.random_words(StreamRange(seed, "train", start, start + size), "x")
     cut = min(stop, size)
-    parts = [rng.words(At(seed, "train", a, b), "x") for a, b in ((start, start + cut), (start + cut, start + size))]
+    parts = [
+        rng.random_words(StreamRange(seed, "train", a, b), "x")
+        for a, b in ((start, start + cut), (start + cut, start + size))
+    ]
     assert np.array_equal(whole, np.concatenate(parts))
 
 
 @given(seed=st.integers(0, 1000), index=st.integers(0, 1000))
 def test_seed_and_index_do_not_trade_places(seed, index):
-    one = rng.words(At(seed + 1, "train", index, index + 1), "x")
-    two = rng.words(At(seed, "train", index + 1, index + 2), "x")
+    one = rng.random_words(StreamRange(seed + 1, "train", index, index + 1), "x")
+    two = rng.random_words(StreamRange(seed, "train", index + 1, index + 2), "x")
     assert one[0] != two[0]
 
 
 @given(seed=SEEDS)
 def test_streams_splits_and_slots_differ(seed):
-    at = At(seed, "train", 0, 8)
+    at = StreamRange(seed, "train", 0, 8)
     rows = [
-        rng.words(at, "a"), rng.words(at, "b"), rng.words(at, "a", slot=1),
-        rng.words(At(seed, "test", 0, 8), "a"),
+        rng.random_words(at, "a"), rng.random_words(at, "b"), rng.random_words(at, "a", slot=1),
+        rng.random_words(StreamRange(seed, "test", 0, 8), "a"),
     ]  # fmt: skip
     assert len({tuple(r.tolist()) for r in rows}) == len(rows)
 
 
 def test_uniform_is_uniform_and_uncorrelated():
     n = 200_000
-    at = At(0, "train", 0, n)
+    at = StreamRange(0, "train", 0, n)
     a, b = rng.uniform(at, "a"), rng.uniform(at, "b")
     counts = np.histogram(a, 100, (0, 1))[0]
     chi2 = ((counts - n / 100) ** 2 / (n / 100)).sum()
@@ -45,13 +48,13 @@ def test_uniform_is_uniform_and_uncorrelated():
 
 
 def test_bits_are_balanced():
-    words = rng.words(At(0, "train", 0, 1 << 16), "bits")
+    words = rng.random_words(StreamRange(0, "train", 0, 1 << 16), "bits")
     bits = np.unpackbits(words.view(np.uint8)).reshape(-1, 64).mean(axis=0)
     assert np.all(np.abs(bits - 0.5) < 0.01)
 
 
 def test_choose_follows_its_weights():
-    drawn = rng.choose(At(3, "train", 0, 100_000), "w", [1, 0, 3])
+    drawn = rng.categorical(StreamRange(3, "train", 0, 100_000), "w", [1, 0, 3])
     share = np.bincount(drawn, minlength=3) / 100_000
     assert share[1] == 0
     assert abs(share[2] - 0.75) < 0.01
@@ -59,11 +62,11 @@ def test_choose_follows_its_weights():
 
 @given(limit=st.integers(1, 10**6))
 def test_below_stays_below(limit):
-    drawn = rng.below(At(0, "train", 0, 100), "b", limit)
+    drawn = rng.randint(StreamRange(0, "train", 0, 100), "b", limit)
     assert drawn.min() >= 0 and drawn.max() < limit
 
 
 def test_probabilities_at_the_ends():
-    at = At(0, "train", 0, 1000)
-    assert not rng.happens(at, "p", 0.0).any()
-    assert rng.happens(at, "p", 1.0).all()
+    at = StreamRange(0, "train", 0, 1000)
+    assert not rng.bernoulli(at, "p", 0.0).any()
+    assert rng.bernoulli(at, "p", 1.0).all()
