@@ -12,10 +12,10 @@ import time
 import torch
 from torch.nn import functional
 
-from dbram_baseline import config, losses
-from dbram_baseline.data import as_target
+from dbram_baseline.data.sources import as_target
 from dbram_baseline.model import Discriminator, folded, generator
 from dbram_baseline.train import one_step
+from dbram_baseline.training import config, losses
 
 
 def ssim_by_convolution(x, y):

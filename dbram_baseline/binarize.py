@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from dbram_baseline import checkpoint, config, data
+from dbram_baseline.data import sources as data
 from dbram_baseline.errors import BaselineError, run
 from dbram_baseline.model import folded
+from dbram_baseline.training import checkpoint, config
 
 U8 = NDArray[np.uint8]
 TILE, OVERLAP = 256, 32  # px: the attention's memory grows with the fourth power of the side

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dbram_baseline.fcn import FCN
+from dbram_baseline.networks.fcn import FCN
 
 Norm = Callable[[int], nn.Module]
 

@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from dbram_baseline import checkpoint, classical, config, data, score
+from dbram_baseline import score
+from dbram_baseline.classical import thresholds as classical
+from dbram_baseline.data import sources as data
 from dbram_baseline.errors import BaselineError, run
+from dbram_baseline.training import checkpoint, config
 
 U8 = NDArray[np.uint8]
 Reader = Callable[[U8], str]  # of one image (H, W, 3), one line of text

@@ -13,12 +13,14 @@ from typing import Any
 
 import click
 
-from dbram_baseline import cells, ocr, report
-from dbram_baseline.agenda import ELSEWHERE, Order, agenda
-from dbram_baseline.bench import AbsentError, Bench
-from dbram_baseline.cells import Cell, Missing
-from dbram_baseline.config import PRESETS, device
+from dbram_baseline import ocr
 from dbram_baseline.errors import BaselineError, run
+from dbram_baseline.reproduction import report
+from dbram_baseline.reproduction import results as cells
+from dbram_baseline.reproduction.experiments import ELSEWHERE, Order, agenda
+from dbram_baseline.reproduction.results import Cell, Missing
+from dbram_baseline.reproduction.runner import AbsentError, Bench
+from dbram_baseline.training.config import PRESETS, device
 
 TABLES = list(report.TITLES)
 

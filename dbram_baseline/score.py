@@ -18,9 +18,14 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from dbram_baseline import binarize, checkpoint, classical, config, data, istd, metrics
+from dbram_baseline import binarize
+from dbram_baseline.classical import thresholds as classical
+from dbram_baseline.data import istd
+from dbram_baseline.data import sources as data
 from dbram_baseline.errors import BaselineError, run
+from dbram_baseline.evaluation import metrics
 from dbram_baseline.model import folded
+from dbram_baseline.training import checkpoint, config
 
 U8 = NDArray[np.uint8]
 Greys = NDArray[np.float32]
@@ -34,7 +39,7 @@ COLOURS = {
     f"{k}{part}": f"{told}{part.replace('_', ', ')}" for k, told in LAB.items() for part in ("", "_shadow", "_rest")
 } | {"psnr": "PSNR", "ssim": "SSIM"}  # fmt: skip
 WRAP = "psnr_uint8_wrap"
-PAPER = Path(__file__).with_name("paper.json")
+PAPER = Path(__file__).parent / "reproduction" / "paper.json"
 
 
 @click.command("score", context_settings={"max_content_width": 100})

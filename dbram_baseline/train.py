@@ -20,11 +20,14 @@ import torch
 from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
-from dbram_baseline import checkpoint, cycle, data, losses, metrics
-from dbram_baseline.config import PRESETS, Config, autocasts, config, device, flags
+from dbram_baseline.data import sources as data
 from dbram_baseline.errors import BaselineError, run
-from dbram_baseline.losses import descend
+from dbram_baseline.evaluation import metrics
 from dbram_baseline.model import DISCRIMINATORS, PatchDiscriminator, generator, parameters
+from dbram_baseline.training import checkpoint, losses
+from dbram_baseline.training import cyclegan as cycle
+from dbram_baseline.training.config import PRESETS, Config, autocasts, config, device, flags
+from dbram_baseline.training.losses import descend
 
 SHOWN = 10  # pairs of the validation slice in a picture grid
 

@@ -1,4 +1,3 @@
-import dataclasses
 import os
 import subprocess
 import sys
@@ -8,8 +7,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-
-from subsynth import dataset, sub_en
 
 torch.set_num_threads(1)  # two processes test at once, and threads that wait for each other cost both
 
@@ -40,8 +37,8 @@ def drawn(seed, height=300, width=520):
 def small_set(tmp_path_factory) -> Path:
     """120 train pairs and 40 of each test split."""
     out = tmp_path_factory.mktemp("small") / "sub_en"
-    spec = sub_en(n=120, n_test=40)
-    dataset.build(dataclasses.replace(spec, fonts=dataclasses.replace(spec.fonts, unseen_families=())), out, workers=1)
+    arguments = ["render", "--lang", "en", "--n", "120", "--n-test", "40", "--workers", "1", "--out", str(out)]
+    subprocess.run([sys.executable, "-m", "subsynth", *arguments], check=True, capture_output=True)
     return out
 
 

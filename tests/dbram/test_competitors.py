@@ -5,12 +5,13 @@ import json
 import pytest
 import torch
 
-from dbram_baseline import checkpoint, cycle
 from dbram_baseline import train as training
-from dbram_baseline.config import Config, config
 from dbram_baseline.errors import BaselineError
-from dbram_baseline.losses import least_squares
 from dbram_baseline.train import networks, train
+from dbram_baseline.training import checkpoint
+from dbram_baseline.training import cyclegan as cycle
+from dbram_baseline.training.config import Config, config
+from dbram_baseline.training.losses import least_squares
 
 
 def tiny(model, **given):
@@ -44,7 +45,7 @@ def test_each_trains_goes_on_and_is_scored(command, small_set, tmp_path, model):
             calls.append(1)
             return real(*args) if len(calls) <= 3 else stop()
 
-        patch.setattr("dbram_baseline.cycle.one_step", step)
+        patch.setattr("dbram_baseline.training.cyclegan.one_step", step)
         patch.setattr("dbram_baseline.train.one_step", step)
         with pytest.raises(SystemExit):
             train(made, str(small_set), "ci", stopped)

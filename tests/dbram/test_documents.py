@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from dbram.conftest import LAYOUTS, drawn
 
-from dbram_baseline import data, dibco
-from dbram_baseline.config import config
+from dbram_baseline.data import dibco
+from dbram_baseline.data import sources as data
+from dbram_baseline.data.pages import Page, patches
 from dbram_baseline.errors import BaselineError
-from dbram_baseline.pages import Page, patches
 from dbram_baseline.train import train
+from dbram_baseline.training.config import config
 
 
 def test_each_layout_is_read(contests):

@@ -5,10 +5,12 @@ import pytest
 import torch
 from scipy import ndimage
 
-from dbram_baseline import fcn, losses, metrics
-from dbram_baseline.config import config
+from dbram_baseline.evaluation import metrics
 from dbram_baseline.model import generator, parameters
+from dbram_baseline.networks import fcn
 from dbram_baseline.train import networks
+from dbram_baseline.training import losses
+from dbram_baseline.training.config import config
 
 
 def test_layers_are_those_published():

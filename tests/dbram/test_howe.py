@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from dbram_baseline import classical, dibco, howe, metrics
+from dbram_baseline.classical import thresholds as classical
+from dbram_baseline.classical import howe
+from dbram_baseline.data import dibco
 from dbram_baseline.errors import BaselineError
+from dbram_baseline.evaluation import metrics
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"  # real pages, where they lie beside a checkout
 

@@ -8,10 +8,11 @@ import torch
 from skimage.metrics import structural_similarity
 from torch.nn import functional
 
-from dbram_baseline import losses, metrics
-from dbram_baseline.config import Config
+from dbram_baseline.evaluation import metrics
 from dbram_baseline.model import Discriminator, generator
 from dbram_baseline.train import decay, one_step
+from dbram_baseline.training import losses
+from dbram_baseline.training.config import Config
 
 
 @pytest.mark.parametrize("size", [(32, 280), (11, 11), (40, 37)])

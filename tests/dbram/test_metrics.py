@@ -10,7 +10,8 @@ import pytest
 from skimage.filters import threshold_otsu
 from skimage.metrics import peak_signal_noise_ratio
 
-from dbram_baseline import classical, metrics
+from dbram_baseline.classical import thresholds as classical
+from dbram_baseline.evaluation import metrics
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"  # real pages, where they lie beside a checkout
 ORACLE = SHARED / "design/metric_oracle.json"

@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from dbram_baseline import data, ocr
+from dbram_baseline import ocr
+from dbram_baseline.data import sources as data
 from dbram_baseline.errors import BaselineError
 
 

@@ -8,10 +8,14 @@ from click.testing import CliRunner
 from skimage.color import rgb2lab
 from skimage.metrics import structural_similarity
 
-from dbram_baseline import checkpoint, data, istd, metrics, score
-from dbram_baseline.config import config
+from dbram_baseline import score
+from dbram_baseline.data import istd
+from dbram_baseline.data import sources as data
 from dbram_baseline.errors import BaselineError
+from dbram_baseline.evaluation import metrics
 from dbram_baseline.train import train
+from dbram_baseline.training import checkpoint
+from dbram_baseline.training.config import config
 
 TINY = {"width": 4, "discriminator_width": 4, "norm": "instance", "batch": 1, "crop": 0, "steps": 2, "validation": 2}
 

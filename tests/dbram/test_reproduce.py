@@ -10,10 +10,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from dbram_baseline import bench, cells, data, reproduce
-from dbram_baseline.agenda import POLARITY, YEARS, Order, agenda
-from dbram_baseline.cells import Cell, Missing
+from dbram_baseline import reproduce
+from dbram_baseline.data import sources as data
 from dbram_baseline.errors import BaselineError
+from dbram_baseline.reproduction import results as cells
+from dbram_baseline.reproduction import runner as bench
+from dbram_baseline.reproduction.experiments import POLARITY, YEARS, Order, agenda
+from dbram_baseline.reproduction.results import Cell, Missing
 from dbram_baseline.score import PAPER
 
 SETS = dict.fromkeys(("sub_en", "sub_zh", "dibco", "plm", "istd"))

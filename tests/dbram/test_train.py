@@ -16,10 +16,12 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 
-from dbram_baseline import binarize, checkpoint, data, score, train
-from dbram_baseline.config import PRESETS, Config, config
+from dbram_baseline import binarize, score, train
+from dbram_baseline.data import sources as data
 from dbram_baseline.errors import BaselineError, run
 from dbram_baseline.model import generator
+from dbram_baseline.training import checkpoint
+from dbram_baseline.training.config import PRESETS, Config, config
 from subsynth import pairs, sub_en
 
 

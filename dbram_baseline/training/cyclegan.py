@@ -12,8 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from dbram_baseline.config import Config
-from dbram_baseline.losses import descend, least_squares
+from dbram_baseline.training.config import Config
+from dbram_baseline.training.losses import descend, least_squares
 
 POOL = 50  # generated images that a judge is shown again (Shrivastava et al., 2017)
 

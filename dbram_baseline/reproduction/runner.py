@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from dbram_baseline import checkpoint, classical, data, ocr, score
-from dbram_baseline.agenda import LANGUAGES, POLARITY, Order
-from dbram_baseline.cells import Cell, put_picture
-from dbram_baseline.config import Config, device
+from dbram_baseline import ocr, score
+from dbram_baseline.classical import thresholds as classical
+from dbram_baseline.data import sources as data
 from dbram_baseline.errors import BaselineError
+from dbram_baseline.reproduction.experiments import LANGUAGES, POLARITY, Order
+from dbram_baseline.reproduction.results import Cell, put_picture
 from dbram_baseline.train import same, train
+from dbram_baseline.training import checkpoint
+from dbram_baseline.training.config import Config, device
 
 U8 = NDArray[np.uint8]
 SHOWN, WINDOW = 4, (64, 280)  # samples of a strip; px of those cut from pages

@@ -18,9 +18,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from dbram_baseline.config import Config
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.model import generator
+from dbram_baseline.training.config import Config
 
 LAST = "last.safetensors"
 

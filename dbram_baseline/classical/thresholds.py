@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dbram_baseline import metrics
-from dbram_baseline.howe import howe
-from dbram_baseline.metrics import Mask
+from dbram_baseline.classical.howe import howe
+from dbram_baseline.evaluation import metrics
+from dbram_baseline.evaluation.metrics import Mask
 
 U8 = NDArray[np.uint8]
 SMALL = 100  # px of height under which an image is a strip, whose window is 25 px instead of 75

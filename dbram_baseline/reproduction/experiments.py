@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbram_baseline import data, dibco, ocr
-from dbram_baseline.cells import Cell, Missing
-from dbram_baseline.config import Config, config
+from dbram_baseline import ocr
+from dbram_baseline.data import dibco
+from dbram_baseline.data import sources as data
+from dbram_baseline.reproduction.results import Cell, Missing
+from dbram_baseline.training.config import Config, config
 
 PAPERS = ("dbram", "nonlocal", "only-lstm", "nonlocal-bilstm", "pix2pix", "cyclegan")  # rows of Table 2
 OURS = ("cgan", "resnet6", "plainu")  # beside them

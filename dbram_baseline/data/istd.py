@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dbram_baseline.data.pages import ENDINGS, picture
 from dbram_baseline.errors import BaselineError
-from dbram_baseline.pages import ENDINGS, picture
 
 U8 = NDArray[np.uint8]
 SIDE = 256  # px

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dbram_baseline.cells import Cell, Missing
+from dbram_baseline.reproduction.results import Cell, Missing
 from dbram_baseline.score import PAPER, WRAP
 
 U8 = NDArray[np.uint8]

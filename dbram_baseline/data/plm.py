@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dbram_baseline.data.pages import Page, pair
 from dbram_baseline.errors import BaselineError
-from dbram_baseline.pages import Page, pair
 
 PIECES = 10
 

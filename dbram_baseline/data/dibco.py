@@ -14,8 +14,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from dbram_baseline.data.pages import ENDINGS, Page, pair
 from dbram_baseline.errors import BaselineError
-from dbram_baseline.pages import ENDINGS, Page, pair
 
 _TRUTH = re.compile(r"[_-]?(est)?gt$", re.IGNORECASE)
 _AFTER = re.compile(r"([_-]|(est)?gt).*", re.IGNORECASE)  # what a truth's name may have after its page's

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, distributed
 from torch.nn import functional
 
-from dbram_baseline import metrics
+from dbram_baseline.evaluation import metrics
 
 WINDOW, SIGMA, C1, C2 = 11, 1.5, 0.01**2, 0.03**2
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dbram_baseline import data
+from dbram_baseline.data import sources as data
 from dbram_baseline.errors import BaselineError
 
 U8 = NDArray[np.uint8]

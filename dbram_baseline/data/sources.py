@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from dbram_baseline import dibco, istd, plm
+from dbram_baseline.data import dibco, istd, plm
+from dbram_baseline.data.pages import Page, patches
 from dbram_baseline.errors import BaselineError
-from dbram_baseline.pages import Page, patches
 
 U8 = NDArray[np.uint8]
 AHEAD = 8  # batches rendered before they are asked for

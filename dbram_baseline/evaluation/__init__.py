@@ -1,0 +1,1 @@
+"""Evaluation: metrics, predictions of a network, text readers and Markdown tables."""

@@ -1,0 +1,1 @@
+"""Training: hyperparameters, losses, steps, checkpoints, the run log and the loop."""
