@@ -12,7 +12,8 @@ from subsynth.core.version import __version__
 from subsynth.planning.planner import plan
 from subsynth.planning.recipe import Recipe
 from subsynth.rendering.render import Pair, pairs, render
-from subsynth.spec.spec import Spec, sub_en, sub_zh
+from subsynth.spec.presets import sub_en, sub_zh
+from subsynth.spec.spec import Spec
 
 __all__ = [
     "MaterialError", "OutputError", "Pair", "Recipe", "Spec", "SpecError", "SubsynthError", "WorkerError",

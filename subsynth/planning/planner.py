@@ -20,7 +20,8 @@ from subsynth.planning import layout
 from subsynth.planning.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL
 from subsynth.planning.recipe import COLUMNS, NOISE_POOL, Recipe
 from subsynth.spec import palette
-from subsynth.spec.spec import STYLES, Spec
+from subsynth.spec.sections import STYLES
+from subsynth.spec.spec import Spec
 
 FURTHEST = 2**48  # indices end here
 SMALLEST = 4  # px an em: below it no line is readable, and a line that needs it is an error

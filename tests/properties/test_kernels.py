@@ -12,7 +12,7 @@ from subsynth import plan, sub_en, sub_zh
 from subsynth.kernels import compilation
 from subsynth.rendering import numba_backend
 from subsynth.rendering.render import plainly
-from subsynth.spec.spec import Background, Degrade, Fill, Style
+from subsynth.spec.sections import Background, Degrade, Fill, Style
 
 
 def assert_same(recipe):

@@ -1,0 +1,154 @@
+"""The sections of a spec: what is written, in which fonts, in which style, over what, and how it is degraded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from subsynth.spec import palette, yaml_schema
+from subsynth.spec.weights import Weights
+from subsynth.spec.yaml_schema import key
+
+STYLES = ("plain", "shadow", "outline", "outline_shadow", "box")
+
+Range = tuple[float, float]
+
+
+def _probability(default: float, doc: str) -> float:
+    """A key that is a probability."""
+    value: float = key(default, doc, "probability", (0, 1))
+    return value
+
+
+@dataclass(frozen=True)
+class Text:
+    """What is written."""
+
+    sources: Weights = key({"tatoeba": 1.0}, "bundled sources and their shares of the samples", "weights")
+    files: tuple[str, ...] = key((), "your own UTF-8 files (.txt .srt .ass) instead of the bundled sources", "paths")
+    p_prefer_longer: float = _probability(
+        0.0, "two lines are drawn; probability that the longer one is taken, not the first"
+    )
+    max_chars: int = key(36, "longer lines are cut where a subtitle would be cut", "characters", (2, 1000))
+    uncovered: str = key(
+        "error", "a line that no font covers: 'error', or 'drop' to leave it out and count it in the manifest",
+        choices=("error", "drop"),
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        yaml_schema.validate(self, "text.")
+
+
+@dataclass(frozen=True)
+class Fonts:
+    """The fonts that it is written in."""
+
+    families: tuple[str, ...] = key((), "bundled families, drawn with equal probability", "names")
+    files: tuple[str, ...] = key(
+        (), "your own fonts (.ttf .otf .ttc, or name.ttc#2) instead of the bundled ones", "paths"
+    )
+    unseen_families: tuple[str, ...] = key((), "bundled families reserved for the split test_unseen_fonts", "names")
+    unseen_files: tuple[str, ...] = key(
+        (), "your own fonts reserved for that split; with `files` and without these there is no such split", "paths"
+    )
+    p_bold: float = _probability(0.3, "share of samples in bold, where the family has a bold face")
+    p_italic: float = _probability(0.5, "share of samples in italics: a true italic face, or a shear")
+    shear_deg: float = key(12.0, "slant of sheared italics", "degrees", (-30, 30))
+    min_stroke_px: float = key(1.1, "thinner strokes are thickened to this width; 0 disables it", "px", (0, 4))
+    size_range: Range = key((14.0, 26.0), "font size; smaller where a line needs it to fit", "px per em", (4, 4096))
+
+    def __post_init__(self) -> None:
+        yaml_schema.validate(self, "fonts.")
+
+
+@dataclass(frozen=True)
+class Fill:
+    """The colour of the text."""
+
+    colors: Weights = key(
+        {
+            "white": 0.38,
+            "off_white": 0.12,
+            "yellow": 0.13,
+            "pale_yellow": 0.05,
+            "cyan": 0.05,
+            "green": 0.04,
+            "orange": 0.03,
+            "pink": 0.02,
+            "blue": 0.02,
+            "grey": 0.02,
+            "red": 0.02,
+            "any": 0.12,
+        },
+        "fill colours; 'any' is every hue",
+        "weights",
+        choices=palette.NAMES,
+    )
+    contrast_floor: float = key(
+        2.0, "least contrast of fill to background without outline or box", "ratio of luminances", (1, 7)
+    )
+
+    def __post_init__(self) -> None:
+        yaml_schema.validate(self, "fill.")
+
+
+@dataclass(frozen=True)
+class Style:
+    """What surrounds the text: outline, shadow or box."""
+
+    kinds: Weights = key(
+        {"plain": 0.2, "shadow": 0.15, "outline": 0.35, "outline_shadow": 0.2, "box": 0.1},
+        "plain, shadow, outline, outline_shadow, box", "weights", choices=STYLES,
+    )  # fmt: skip
+    outline_range: Range = key((0.75, 1.75), "radius of outlines", "px", (0.5, 16))
+    max_shadow_offset_px: int = key(2, "largest offset of a shadow, to the right and down", "px", (1, 16))
+    max_shadow_blur_px: int = key(2, "largest blur radius of a shadow", "px", (0, 16))
+    box_opacity_range: Range = key((0.45, 0.9), "opacity of boxes", bounds=(0, 1))
+
+    def __post_init__(self) -> None:
+        yaml_schema.validate(self, "style.")
+
+
+@dataclass(frozen=True)
+class Background:
+    """What lies behind the text."""
+
+    folders: tuple[str, ...] = key((), "your own folders of pictures instead of the bundled photographs", "paths")
+    p_procedural: float = _probability(0.15, "share of procedural scenes")
+    p_flip: float = _probability(0.5, "share of crops that are mirrored")
+    gain_range: Range = key((0.45, 1.05), "brightness of the colour grade, as a factor", bounds=(0, 4))
+    tint_range: Range = key((-0.1, 0.1), "gain of red against blue in the colour grade", bounds=(-1, 1))
+    saturation_range: Range = key((0.3, 1.15), "saturation of the colour grade, as a factor", bounds=(0, 4))
+    lift_range: Range = key((0.0, 24.0), "lift of the blacks in the colour grade", "levels of 255", (-128, 255))
+
+    def __post_init__(self) -> None:
+        yaml_schema.validate(self, "background.")
+
+
+@dataclass(frozen=True)
+class Degrade:
+    """What film and codec do to the image afterwards, in this order."""
+
+    p_resample: float = _probability(0.4, "share of samples that lose resolution")
+    resample_range: Range = key((1.1, 1.6), "factor by which they are reduced and enlarged again", bounds=(1, 8))
+    p_blur: float = _probability(0.6, "share of samples with Gaussian blur")
+    blur_sigma_range: Range = key((0.3, 1.1), "sigma of the blur", "px", (0.05, 16))
+    p_noise: float = _probability(0.5, "share of samples with noise")
+    noise_sigma_range: Range = key((1.0, 8.0), "standard deviation of the noise", "levels of 255", (0, 128))
+    p_jpeg: float = _probability(0.7, "share of samples with JPEG compression, 4:2:0")
+    jpeg_quality_range: tuple[int, int] = key((35, 92), "quality of the JPEG compression", bounds=(1, 100))
+
+    def __post_init__(self) -> None:
+        yaml_schema.validate(self, "degrade.")
+
+
+@dataclass(frozen=True)
+class Hard:
+    """What makes the split test_hard hard: a fill close to its background, plain style, busy crops."""
+
+    contrast_range: Range = key(
+        (1.8, 2.6), "contrast of the fill to the mean of the background under the line", "ratio of luminances", (1, 7)
+    )
+    crops: int = key(4, "number of crops drawn, of which the busiest is taken", bounds=(1, 64))
+
+    def __post_init__(self) -> None:
+        yaml_schema.validate(self, "hard.")
