@@ -58,7 +58,7 @@ def simulate(count: int, address: str) -> dict[str, float]:
 
     def record() -> None:
         for shard in everything:
-            there.write(f"{DATA}/{shard.name}", "")
+            there.write_text(f"{DATA}/{shard.name}", "")
             digest = hashlib.sha256(shard.name.encode()).hexdigest()
             entry = {"file": f"{DATA}/{shard.name}", "split": shard.split, "rows": shard.stop - shard.start, "bytes": 0}
             records.record(there, identity, entry | {"sha256": digest, "content_sha256": digest, "arrow_bytes": 0})
@@ -78,7 +78,7 @@ def simulate(count: int, address: str) -> dict[str, float]:
     step("record", record)
     step("find what is finished", find)
     step("collect the manifest", collect)
-    step("remove the entries", lambda: there.remove([f"{SCRATCH}/{name}" for name in there.listing(SCRATCH)]))
+    step("remove the entries", lambda: there.remove([f"{SCRATCH}/{name}" for name in there.list_folder(SCRATCH)]))
     return found
 
 

@@ -137,11 +137,11 @@ def _spec(directory: Path, manifest: dict[str, Any], report: Report) -> Spec | N
 
 def _beside(directory: Path, manifest: dict[str, Any], report: Report) -> None:
     """The small files are there, and the card tells of the set that the manifest tells of."""
-    for name in paths.BESIDE:
+    for name in paths.DOCUMENTS:
         if not (directory / name).is_file():
             report.add(name, -1, "is missing")
     try:
-        told = card.front((directory / paths.CARD).read_text(encoding="utf-8"))["dataset_info"]
+        told = card.front_matter((directory / paths.CARD).read_text(encoding="utf-8"))["dataset_info"]
         counts = {split["name"]: split["num_examples"] for split in told["splits"]}
         if counts != {name: split["rows"] for name, split in manifest["splits"].items()}:
             report.add(paths.CARD, -1, "counts other rows than the manifest")

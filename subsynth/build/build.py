@@ -59,7 +59,7 @@ def build_dataset(
         if ownership.refuse(spec, identity, there, names, overwrite):
             ownership.clear(there)
         if rank is None:
-            there.sweep()
+            there.remove_unfinished()
         ownership.take(spec, identity, there)
         left = [s for s, entry in records.finished(there, identity, mine, thorough=True) if entry is None]
         total, todo = _rows(mine), _rows(left)
@@ -69,7 +69,7 @@ def build_dataset(
                 pass
         except BaseException as error:
             if rank is None:
-                there.sweep()
+                there.remove_unfinished()
                 if isinstance(error, SpecError | MaterialError | WorkerError):
                     ownership.release(there)  # what cannot be rendered, or by nobody, leaves nothing behind
             raise

@@ -14,7 +14,7 @@ from subsynth.build import records
 from subsynth.format import png, shards
 from subsynth.report import card, figures
 from subsynth.core.errors import OutputError
-from subsynth.storage.paths import ASSETS, CARD, DATA, FIGURES, LICENCES, MANIFEST, SCRATCH, unique
+from subsynth.storage.paths import ASSETS, CARD, DATA, FIGURES, LICENCES, MANIFEST, SCRATCH, unique_suffix
 from subsynth.storage.base import Storage
 from subsynth.format.shards import Shard
 from subsynth.spec.spec import Spec
@@ -31,21 +31,21 @@ def merge(place: Storage, spec: Spec, identity: str, wanted: Sequence[Shard], th
     if shards are missing.
     """
     with place.scratch() as folder:
-        lines = folder / f"{MANIFEST}.lines.{unique()}"
+        lines = folder / f"{MANIFEST}.lines.{unique_suffix()}"
         try:
             head = collected(place, spec, identity, wanted, thorough, lines)
             _described(place, spec, head, wanted, folder)
-            manifest = folder / f"{MANIFEST}.{unique()}"
+            manifest = folder / f"{MANIFEST}.{unique_suffix()}"
             with manifest.open("w", encoding="utf-8") as file, lines.open(encoding="utf-8") as entry:
                 file.write(json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}"))
                 file.write(',\n "shards": [')
                 for number, line in enumerate(entry):
                     file.write(f"{',' if number else ''}\n  {line.rstrip()}")
                 file.write("\n ]\n}\n")
-            place.put(manifest, MANIFEST)
+            place.put_file(manifest, MANIFEST)
         finally:
             lines.unlink(missing_ok=True)
-    place.remove([f"{SCRATCH}/{name}" for name in place.listing(SCRATCH)])
+    place.remove([f"{SCRATCH}/{name}" for name in place.list_folder(SCRATCH)])
     return head
 
 
@@ -93,9 +93,9 @@ def _described(place: Storage, spec: Spec, head: Head, wanted: Sequence[Shard], 
             for shard in (s for s in wanted if s.split == split):
                 yield opened.enter_context(place.open(f"{DATA}/{shard.name}"))
 
-        figures.draw(spec, {split: files(split) for split in spec.splits}, folder)
+        figures.draw_figures(spec, {split: files(split) for split in spec.splits}, folder)
         example = shards.first(next(files(spec.splits[0])))
     for name in FIGURES:
-        place.put(folder / name, f"{ASSETS}/{name}")
-    place.write(LICENCES, licences.licences(spec))
-    place.write(CARD, card.card(spec, head, example))
+        place.put_file(folder / name, f"{ASSETS}/{name}")
+    place.write_text(LICENCES, licences.format_licences(spec))
+    place.write_text(CARD, card.card(spec, head, example))

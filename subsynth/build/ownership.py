@@ -29,9 +29,9 @@ def refuse(spec: Spec, identity: str, place: Storage, names: set[str], overwrite
     foreign = _foreign(spec, identity, place, names)
     if foreign and not overwrite:
         raise OutputError(f"{place.name} holds {foreign}; name another --out, or add --overwrite to replace it")
-    held = place.listing()
+    held = place.list_folder()
     if foreign and SPEC not in held:
-        assets = place.listing(ASSETS) if ASSETS in held else {}
+        assets = place.list_folder(ASSETS) if ASSETS in held else {}
         taken = [p for p in (MANIFEST, CARD, LICENCES, DATA) if p in held]
         taken += [f"{ASSETS}/{name}" for name in FIGURES if name in assets]
         if taken:  # what subsynth did not write, it does not delete
@@ -43,20 +43,20 @@ def refuse(spec: Spec, identity: str, place: Storage, names: set[str], overwrite
 
 def clear(place: Storage) -> None:
     """Remove a data set of subsynth's, finished or not: what it wrote and nothing else."""
-    own = [f"{SCRATCH}/{name}" for name in place.listing(SCRATCH) if name.endswith(".json")]
+    own = [f"{SCRATCH}/{name}" for name in place.list_folder(SCRATCH) if name.endswith(".json")]
     place.remove([PLAN, SPEC, *_WRITTEN, *(f"{DATA}/{name}" for name in _shards_in(place)), *own])
 
 
 def take(spec: Spec, identity: str, place: Storage) -> None:
     """Make a place this plan's. Of two plans at once one gets it, and the other is refused with OutputError."""
     # The spec is there before the first shard, so that whose shards lie there can be told at any moment.
-    if place.create(SPEC, spec.to_yaml()):
-        place.write(PLAN, identity)
+    if place.create_exclusive(SPEC, spec.to_yaml()):
+        place.write_text(PLAN, identity)
         return
     other = _spec_in(place)
     if isinstance(other, str) or other.digest() != spec.digest():
         raise OutputError(f"{place.name} was taken by another spec just now; name another --out")
-    if not place.create(PLAN, identity) and place.read(PLAN) != identity.encode():
+    if not place.create_exclusive(PLAN, identity) and place.read(PLAN) != identity.encode():
         raise OutputError(
             f"{place.name} was taken by another run just now, with other fonts, pictures or text, or of another "
             "version; name another --out"
@@ -67,7 +67,7 @@ def release(place: Storage) -> None:
     """Take back a claim, unless shards lie under it: a worker may have put one that nobody was told of."""
     if _shards_in(place):
         return
-    place.remove([SPEC, *(f"{SCRATCH}/{name}" for name in place.listing(SCRATCH))])
+    place.remove([SPEC, *(f"{SCRATCH}/{name}" for name in place.list_folder(SCRATCH))])
 
 
 def held_by(place: Storage) -> Spec:
@@ -81,7 +81,7 @@ def held_by(place: Storage) -> Spec:
 
 
 def _foreign(spec: Spec, identity: str, place: Storage, names: set[str]) -> str:
-    held = sorted(name for name in place.listing() if name != SCRATCH)
+    held = sorted(name for name in place.list_folder() if name != SCRATCH)
     if not held:
         return ""
     if SPEC not in held:
@@ -110,7 +110,7 @@ def _spec_in(place: Storage) -> Spec | str:
 def _shards_in(place: Storage) -> list[str]:
     """The files in data/ that the card's patterns take for data."""
     starts = tuple(f"{split}-" for split in SPLITS)
-    return sorted(n for n in place.listing(DATA) if n.startswith(starts) and n.endswith(".parquet"))
+    return sorted(n for n in place.list_folder(DATA) if n.startswith(starts) and n.endswith(".parquet"))
 
 
 def _recorded(place: Storage) -> str:

@@ -19,7 +19,7 @@ Entry = dict[str, Any]
 
 def record(place: Storage, identity: str, entry: Entry) -> None:
     """Keep the entry of a shard that is in its place, with the plan that it is of."""
-    place.write(_path(entry["file"].removeprefix(f"{DATA}/")), json.dumps({"plan": identity, **entry}))
+    place.write_text(_path(entry["file"].removeprefix(f"{DATA}/")), json.dumps({"plan": identity, **entry}))
 
 
 def finished(
@@ -29,12 +29,12 @@ def finished(
 
     What counts is the size, and with `thorough` the bytes too, where the place lets them be read again.
     """
-    sizes, recorded = place.listing(DATA), place.listing(SCRATCH)
+    sizes, recorded = place.list_folder(DATA), place.list_folder(SCRATCH)
     told = _manifest(place, identity)
     shards = iter(wanted)
     while some := list(islice(shards, MANY)):
         asked = [s for s in some if f"{s.name}.json" in recorded and s.name in sizes]
-        texts = dict(zip(asked, place.read_all([_path(s.name) for s in asked]), strict=True))
+        texts = dict(zip(asked, place.read_many([_path(s.name) for s in asked]), strict=True))
         for shard in some:
             entry = _read(texts.get(shard), identity) or told.get(shard.name)
             if entry and (sizes.get(shard.name) != entry.get("bytes") or (thorough and not _same(place, entry))):

@@ -42,7 +42,7 @@ def perform(job: Job, shard: Shard, tick: Callable[[int], None]) -> None:
     with there.scratch() as folder:
         temporary, entry = shards.write(job.spec, shard, folder, tick)
         try:
-            there.put(temporary, entry["file"])
+            there.put_file(temporary, entry["file"])
         finally:
             temporary.unlink(missing_ok=True)
     records.record(there, job.identity, entry)

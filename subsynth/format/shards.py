@@ -16,7 +16,7 @@ from subsynth.format.content_digest import Content
 from subsynth.planning.planner import decide, recipes
 from subsynth.rendering.render import render
 from subsynth.spec.spec import Spec
-from subsynth.storage.paths import DATA, unique
+from subsynth.storage.paths import DATA, unique_suffix
 
 ROWS = 1250  # a shard: about 25 MB, which streams well and loses little when lost
 FILES, LARGEST = 4000, 16  # a split that would have more files has larger ones, of so many times ROWS at most
@@ -66,7 +66,7 @@ def write(spec: Spec, shard: Shard, folder: Path, tick: Callable[[int], None]) -
 
     `tick` is told of every row group. Raises OutputError where the disk is full or refuses.
     """
-    temporary = folder / f"{shard.name}.{unique()}"
+    temporary = folder / f"{shard.name}.{unique_suffix()}"
     content = Content()
     arrow_bytes = 0
     keeps = spec.image_format == "jpeg"

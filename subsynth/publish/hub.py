@@ -239,7 +239,7 @@ def _files(directory: Path, repo: str, verified: Tick) -> list[File]:
     scores = directory / card.SCORES
     completed = card.completed(text, repo, scores.read_text(encoding="utf-8") if scores.exists() else "")
     files = [File(e["file"], directory / e["file"], e["bytes"], e["sha256"]) for e in manifest["shards"]]
-    for name in paths.BESIDE:
+    for name in paths.DOCUMENTS:
         content = completed.encode() if name == paths.CARD else (directory / name).read_bytes()
         files.append(File(name, content, len(content), hashlib.sha256(content).hexdigest()))
     return files

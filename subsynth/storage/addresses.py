@@ -1,4 +1,4 @@
-"""Addresses: a path or a URL becomes the storage that it names."""
+"""Addresses: a path or a URL is opened as the storage that it names."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from functools import lru_cache
 
 from subsynth.storage.base import Storage
 from subsynth.storage.local import LocalStorage
-from subsynth.storage.object_store import Store
+from subsynth.storage.object_store import ObjectStore
 
-HERE = ("file", "local")  # protocols of this machine's own file system
+_LOCAL_PROTOCOLS = ("file", "local")
 
 
 def open_storage(address: str) -> Storage:
-    """The place of an address: a path, or any that fsspec knows, such as s3://bucket/sub_zh."""
+    """The storage at an address: a path, or a URL that fsspec supports, such as s3://bucket/sub_zh.
+
+    Raises OutputError if the package for its protocol is not installed.
+    """
     protocol, _, rest = address.rpartition("://")
-    if not protocol or protocol in HERE:
+    if not protocol or protocol in _LOCAL_PROTOCOLS:
         return LocalStorage(rest if protocol else address)
-    return _store(address)
+    return _object_store(address)
 
 
 @lru_cache(maxsize=4)
-def _store(address: str) -> Store:
-    """One connection for many tasks."""
-    return Store(address)
+def _object_store(address: str) -> ObjectStore:
+    """One connection is shared by all tasks of a process."""
+    return ObjectStore(address)

@@ -1,6 +1,6 @@
-"""Storage: where a data set lies: a directory, or an address of an object store, with the same few verbs.
+"""Storage of data sets: one protocol for directories and for addresses of object stores.
 
-What is put or written is there whole or not at all, for every reader, however the writer ends.
+Files are written atomically: every reader sees a file complete or not at all, however its writer ends.
 """
 
 from __future__ import annotations
@@ -12,55 +12,61 @@ from typing import IO, Protocol
 
 
 class Storage(Protocol):
-    """A data set's place. Paths are relative to it, with "/". Failures are OutputErrors that name the place."""
+    """Where one data set is stored. Paths are relative to its root, separated by "/".
 
-    name: str  # for people: no user, no password
-    address: str  # for other processes
+    Every method raises OutputError, with the name of the storage, if it cannot be reached, read or written.
+    """
 
-    def listing(self, folder: str = "") -> dict[str, int]:
-        """What lies in a folder, name -> bytes (FOLDER for a folder); empty where there is no such folder."""
+    name: str  # for messages: without user name and password
+    address: str  # for other processes: `open_storage(address)` opens the same storage
+
+    def list_folder(self, folder: str = "") -> dict[str, int]:
+        """The entries of a folder as name -> size in bytes, FOLDER for a folder; empty if the folder does not exist."""
         ...
 
     def read(self, path: str) -> bytes | None:
-        """What a file holds; None where there is none."""
+        """The content of a file, or None if it does not exist."""
         ...
 
-    def read_all(self, paths: list[str]) -> list[bytes | None]:
-        """What each of many small files holds."""
+    def read_many(self, paths: list[str]) -> list[bytes | None]:
+        """The contents of many small files, in the order of `paths`; an object store reads them concurrently."""
         ...
 
     def open(self, path: str) -> IO[bytes]:
-        """A file to read parts of."""
+        """A seekable file object, for reading parts of a large file. Raises OutputError if it does not exist."""
         ...
 
     def digest(self, path: str) -> str | None:
-        """SHA-256, hex, of a file; None where reading it again is no use, since it was put in one piece."""
+        """SHA-256 (hex) of a file, or None where a file cannot be damaged after it was written, as in object stores."""
         ...
 
-    def put(self, file: Path, path: str) -> None:
-        """Take over a local file out of `scratch`."""
+    def put_file(self, file: Path, path: str) -> None:
+        """Move a local file, written into `scratch()`, to `path`: atomically, replacing a file of that name."""
         ...
 
-    def write(self, path: str, text: str) -> None:
-        """Write a small file."""
+    def write_text(self, path: str, text: str) -> None:
+        """Write a small file in UTF-8: atomically, replacing a file of that name."""
         ...
 
-    def create(self, path: str, text: str) -> bool:
-        """Write a small file unless there is one; whether it was written. Of two at once, one does."""
+    def create_exclusive(self, path: str, text: str) -> bool:
+        """Write a small file unless it exists already; whether it was written. Of concurrent calls, one succeeds."""
         ...
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Remove files, those that are there, and folders that become empty."""
+        """Remove those of the files that exist, and folders that become empty."""
         ...
 
     def scratch(self) -> contextlib.AbstractContextManager[Path]:
-        """A local folder to make files in that are then put."""
+        """A local folder for temporary files that `put_file` then moves to their names."""
         ...
 
-    def sweep(self) -> None:
-        """Remove what writers that are gone left unfinished."""
+    def remove_unfinished(self) -> None:
+        """Remove temporary files of writers that no longer run. Call it only while holding an exclusive lock."""
         ...
 
     def lock(self, shared: bool) -> contextlib.AbstractContextManager[None]:
-        """Hold the place, alone or together with others who share it, where places can be held."""
+        """Lock the storage, exclusively or together with other shared locks. Object stores cannot be locked.
+
+        Raises OutputError at once if another process holds a conflicting lock. The lock ends with the process.
+        """
         ...

@@ -1,4 +1,4 @@
-"""LocalStorage: a place in a file system, with the verbs of `place.Place`."""
+"""Storage in a directory of a file system."""
 
 from __future__ import annotations
 
@@ -10,80 +10,71 @@ from pathlib import Path
 from typing import IO
 
 from subsynth.core.errors import OutputError
-from subsynth.storage.paths import FOLDER, LOCK, PLAN, SCRATCH, unique
+from subsynth.storage.paths import FOLDER, LOCK, PLAN, SCRATCH, unique_suffix
 
 
 class LocalStorage:
-    """A directory of a file system."""
+    """A directory. Temporary files are written in it, so that moving one to its name is one atomic rename."""
 
     def __init__(self, path: str):
         self.name = path
         self.root = Path(path).absolute()
         self.address = str(self.root)
 
-    def listing(self, folder: str = "") -> dict[str, int]:
-        """As Storage has it."""
-        with self._telling():
+    def list_folder(self, folder: str = "") -> dict[str, int]:
+        with self._output_errors():
             try:
-                with os.scandir(self.root / folder) as found:
-                    return {e.name: FOLDER if e.is_dir() else e.stat().st_size for e in found}
+                with os.scandir(self.root / folder) as entries:
+                    return {entry.name: FOLDER if entry.is_dir() else entry.stat().st_size for entry in entries}
             except FileNotFoundError:
                 return {}
 
     def read(self, path: str) -> bytes | None:
-        """As Storage has it."""
-        with self._telling():
+        with self._output_errors():
             try:
                 return (self.root / path).read_bytes()
             except FileNotFoundError:
                 return None
 
-    def read_all(self, paths: list[str]) -> list[bytes | None]:
-        """As Storage has it."""
+    def read_many(self, paths: list[str]) -> list[bytes | None]:
         return [self.read(path) for path in paths]
 
     def open(self, path: str) -> IO[bytes]:
-        """As Storage has it."""
-        with self._telling():
+        with self._output_errors():
             return (self.root / path).open("rb")
 
     def digest(self, path: str) -> str | None:
-        """As Storage has it."""
-        with self._telling(), (self.root / path).open("rb") as file:
+        with self._output_errors(), (self.root / path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def put(self, file: Path, path: str) -> None:
-        """As Storage has it."""
-        with self._telling():
+    def put_file(self, file: Path, path: str) -> None:
+        with self._output_errors():
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-            with file.open("rb") as whole:  # its content is on disk before its name is
-                os.fsync(whole.fileno())
+            with file.open("rb") as content:  # the content must be on disk before the name is
+                os.fsync(content.fileno())
             file.replace(self.root / path)
 
-    def write(self, path: str, text: str) -> None:
-        """As Storage has it."""
-        self.put(self._written(path, text), path)
+    def write_text(self, path: str, text: str) -> None:
+        self.put_file(self._write_temporary(path, text), path)
 
-    def create(self, path: str, text: str) -> bool:
-        """As Storage has it."""
-        whole = self._written(path, text)
-        with self._telling():
+    def create_exclusive(self, path: str, text: str) -> bool:
+        temporary = self._write_temporary(path, text)
+        with self._output_errors():
             try:
-                os.link(whole, self.root / path)
+                os.link(temporary, self.root / path)
             except FileExistsError:
                 return False
-            except OSError:  # a file system without links: the last of two at once would win
+            except OSError:  # a file system without hard links: of two concurrent calls both may succeed here
                 if (self.root / path).exists():
                     return False
-                whole.replace(self.root / path)
+                temporary.replace(self.root / path)
             finally:
-                whole.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
         return True
 
     def remove(self, paths: Iterable[str]) -> None:
-        """As Storage has it."""
         folders = {self.root}
-        with self._telling():
+        with self._output_errors():
             for path in paths:
                 (self.root / path).unlink(missing_ok=True)
                 folders.add((self.root / path).parent)
@@ -93,29 +84,26 @@ class LocalStorage:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """As Storage has it: on the same file system, so that a file is put by a new name."""
         folder = self.root / SCRATCH
-        with self._telling():
+        with self._output_errors():
             folder.mkdir(parents=True, exist_ok=True)
         yield folder
 
-    def sweep(self) -> None:
-        """As Storage has it: all but the lock, the plan, and the entries of finished shards."""
-        kept = {Path(LOCK).name, Path(PLAN).name}
-        with self._telling():
-            for name in self.listing(SCRATCH):
-                if name not in kept and not name.endswith(".json"):
+    def remove_unfinished(self) -> None:
+        permanent = {Path(LOCK).name, Path(PLAN).name}
+        with self._output_errors():
+            for name in self.list_folder(SCRATCH):
+                if name not in permanent and not name.endswith(".json"):  # JSON: the records of finished shards
                     (self.root / SCRATCH / name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def lock(self, shared: bool) -> Iterator[None]:
-        """As Storage has it. The lock goes with the process, however that ends."""
         try:
-            import fcntl  # noqa: PLC0415 - only on POSIX; elsewhere the directory is not locked
+            import fcntl  # noqa: PLC0415 - exists on POSIX only; elsewhere the directory is not locked
         except ImportError:
             yield
             return
-        with self.scratch(), self._telling():
+        with self.scratch(), self._output_errors():
             handle = (self.root / LOCK).open("w")
         with handle:
             try:
@@ -128,10 +116,10 @@ class LocalStorage:
                 pass
             yield
 
-    def _written(self, path: str, text: str) -> Path:
-        """A temporary that holds a text, on disk."""
-        with self.scratch() as folder, self._telling():
-            temporary = folder / f"{Path(path).name}.{unique()}"
+    def _write_temporary(self, path: str, text: str) -> Path:
+        """A temporary file that holds a text, synchronised to disk."""
+        with self.scratch() as folder, self._output_errors():
+            temporary = folder / f"{Path(path).name}.{unique_suffix()}"
             with temporary.open("w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
@@ -139,7 +127,8 @@ class LocalStorage:
         return temporary
 
     @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _output_errors(self) -> Iterator[None]:
+        """Raise every OSError as an OutputError."""
         try:
             yield
         except OSError as error:

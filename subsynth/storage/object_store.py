@@ -1,4 +1,4 @@
-"""Store: a place that fsspec reaches, such as an object store, with the verbs of `place.Place`."""
+"""Storage behind fsspec, such as an object store."""
 
 from __future__ import annotations
 
@@ -10,153 +10,148 @@ from pathlib import Path
 from typing import IO
 
 from subsynth.core.errors import OutputError
-from subsynth.storage.paths import FOLDER, SCRATCH, unique
+from subsynth.storage.paths import FOLDER, SCRATCH, unique_suffix
 
-# Stores whose objects appear when their upload is complete. Elsewhere a file is moved to its name when it is whole.
-OBJECTS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss", "r2"})
+# Protocols whose objects appear only when their upload is complete. Elsewhere a file is uploaded under a temporary
+# name and then renamed.
+_ATOMIC_PROTOCOLS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss", "r2"})
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
 
 
-class Store:
-    """A place that fsspec reaches. Settings and credentials are its own (environment, configuration files)."""
+class ObjectStore:
+    """A URL that fsspec supports. Settings and credentials are fsspec's own (environment, configuration files).
+
+    It cannot be locked: concurrent renders of one data set write the same bytes under the same names.
+    """
 
     def __init__(self, address: str):
-        import fsspec  # noqa: PLC0415 - only for those who go there
+        import fsspec  # noqa: PLC0415 - slow to import, and only needed for URLs
 
         self.address = address
-        self.name = _without_user(address.rstrip("/"))
-        with self._telling():
+        self.name = _without_credentials(address.rstrip("/"))
+        with self._output_errors():
             try:
-                # Without its cache of listings: others write there too.
+                # Without its cache of listings: other processes write to the same store.
                 self.fs, self.root = fsspec.core.url_to_fs(address, use_listings_cache=False)
             except ImportError as error:
                 protocol = address.partition("://")[0]
-                package = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
                 raise OutputError(
                     f"--out {self.name}: {protocol}:// needs a package that is not installed; "
-                    f"pip install {package.get(protocol, 'the one for ' + protocol)} ({error})"
+                    f"pip install {_PACKAGES.get(protocol, f'the one for {protocol}')} ({error})"
                 ) from error
         protocols = (self.fs.protocol,) if isinstance(self.fs.protocol, str) else self.fs.protocol
-        self.whole = bool(OBJECTS & set(protocols))
+        self._atomic = bool(_ATOMIC_PROTOCOLS & set(protocols))
 
-    def listing(self, folder: str = "") -> dict[str, int]:
-        """As Storage has it."""
-        path = self._path(folder)
-        with self._telling():
+    def list_folder(self, folder: str = "") -> dict[str, int]:
+        path = self._full_path(folder)
+        with self._output_errors():
             try:
-                found = self.fs.ls(path, detail=True)
+                entries = self.fs.ls(path, detail=True)
             except (FileNotFoundError, NotADirectoryError):
                 return {}
         sizes = {}
-        for entry in found:
+        for entry in entries:
             name = str(entry["name"]).rstrip("/").rpartition("/")[2]
             if str(entry["name"]).strip("/") != path.strip("/"):  # some stores keep an empty object for a folder
                 sizes[name] = FOLDER if entry["type"] == "directory" else int(entry["size"])
         return sizes
 
     def read(self, path: str) -> bytes | None:
-        """As Storage has it."""
-        return self.read_all([path])[0]
+        return self.read_many([path])[0]
 
-    def read_all(self, paths: list[str]) -> list[bytes | None]:
-        """As Storage has it: many at once."""
+    def read_many(self, paths: list[str]) -> list[bytes | None]:
         if not paths:
             return []
-        full = [self._path(path) for path in paths]
-        with self._telling():
-            found = self.fs.cat(full, on_error="return")
-            held: list[bytes | None] = []
-            for content in (found[path] for path in full):
+        full_paths = [self._full_path(path) for path in paths]
+        with self._output_errors():
+            contents = self.fs.cat(full_paths, on_error="return")
+            results: list[bytes | None] = []
+            for content in (contents[path] for path in full_paths):
                 if isinstance(content, BaseException) and not isinstance(content, FileNotFoundError):
                     raise content
-                held.append(None if isinstance(content, BaseException) else content)
-        return held
+                results.append(None if isinstance(content, BaseException) else content)
+        return results
 
     def open(self, path: str) -> IO[bytes]:
-        """As Storage has it. Nothing is read ahead: what is wanted of a shard is the little beside its images."""
-        with self._telling():
-            file: IO[bytes] = self.fs.open(self._path(path), "rb", cache_type="none")
+        # Nothing is read ahead: only the small columns of a shard are read, not the images between them.
+        with self._output_errors():
+            file: IO[bytes] = self.fs.open(self._full_path(path), "rb", cache_type="none")
         return file
 
     def digest(self, path: str) -> str | None:
-        """As Storage has it: None."""
         return None
 
-    def put(self, file: Path, path: str) -> None:
-        """As Storage has it."""
-        with self._telling():
-            self._makedirs(path)
-            if self.whole:
-                self.fs.put_file(str(file), self._path(path))
+    def put_file(self, file: Path, path: str) -> None:
+        with self._output_errors():
+            self._make_folder(path)
+            if self._atomic:
+                self.fs.put_file(str(file), self._full_path(path))
             else:
-                part = f"{SCRATCH}/{Path(path).name}.{unique()}"
-                self._makedirs(part)
-                self.fs.put_file(str(file), self._path(part))
-                self.fs.mv(self._path(part), self._path(path))
+                temporary = f"{SCRATCH}/{Path(path).name}.{unique_suffix()}"
+                self._make_folder(temporary)
+                self.fs.put_file(str(file), self._full_path(temporary))
+                self.fs.mv(self._full_path(temporary), self._full_path(path))
         file.unlink()
 
-    def write(self, path: str, text: str) -> None:
-        """As Storage has it."""
-        with self._telling():
-            self._makedirs(path)
-            self.fs.pipe_file(self._path(path), text.encode())
+    def write_text(self, path: str, text: str) -> None:
+        with self._output_errors():
+            self._make_folder(path)
+            self.fs.pipe_file(self._full_path(path), text.encode())
 
-    def create(self, path: str, text: str) -> bool:
-        """As Storage has it; on S3 by a conditional put."""
-        with self._telling():
-            if self.fs.exists(self._path(path)):
+    def create_exclusive(self, path: str, text: str) -> bool:
+        with self._output_errors():
+            if self.fs.exists(self._full_path(path)):
                 return False
-            self._makedirs(path)
+            self._make_folder(path)
             try:
-                self.fs.pipe_file(self._path(path), text.encode(), mode="create")
+                self.fs.pipe_file(self._full_path(path), text.encode(), mode="create")  # on S3 a conditional put
             except FileExistsError:
                 return False
         return True
 
     def remove(self, paths: Iterable[str]) -> None:
-        """As Storage has it. Folders of a store are only names."""
-        wanted = list(paths)
-        folders = {path.rpartition("/")[0] for path in wanted}
-        held = {f"{folder}/{name}".lstrip("/") for folder in folders for name in self.listing(folder)}
-        gone = [self._path(path) for path in wanted if path in held]
-        with self._telling():
-            if gone:
-                self.fs.rm(gone)
+        requested = list(paths)
+        folders = {path.rpartition("/")[0] for path in requested}
+        existing = {f"{folder}/{name}".lstrip("/") for folder in folders for name in self.list_folder(folder)}
+        removable = [self._full_path(path) for path in requested if path in existing]
+        with self._output_errors():
+            if removable:
+                self.fs.rm(removable)
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """As Storage has it: in the temporary folder of this machine ($TMPDIR)."""
-        with tempfile.TemporaryDirectory(prefix="subsynth-") as folder:
+        with tempfile.TemporaryDirectory(prefix="subsynth-") as folder:  # below $TMPDIR
             yield Path(folder)
 
-    def sweep(self) -> None:
-        """As Storage has it: what is unfinished is not there."""
+    def remove_unfinished(self) -> None:
+        """Nothing to do: an unfinished upload is no object."""
 
     @contextlib.contextmanager
     def lock(self, shared: bool) -> Iterator[None]:
-        """As Storage has it: a store cannot be held. Two at once write the same bytes under the same names."""
         yield
 
-    def _path(self, path: str) -> str:
+    def _full_path(self, path: str) -> str:
         return f"{self.root}/{path}".rstrip("/")
 
-    def _makedirs(self, path: str) -> None:
-        """Folders, where they are more than names."""
-        if not self.whole:
-            self.fs.makedirs(self._path(path).rpartition("/")[0], exist_ok=True)
+    def _make_folder(self, path: str) -> None:
+        """Create the parent folder of a path, where folders are more than prefixes of names."""
+        if not self._atomic:
+            self.fs.makedirs(self._full_path(path).rpartition("/")[0], exist_ok=True)
 
     @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _output_errors(self) -> Iterator[None]:
+        """Raise every error of the storage library as an OutputError, without credentials."""
         try:
             yield
         except OutputError:
             raise
-        except Exception as error:  # a storage library raises errors of its own, of HTTP's and of sockets
-            told = " ".join(str(error).split()).replace(self.address, self.name) or type(error).__name__
+        except Exception as error:  # a storage library raises its own errors, and those of HTTP and of sockets
+            message = " ".join(str(error).split()).replace(self.address, self.name) or type(error).__name__
             raise OutputError(
-                f"{self.name}: {type(error).__name__}: {told}; see that it is there and may be written, "
+                f"{self.name}: {type(error).__name__}: {message}; check that it exists and can be written, "
                 "then run the same command again"
             ) from error
 
 
-def _without_user(address: str) -> str:
+def _without_credentials(address: str) -> str:
     return re.sub(r"//[^/@]*@", "//", address)

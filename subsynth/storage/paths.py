@@ -1,4 +1,4 @@
-"""Names: of the files that make a data set, relative to where it lies, and of those that are not finished."""
+"""Names of the files of a data set, relative to its root, and of its temporary files."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ SPEC, MANIFEST, CARD, LICENCES = "spec.yaml", "manifest.json", "README.md", "LIC
 DATA, ASSETS = "data", "assets"
 SHEET, TRUTH, DISTRIBUTIONS = "contact-sheet.png", "ground-truth.png", "distributions.png"
 FIGURES = (SHEET, TRUTH, DISTRIBUTIONS)
-BESIDE = (CARD, LICENCES, SPEC, MANIFEST, *(f"{ASSETS}/{name}" for name in FIGURES))  # the shards
+DOCUMENTS = (CARD, LICENCES, SPEC, MANIFEST, *(f"{ASSETS}/{name}" for name in FIGURES))  # every file but the shards
 
-SCRATCH = ".subsynth-tmp"  # beside data/, never in it: what lies there is read as data
-PLAN = f"{SCRATCH}/plan"  # the digest of what is being rendered here
+SCRATCH = ".subsynth-tmp"  # beside data/, not inside it: every parquet file in data/ would be read as data
+PLAN = f"{SCRATCH}/plan"  # holds the plan digest of the data set that is being rendered
 LOCK = f"{SCRATCH}/lock"
 
-FOLDER = -1  # the size of a folder in a listing
+FOLDER = -1  # the size that `Storage.list_folder` gives for a folder
 
 
-def unique() -> str:
-    """A suffix that no other process of any machine uses."""
+def unique_suffix() -> str:
+    """A suffix for temporary files that no other running process on any machine uses."""
     return f"{platform.node()}-{os.getpid()}"

@@ -16,7 +16,7 @@ from subsynth.build.build import build_dataset
 from subsynth.format import shards
 from subsynth.storage import paths
 from subsynth.storage.addresses import open_storage
-from subsynth.storage.object_store import Store
+from subsynth.storage.object_store import ObjectStore
 
 
 @pytest.fixture
@@ -135,11 +135,11 @@ def test_two_plans_at_once(small, here, tmp_path, kind):
 def test_two_claims_at_the_same_moment(here):
     """A conditional put: whoever asks and however often, the first stays."""
     there = open_storage(here.address("set"))
-    assert isinstance(there, Store)
+    assert isinstance(there, ObjectStore)
     there.fs.pipe_file(f"{there.root}/x", b"first", mode="create")
     with pytest.raises(FileExistsError):
         there.fs.pipe_file(f"{there.root}/x", b"second", mode="create")
-    assert not there.create("x", "second") and there.read("x") == b"first"
+    assert not there.create_exclusive("x", "second") and there.read("x") == b"first"
 
 
 def test_someone_else_s_objects_stay(small, here, calm):
