@@ -24,7 +24,7 @@ from subsynth.core import cache
 from subsynth.core.errors import OutputError, SubsynthError
 from subsynth.core.version import __version__
 from subsynth.kernels import compilation
-from subsynth.report import contact_sheet, stats
+from subsynth.report import contact_sheet, layer_strip, stats, stats_plot
 from subsynth.spec.spec import IMAGE_FORMATS, LANGUAGES, SPLITS, Spec
 from subsynth.storage import paths
 from subsynth.storage.addresses import open_storage
@@ -206,10 +206,10 @@ def stats_(directory: Path, out: Path | None) -> None:
       subsynth stats sub_zh
       subsynth stats sub_zh --out figures/zh.png
     """
-    found = stats.gather(directory)
-    click.echo(stats.table(found))
+    found = stats.stats_of_directory(directory)
+    click.echo(stats.format_stats(found))
     path = out or Path(f"{directory.resolve().name}-stats.png")
-    stats.page(found, directory.resolve().name, path)
+    stats_plot.plot_stats(found, directory.resolve().name, path)
     click.echo(f"wrote {path}")
 
 
@@ -241,7 +241,7 @@ def preview_(
     if directory is not None and index is None:
         name, page = (
             f"{directory.resolve().name}-preview.png",
-            contact_sheet.sheet(contact_sheet.from_directory(directory, split, count)),
+            contact_sheet.draw_contact_sheet(contact_sheet.read_samples(directory, split, count)),
         )
     else:
         file = str(directory / paths.SPEC) if directory else file
@@ -250,10 +250,10 @@ def preview_(
         if index is None:
             name, page = (
                 f"sub_{spec.lang}-preview.png",
-                contact_sheet.sheet(contact_sheet.from_spec(spec, split, 0, count)),
+                contact_sheet.draw_contact_sheet(contact_sheet.render_samples(spec, split, 0, count)),
             )
         else:
-            name, page = f"sub_{spec.lang}-{split}-{index}.png", contact_sheet.strip(spec, split, index)
+            name, page = f"sub_{spec.lang}-{split}-{index}.png", layer_strip.draw_layer_strip(spec, split, index)
     path = out or Path(name)
     try:
         page.save(path, "PNG")

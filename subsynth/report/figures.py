@@ -1,4 +1,4 @@
-"""Figures: the pictures of a card: a contact sheet, the ground truth from near, and the distributions."""
+"""The pictures of the card: a contact sheet, an enlarged ground truth, and the distributions."""
 
 from __future__ import annotations
 
@@ -9,40 +9,59 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageDraw
 
+from subsynth.core.pixels import U8
 from subsynth.planning.planner import plan
+from subsynth.planning.recipe import Recipe
 from subsynth.rendering.render import layers
-from subsynth.report import contact_sheet, stats
+from subsynth.report.contact_sheet import draw_contact_sheet, render_samples
+from subsynth.report.drawing import LABEL_COLOR, PAGE_COLOR, label_font
+from subsynth.report.stats import compute_stats
+from subsynth.report.stats_plot import plot_stats
 from subsynth.spec.spec import Spec
 from subsynth.storage.paths import DISTRIBUTIONS, SHEET, TRUTH
 
-ENOUGH = 10_000  # rows of a split that the distributions are of, the first
+SHEET_SAMPLES = 18
+STATS_ROWS = 10_000  # the distributions are those of the first rows of each split, about this many
+CLOSEUP_WIDTH = 100  # px of the sample
+CLOSEUP_SCALE = 10  # px of the picture per px of the sample
+LABEL_HEIGHT = 22  # px
 
 
-def draw(spec: Spec, shards: Mapping[str, Iterable[IO[bytes]]], folder: Path) -> None:
+def draw_figures(spec: Spec, shards: Mapping[str, Iterable[IO[bytes]]], folder: Path) -> None:
     """Write all FIGURES into a folder. `shards` are the files of each split, in order."""
-    contact_sheet.sheet(contact_sheet.from_spec(spec, "train", 0, 18)).save(folder / SHEET, "PNG")
-    near(spec).save(folder / TRUTH, "PNG", optimize=True)
-    stats.page({s: stats.of(shards[s], ENOUGH) for s in spec.splits}, "", folder / DISTRIBUTIONS)
+    draw_contact_sheet(render_samples(spec, "train", 0, SHEET_SAMPLES)).save(folder / SHEET, "PNG")
+    draw_closeup(spec).save(folder / TRUTH, "PNG", optimize=True)
+    stats = {split: compute_stats(shards[split], STATS_ROWS) for split in spec.splits}
+    plot_stats(stats, "", folder / DISTRIBUTIONS)
 
 
-def near(spec: Spec, side: int = 10) -> Image.Image:
-    """Of one sample with an outline or a shadow: fill, coverage and ground truth, enlarged `side` times."""
-    recipes = plan(spec, "train", 0, 200)
-    recipe = next((r for r in recipes if r.outline_px and r.blur_sigma), recipes[0])
-    steps = dict(layers(recipe))
-    truth = steps["ground truth"]
-    columns = np.flatnonzero((truth[:, :, 0] == 0).any(axis=0))
-    width = min(100, truth.shape[1])
-    left = int(min(columns[0], truth.shape[1] - width))
-    last = [image for name, image in layers(recipe) if name not in ("coverage", "ground truth")][-1]
-    shown = {"the image": last, "coverage of the fill": steps["coverage"], "ground truth: at least one half": truth}
-    line = 22
-    height = truth.shape[0] * side
-    page = Image.new("RGB", (width * side, len(shown) * (height + line)), (238, 238, 240))
-    pen = ImageDraw.Draw(page)
-    for i, (name, image) in enumerate(shown.items()):
+def draw_closeup(spec: Spec) -> Image.Image:
+    """A part of one sample, enlarged: the image, the coverage of its fill, and its ground truth."""
+    panels, left, width = _closeup_panels(_closeup_recipe(spec))
+    panel_width, panel_height = width * CLOSEUP_SCALE, spec.height * CLOSEUP_SCALE
+    page = Image.new("RGB", (panel_width, len(panels) * (panel_height + LABEL_HEIGHT)), PAGE_COLOR)
+    draw = ImageDraw.Draw(page)
+    for i, (label, image) in enumerate(panels.items()):
         part = Image.fromarray(np.ascontiguousarray(image[:, left : left + width]))
-        y = i * (height + line)
-        pen.text((6, y + 3), name, (40, 40, 44), contact_sheet.label_font())
-        page.paste(part.resize((width * side, height), Image.Resampling.NEAREST), (0, y + line))
+        y = i * (panel_height + LABEL_HEIGHT)
+        draw.text((6, y + 3), label, LABEL_COLOR, label_font())
+        page.paste(part.resize((panel_width, panel_height), Image.Resampling.NEAREST), (0, y + LABEL_HEIGHT))
     return page
+
+
+def _closeup_recipe(spec: Spec) -> Recipe:
+    """The first sample with an outline and blur, which show that neither changes the ground truth."""
+    recipes = plan(spec, "train", 0, 200)
+    return next((r for r in recipes if r.outline_px and r.blur_sigma), recipes[0])
+
+
+def _closeup_panels(recipe: Recipe) -> tuple[dict[str, U8], int, int]:
+    """The pictures by their labels, each RGB (H, W, 3); and the left edge and width of the part to show, px."""
+    steps = layers(recipe)
+    layer = dict(steps)
+    truth = layer["ground truth"]
+    image = [picture for name, picture in steps if name not in ("coverage", "ground truth")][-1]
+    panels = {"the image": image, "coverage of the fill": layer["coverage"], "ground truth: at least one half": truth}
+    text_columns = np.flatnonzero((truth[:, :, 0] == 0).any(axis=0))
+    width = min(CLOSEUP_WIDTH, truth.shape[1])
+    return panels, int(min(text_columns[0], truth.shape[1] - width)), width
