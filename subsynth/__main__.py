@@ -1,4 +1,4 @@
-"""`python -m subsynth` is `subsynth`."""
+"""Entry point of `python -m subsynth`, which is the same as `subsynth`."""
 
 from subsynth.cli.main import main
 

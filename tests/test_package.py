@@ -34,7 +34,7 @@ def test_a_wheel_renders_outside_the_checkout(tmp_path):
     place = tmp_path / "site"
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", place, wheel], check=True)
     env = os.environ | {"PYTHONPATH": str(place), "SUBSYNTH_CACHE": str(tmp_path / "cache")}
-    code = "import subsynth, sys; from subsynth.cli import main; print(subsynth.__file__); sys.argv[0] = 'x'; main()"
+    code = "import subsynth, sys; from subsynth.cli.main import main; print(subsynth.__file__); sys.argv[0] = 'x'; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "render", "--lang", "zh", "--n", "5", "--workers", "1"],
         env=env, cwd=tmp_path, capture_output=True, text=True, check=False,

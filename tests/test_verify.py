@@ -184,7 +184,7 @@ def test_the_command(copy, run):
 def test_the_command_on_a_sound_set(run, tmp_path):
     assert run("render", "--lang", "en", "--n", 30, "--n-test", 5, "--out", "set", "--workers", 1).code == 0
     done = run("verify", "set")
-    assert done.code == 0 and "all holds" in done.out, done.out
+    assert done.code == 0 and "no violations" in done.out, done.out
     assert run("verify", "set", "--json").out.startswith('{"ok": true')
     assert run("stats", "set").code == 0 and (tmp_path / "set-stats.png").stat().st_size > 20_000
     (tmp_path / "set/data/train-00000-of-00001.parquet").unlink()

@@ -1,1 +1,1 @@
-"""The command line: each command parses its options and calls the library."""
+"""The command line: each command parses its options, calls the library, and prints the result."""

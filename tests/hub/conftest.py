@@ -18,7 +18,7 @@ from subsynth.build.build import build_dataset
 NAME = "subsynth/sub_en"
 
 # The command line, with short pauses between tries.
-HASTY = "from subsynth import cli, retry; retry.PAUSES = (0.1,) * 5; cli.main()"
+HASTY = "from subsynth.cli import main; from subsynth.publish import retry; retry.PAUSES = (0.1,) * 5; main.main()"
 
 
 def quick(n: int, **others: object) -> Spec:

@@ -1,0 +1,31 @@
+"""The options that several commands share, and the spec that they describe."""
+
+from __future__ import annotations
+
+import click
+
+from subsynth.spec.spec import LANGUAGES, Spec
+
+LANG = click.option("--lang", type=click.Choice(list(LANGUAGES)), help="Language of the text.  [default: en]")
+N = click.option("--n", type=int, help="Number of training pairs.  [default: 100000]")
+N_TEST = click.option(
+    "--n-test", type=int, help="Number of pairs in each test split.  [default: a tenth of the training pairs]"
+)
+SEED = click.option("--seed", type=int, help="Seed of all random choices.  [default: 0]")
+SPEC = click.option(
+    "--spec", "spec_file", metavar="FILE.yaml", help="Spec to start from; other options override its values."
+)
+
+
+def spec_from_options(spec_file: str | None, **values: str | int | None) -> Spec:
+    """The spec of a file, or the default one, with the values that are not None. Raises SpecError."""
+    overrides = {key: value for key, value in values.items() if value is not None}
+    if spec_file is not None:
+        return Spec.load(spec_file, **overrides)
+    return Spec.from_yaml("{}", "flags", **overrides)
+
+
+def check_at_least_one(option: str, value: int | None) -> None:
+    """Raise click.BadParameter for a number below 1; None stands for the default."""
+    if value is not None and value < 1:
+        raise click.BadParameter(f"{option} is {value}; must be at least 1")

@@ -1,0 +1,166 @@
+"""The commands that make a data set: render, merge, spec, prepare."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from subsynth.assets import assets
+from subsynth.build import engines
+from subsynth.build.build import Written, build_dataset, merge_ranks
+from subsynth.cli.options import LANG, N_TEST, SEED, SPEC, N, check_at_least_one, spec_from_options
+from subsynth.cli.progress import ProgressBar, prepare_assets
+from subsynth.core import cache
+from subsynth.kernels import compilation
+from subsynth.spec.spec import IMAGE_FORMATS, Spec
+from subsynth.storage.addresses import open_storage
+
+Rank = tuple[int, int]  # rank, number of ranks
+
+
+@click.command()
+@LANG
+@N
+@N_TEST
+@click.option("--out", help="Directory or address, such as s3://bucket/set, to write to.  [default: sub_<lang>]")
+@SEED
+@click.option("--workers", type=int, help="Number of shards that are rendered at a time.  [default: all cores]")
+@click.option(
+    "--engine",
+    type=click.Choice(engines.NAMES),
+    default="local",
+    show_default=True,
+    help="Where shards are rendered: on this machine, or on a Ray cluster.",
+)
+@click.option("--rank", type=int, help="Render only the shards of this rank, 0 to W - 1; needs --world-size.")
+@click.option(
+    "--world-size", type=int, metavar="W", help="Number of ranks that share the work; `subsynth merge` then joins them."
+)
+@click.option(
+    "--image-format",
+    type=click.Choice(IMAGE_FORMATS),
+    help="Format of the images; with jpeg, a sample that has a JPEG step keeps its JPEG file.  [default: png]",
+)
+@SPEC
+@click.option("--overwrite", is_flag=True, help="Replace the data set that is already there.")
+def render(
+    lang: str | None, n: int | None, n_test: int | None, out: str | None, seed: int | None, workers: int | None,
+    engine: str, rank: int | None, world_size: int | None, image_format: str | None, spec_file: str | None,
+    overwrite: bool,
+) -> None:  # fmt: skip
+    """Render a data set as parquet files with a card and a manifest.
+
+    After an interruption, the same command resumes from the finished shards.
+
+    \b
+    Examples:
+      subsynth render --lang en --n 1000
+      subsynth render --lang zh --n 100000 --out data/sub_zh --workers 8
+      subsynth spec --lang zh > my.yaml && subsynth render --spec my.yaml --seed 7
+      subsynth render --lang zh --n 100000000 --out s3://bucket/sub_zh --engine ray
+      subsynth render --lang zh --out s3://bucket/sub_zh --rank 3 --world-size 100
+    """
+    spec = spec_from_options(spec_file, lang=lang, n=n, n_test=n_test, seed=seed, image_format=image_format)
+    check_at_least_one("--workers", workers)
+    part = _rank_of(rank, world_size, engine, overwrite)
+    out = out or f"sub_{spec.lang}"
+    name = open_storage(out).name
+    started = time.monotonic()
+    prepare_assets(spec, spec.total)
+    try:
+        with ProgressBar(name, " pairs") as progress:
+            written = build_dataset(spec, out, workers, overwrite, progress.start, progress.advance, engine, part)
+    except KeyboardInterrupt:
+        click.echo(f"stopped; run the same command to resume from the finished shards in {name}", err=True)
+        sys.exit(130)
+    click.echo(_summary(spec, name, written, time.monotonic() - started, part))
+
+
+@click.command()
+@click.argument("out")
+def merge(out: str) -> None:
+    """Complete a data set whose shards were rendered by several ranks.
+
+    OUT is the directory or address that the ranks rendered into; figures, card, licences and manifest are added to
+    it. If shards are missing, they are named, the exit code is 2, and nothing is changed.
+
+    \b
+    Examples:
+      subsynth merge s3://bucket/sub_zh
+    """
+    written = merge_ranks(out)
+    click.echo(f"{open_storage(out).name}: {written.pairs:,} pairs, {written.bytes / 1e6:,.1f} MB, complete")
+
+
+@click.command()
+@LANG
+@N
+@N_TEST
+@SEED
+@SPEC
+def spec(lang: str | None, n: int | None, n_test: int | None, seed: int | None, spec_file: str | None) -> None:
+    """Print the full spec as YAML, with the unit of each key.
+
+    \b
+    Examples:
+      subsynth spec --lang zh
+      subsynth spec --lang en --n 5000 > my.yaml
+    """
+    full_spec = spec_from_options(spec_file, lang=lang, n=n, n_test=n_test, seed=seed)
+    click.echo(full_spec.to_yaml(), nl=False)
+
+
+@click.command()
+@LANG
+@SPEC
+def prepare(lang: str | None, spec_file: str | None) -> None:
+    """Fill the cache with fonts, pictures and compiled kernels.
+
+    `subsynth render` does this by itself; ahead of time, it is useful for a cache that many machines share.
+
+    \b
+    Examples:
+      subsynth prepare --lang zh
+      SUBSYNTH_CACHE=/shared/cache subsynth prepare --spec my.yaml
+    """
+    started = time.monotonic()
+    prepare_assets(spec_from_options(spec_file, lang=lang), assets.MANY)
+    seconds = time.monotonic() - started
+    click.echo(f"prepared {cache.cache_folder()} in {seconds:.1f} s; kernels: {compilation.description()}")
+
+
+def _rank_of(rank: int | None, world_size: int | None, engine: str, overwrite: bool) -> Rank | None:
+    """The checked options of a run with ranks; None without them. Raises click.UsageError."""
+    if rank is None and world_size is None:
+        return None
+    if rank is None or world_size is None:
+        raise click.UsageError(
+            "--rank and --world-size need each other: --rank 0 --world-size 4 renders the first of four parts"
+        )
+    if world_size < 1 or not 0 <= rank < world_size:
+        raise click.BadParameter(f"--rank is {rank} of --world-size {world_size}; must be 0 to world size - 1")
+    if engine != "local":
+        raise click.UsageError(f"--rank does not combine with --engine {engine}; leave out one of them")
+    if overwrite:
+        raise click.UsageError(
+            "--overwrite would remove the shards of other ranks; empty the output location before the ranks start"
+        )
+    return rank, world_size
+
+
+def _summary(spec: Spec, name: str, written: Written, seconds: float, part: Rank | None) -> str:
+    """The line that `subsynth render` prints at its end."""
+    resumed = f"; {written.found:,} pairs were finished before" if written.found else ""
+    if part is not None:
+        rank, world_size = part
+        return (
+            f"rank {rank} of {world_size}: rendered {written.rendered:,} of its {written.pairs:,} pairs to {name} in "
+            f"{seconds:.1f} s{resumed}; when all ranks are done: subsynth merge {name}"
+        )
+    sizes = " + ".join(f"{spec.size(split):,} {split}" for split in spec.splits) + " pairs"
+    megabytes = f"{written.bytes / 1e6:,.1f} MB"
+    if not written.rendered:
+        return f"{name} is complete already: {sizes}, {megabytes}"
+    return f"wrote {sizes} ({megabytes}) to {name} in {seconds:.1f} s{resumed}"
