@@ -1,0 +1,167 @@
+"""Sphinx extension: pages whose tables are generated from the code, so that they cannot go stale.
+
+A line `<!-- generated: NAME -->` of a page is replaced, before the page is parsed, by Markdown from GENERATORS[NAME].
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from subsynth import Spec, sub_en, sub_zh
+from subsynth.format import schema
+from subsynth.spec import yaml_schema
+from subsynth.spec.weights import Weights
+
+ROOT = Path(__file__).parents[2]
+PLACEHOLDER = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    lines = [list(head), ["---"] * len(list(head)), *map(list, rows)]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def value(item: Any) -> str:
+    """A value of the spec as YAML writes it, in code type; long lists and weights are broken between entries."""
+    if isinstance(item, Weights):
+        return ", ".join(f"`{name}: {weight:g}`" for name, weight in item.items())
+    if isinstance(item, tuple) and item and isinstance(item[0], str):
+        return ", ".join(f"`{name}`" for name in item)
+    if isinstance(item, tuple):
+        return f"`[{', '.join(f'{number:g}' for number in item)}]`"
+    return f"`{item:g}`" if isinstance(item, float) else f"`{item}`"
+
+
+def type_name(hint: Any) -> str:
+    """The type of a key in words."""
+    if hint is Weights:
+        return "weights"
+    if typing.get_origin(hint) is tuple:
+        inner = typing.get_args(hint)
+        return "list of strings" if inner[0] is str else f"two {inner[0].__name__}s"
+    return {int: "int", float: "float", str: "string"}[hint]
+
+
+def permitted(key: Any) -> str:
+    """Bounds or choices of a key."""
+    return ", ".join(f"`{choice}`" for choice in key.choices) if key.choices else key.bounds
+
+
+def keys(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any, Any]]:
+    """(name, type, declaration, default) of each key of a section that is not itself a section."""
+    for item, hint in yaml_schema.fields_of(section):
+        if not dataclasses.is_dataclass(hint):
+            yield prefix + item.name, hint, yaml_schema.key_of(item), item.default
+
+
+def sections() -> Iterator[tuple[str, Any]]:
+    """(name, class) of each section of the spec."""
+    for item, hint in yaml_schema.fields_of(Spec):
+        if dataclasses.is_dataclass(hint):
+            yield item.name, hint
+
+
+def key_table(section: Any, prefix: str) -> str:
+    """The keys of one section: name, type, default, unit, permitted values and documentation."""
+    rows = [
+        (f"`{name}`", type_name(hint), value(default), key.unit, permitted(key), key.doc)
+        for name, hint, key, default in keys(section, prefix)
+    ]
+    return table(("key", "type", "default", "unit", "permitted", "meaning"), rows)
+
+
+def spec_tables() -> str:
+    """The whole spec, one heading and one table for each section."""
+    parts = ["## Top level", key_table(Spec, "")]
+    for name, section in sections():
+        parts += [f"## `{name}`", (section.__doc__ or "").strip(), key_table(section, f"{name}.")]
+    return "\n\n".join(parts)
+
+
+def preset_table() -> str:
+    """The keys whose value in a preset differs from the default of the key."""
+    presets = (sub_en(), sub_zh())
+    rows = []
+    for name, section in [("", Spec), *sections()]:
+        for key, _, _, default in keys(section, f"{name}." if name else ""):
+            owners = [getattr(spec, name) if name else spec for spec in presets]
+            values = [getattr(owner, key.rpartition(".")[2]) for owner in owners]
+            if any(v != default for v in values):
+                rows.append((f"`{key}`", *map(value, values)))
+    return table(("key", "`sub_en`", "`sub_zh`"), rows)
+
+
+def column_table() -> str:
+    """The columns of a data set: name, type of `datasets`, meaning and unit."""
+    types = {name: schema.schema().field(name).type for name in schema.NAMES}
+    rows = []
+    for name in schema.NAMES:
+        kind = "image" if name in schema.IMAGES else str(types[name]).replace("<item: ", " of ").replace(">", "")
+        rows.append((f"`{name}`", kind, schema.MEANING[name]))
+    return table(("column", "type", "meaning"), rows)
+
+
+def summary(path: Path) -> str:
+    """The first line of the docstring of a package or a module."""
+    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    if not source.is_file():
+        return ""
+    return (ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+
+
+def layers(package: str) -> list[list[str]]:
+    """The layers of a package, lowest first, as tests/test_imports.py enforces them."""
+    tree = ast.parse((ROOT / "tests/test_imports.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and _name(node.targets[0]) == "ORDER":
+            for key, entry in zip(node.value.keys, node.value.values, strict=True):
+                if _name(key) == package:
+                    return [[name] if isinstance(name, str) else list(name) for name in ast.literal_eval(entry)]
+    raise LookupError(f"tests/test_imports.py has no ORDER of {package}")
+
+
+def _name(node: ast.AST | None) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def layer_table(package: str) -> Callable[[], str]:
+    """A generator of the table of a package's layers, the highest first."""
+
+    def generate() -> str:
+        rows = []
+        for layer in reversed(layers(package)):
+            for name in layer:
+                path = ROOT / package / name
+                rows.append((f"`{package}/{name}{'/' if path.is_dir() else '.py'}`", summary(path)))
+        return table(("layer", "content"), rows)
+
+    return generate
+
+
+GENERATORS: dict[str, Callable[[], str]] = {
+    "spec": spec_tables,
+    "presets": preset_table,
+    "columns": column_table,
+    "layers-subsynth": layer_table("subsynth"),
+    "layers-baseline": layer_table("dbram_baseline"),
+}
+
+
+def replace(_app: Sphinx, _name: str, source: list[str]) -> None:
+    """Replace the placeholders of a page. Raises KeyError for a name that has no generator."""
+    source[0] = PLACEHOLDER.sub(lambda match: GENERATORS[match[1]](), source[0])
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.connect("source-read", replace)
+    return {"parallel_read_safe": True}
