@@ -1,25 +1,126 @@
-import json
+"""The command line: every command and option is walked; the main commands run as a user runs them."""
 
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import click
 import numpy as np
+import pytest
 from PIL import Image
+
+from subsynth.cli.main import cli
+from subsynth.core.version import __version__
+
+COMMANDS = sorted(cli.commands)
+OPTIONS = [
+    pytest.param(option, id=f"{name} {option.opts[0]}")
+    for name, command in sorted(cli.commands.items())
+    for option in command.params
+    if isinstance(option, click.Option)
+]
+
+
+def examples(command: str) -> list[list[str]]:
+    """The arguments of each call of `subsynth COMMAND` among the examples of its help text."""
+    shown = (cli.commands[command].help or "").partition("Examples:")[2]
+    lines = [re.split(r"\s{3,}", line.strip())[0] for line in shown.splitlines()]  # without the remark at its right
+    calls = [call for line in lines for call in re.split(r"&&|\||>", line)]
+    return [words[words.index(command) + 1 :] for call in calls if f"subsynth {command} " in call
+            for words in [shlex.split(call)]]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_starts_with_one_short_sentence(run, command):
+    result = run(command, "--help")
+    assert result.code == 0 and result.err == ""
+    assert f"subsynth {command} " in result.out
+    summary = cli.commands[command].get_short_help_str(limit=70)
+    assert re.fullmatch(r"[A-Z].*[a-z]\.", summary), summary  # not cut off
+    assert summary in run("--help").out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_of_a_command_are_valid(command):
+    calls = examples(command)
+    assert calls
+    for arguments in calls:
+        with cli.commands[command].make_context(command, list(arguments)) as context:
+            assert context.params
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_help_of_an_option_is_a_phrase(option):
+    assert re.fullmatch(r"[A-Z].*\w\.(  \[default: .+\])?", option.help or ""), option.help
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unknown_option_is_an_error_of_one_line(run, command):
+    result = run(command, "--no-such-option")
+    assert result.code == 2 and result.out == ""
+    assert result.err.startswith("subsynth: error: ") and "--no-such-option" in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_the_group_itself(run):
+    bare = run()
+    assert bare.code == 0 and bare.out == run("--help").out
+    assert all(re.search(rf"^  {command} ", bare.out, re.MULTILINE) for command in COMMANDS)
+    assert run("--version").out == f"subsynth, version {__version__}\n"
+    unknown = run("no-such-command")
+    assert unknown.code == 2 and "no-such-command" in unknown.err and len(unknown.err.splitlines()) == 1
+
+
+def test_help_imports_nothing_slow():
+    code = "import sys; from subsynth.cli.main import cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"datasets", "huggingface_hub", "matplotlib", "numba", "pandas", "ray", "torch"}
+    assert "click" in done.stdout.split() and not slow & set(done.stdout.split())
 
 
 def test_render_preview_and_spec(run, tmp_path):
     first = run("render", "--lang", "zh", "--n", 12, "--workers", 1)
     assert first.code == 0, first.err
-    assert first.err == ""  # quiet where no terminal is
+    assert first.err == ""  # no progress bar, because standard error is not a terminal
     assert "12 train + 1 test" in first.out and "sub_zh" in first.out
     assert "complete already" in run("render", "--lang", "zh", "--n", 12).out
     assert run("preview", "sub_zh").code == 0
-    page = np.asarray(Image.open(tmp_path / "sub_zh-preview.png"))
-    assert page.shape[1] > 3 * 2 * 280 and page.std() > 30
+    sheet = np.asarray(Image.open(tmp_path / "sub_zh-preview.png"))
+    assert sheet.shape[1] > 3 * 2 * 280 and sheet.std() > 30
     assert run("preview", "--lang", "en", "--index", 17).code == 0
     assert Image.open(tmp_path / "sub_en-train-17.png").height > 5 * 48
     stored = (tmp_path / "sub_zh/spec.yaml").read_text(encoding="utf-8")
     assert run("spec", "--lang", "zh", "--n", 12).out == stored
 
 
-def test_the_card_tells_a_command_that_makes_the_same_set(run, tmp_path):
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo-terminals, which POSIX systems have")
+def test_progress_is_drawn_on_a_terminal(tmp_path):
+    terminal, stderr = os.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "subsynth",
+        "render",
+        "--n",
+        "3",
+        "--n-test",
+        "1",
+        "--workers",
+        "1",
+        "--out",
+        "set",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=stderr, timeout=120, check=True)
+    os.close(stderr)
+    drawn = os.read(terminal, 1 << 16).decode()
+    os.close(terminal)
+    assert "set:" in drawn and "6/6" in drawn and b"wrote 3 train + 1 test" in done.stdout
+
+
+def test_the_command_on_the_card_renders_the_same_set(run, tmp_path):
     run("render", "--lang", "en", "--n", 6, "--seed", 5, "--out", "one")
     card = (tmp_path / "one/README.md").read_text(encoding="utf-8")
     command = next(line for line in card.splitlines() if line.startswith("subsynth render"))
@@ -28,13 +129,25 @@ def test_the_card_tells_a_command_that_makes_the_same_set(run, tmp_path):
     assert digests[0] == digests[1]
 
 
-def test_help_has_examples(run):
-    assert run().code == 0
-    for command in ("render", "preview", "spec", "prepare", "verify", "stats", "publish"):
-        assert f"subsynth {command} " in run(command, "--help").out
-    assert run("--version").out.startswith("subsynth, version")
-
-
-def test_a_preview_of_nothing(run):
-    assert run("preview", "nowhere").code == 2
-    assert run("preview", "--lang", "en", "--count", 0).code == 2
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("preview", "nowhere"), "nowhere: no such directory"),
+        (("preview", "--lang", "en", "--count", 0), "--count is 0"),
+        (("preview", "--lang", "en", "--index", -1), "--index is -1"),
+        (("preview", "--lang", "en", "--count", 1, "--out", "missing/sheet.png"), "missing/sheet.png"),
+        (("stats", "nowhere"), "nowhere: no finished data set"),
+        (("verify", "nowhere"), "nowhere"),
+        (("verify", "nowhere", "--sample", 0), "--sample is 0"),
+        (("render", "--rank", 1), "--world-size"),
+        (("render", "--rank", 2, "--world-size", 2), "--rank is 2 of --world-size 2"),
+        (("render", "--rank", 0, "--world-size", 2, "--engine", "ray"), "--engine ray"),
+        (("render", "--rank", 0, "--world-size", 2, "--overwrite"), "--overwrite"),
+        (("merge", "nowhere"), "nowhere"),
+    ],
+)
+def test_a_wrong_call_is_an_error_of_one_line(run, tmp_path, arguments, message):
+    result = run(*arguments)
+    assert result.code == 2 and message in result.err, result.err
+    assert len(result.err.splitlines()) == 1
+    assert not [path for path in tmp_path.iterdir() if path.name != ".hf"]
