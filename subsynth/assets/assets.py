@@ -1,194 +1,158 @@
-"""Materials: all that a spec names, opened: faces, lines with who covers them, scenes."""
+"""Assets: everything that a split of a spec draws on, opened: faces, lines and who covers them, backgrounds."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from subsynth.assets import backgrounds, corpus, fonts, glyphs
+from subsynth.assets import backgrounds, corpus, listing
+from subsynth.assets.backgrounds import Scene
+from subsynth.assets.corpus import Lines
+from subsynth.assets.glyphs import FaceGlyphs, open_face
+from subsynth.assets.listing import UNSEEN
+from subsynth.assets.subtitle_files import read_text_file
 from subsynth.core.errors import MaterialError, SpecError
-from subsynth.data import font_catalogue
-from subsynth.data.font_catalogue import Face
-from subsynth.kernels import compilation
 from subsynth.spec.spec import Spec
 
 
 @dataclass(frozen=True)
-class Materials:
-    """What one split is made from.
+class FaceTable:
+    """The faces of a split by family, weight and slant.
 
-    faces: every face that may be drawn; face_of: int64 (2, 2, F), the face of each of F families for
-    (bold, italic), -1 where a family has none; sheared: bool (2, 2, F), where that face has to be slanted;
-    covered: bool (faces, lines), which face can draw which line; by_source: the lines of each source that
-    the spec weighs, with their weights; dropped: how many lines no face covers.
+    faces: every face that may be drawn; families: the names of the F families;
+    face_of: int64 (2, 2, F), the face (index into faces) of each family for (bold, italic), -1 where it has none;
+    sheared: bool (2, 2, F), where that face has to be slanted by a shear.
     """
 
-    faces: tuple[glyphs.Outlines, ...]
+    faces: tuple[FaceGlyphs, ...]
     families: tuple[str, ...]
     face_of: NDArray[np.int64]
     sheared: NDArray[np.bool_]
-    lines: corpus.Lines
+
+    @staticmethod
+    def build(faces: tuple[FaceGlyphs, ...]) -> FaceTable:
+        """Sort faces into the table."""
+        families = tuple(dict.fromkeys(glyphs.face.family for glyphs in faces))
+        face_of = np.full((2, 2, len(families)), -1, np.int64)
+        sheared = np.zeros((2, 2, len(families)), np.bool_)
+        for number, family in enumerate(families):
+            own = [(i, glyphs.face) for i, glyphs in enumerate(faces) if glyphs.face.family == family]
+            for bold in (0, 1):
+                of_weight = [(i, face) for i, face in own if face.bold == bool(bold)] or own
+                upright = [i for i, face in of_weight if not face.italic]
+                slanted = [i for i, face in of_weight if face.italic]
+                if upright:
+                    face_of[bold, 0, number] = upright[0]
+                face_of[bold, 1, number] = slanted[0] if slanted else upright[0]
+                sheared[bold, 1, number] = not slanted
+        for bold in (0, 1):  # where every family is oblique by design, upright text is oblique too
+            if (face_of[bold, 0] < 0).all():
+                face_of[bold, 0] = face_of[bold, 1]
+        return FaceTable(faces, families, face_of, sheared)
+
+    @cached_property
+    def by_name(self) -> dict[str, FaceGlyphs]:
+        """The faces by their names in the column `font`."""
+        return {glyphs.face.name: glyphs for glyphs in self.faces}
+
+
+@dataclass(frozen=True)
+class LineTable:
+    """The lines of a split and the faces that cover them.
+
+    covered: bool (faces, lines), which face can draw which line; by_source: for each source that the spec weighs, the
+    indices of its usable lines; weights: the weight of each of these sources; dropped: how many lines no face covers.
+    """
+
+    lines: Lines
     covered: NDArray[np.bool_]
     by_source: tuple[NDArray[np.int64], ...]
     weights: tuple[float, ...]
-    photographs: tuple[backgrounds.Scene, ...]
-    procedural: tuple[backgrounds.Scene, ...]
     dropped: int
 
-    @cached_property
-    def _by_name(self) -> dict[str, glyphs.Outlines]:
-        return {o.face.name: o for o in self.faces}
+
+@dataclass(frozen=True, eq=False)
+class Assets:
+    """What one split of a spec is made from: opened once, and passed to whatever plans and renders."""
+
+    spec: Spec
+    split: str
+    fonts: FaceTable
+    text: LineTable
+    photographs: tuple[Scene, ...]
+    procedural: tuple[Scene, ...]
+
+    @staticmethod
+    def open(spec: Spec, split: str) -> Assets:
+        """Open what a spec needs for a split; a user's assets that are not in the cache are prepared.
+
+        Raises SpecError for a name that is not a split of the spec, MaterialError for unusable assets.
+        """
+        spec.size(split)
+        if spec.background.folders:  # all of a user's pictures are decoded before the first sample is drawn
+            for side in (False, True):
+                backgrounds.pack_pictures(listing.pictures_of(spec, side), spec.width, spec.height)
+        test = split != "train"
+        fonts = FaceTable.build(tuple(open_face(face) for face in listing.faces_of(spec, split == UNSEEN)))
+        return Assets(
+            spec,
+            split,
+            fonts,
+            _line_table(spec, split, fonts.faces),
+            photographs=backgrounds.picture_scenes(listing.pictures_of(spec, test), spec.width, spec.height),
+            procedural=backgrounds.procedural_scenes(spec.seed, test, spec.width, spec.height),
+        )
+
+    @property
+    def lines_dropped(self) -> int:
+        """How many lines of the corpus no face covers."""
+        return self.text.dropped
 
     @cached_property
-    def _scenes(self) -> dict[str, backgrounds.Scene]:
-        return {s.name: s for s in (*self.photographs, *self.procedural)}
+    def _scenes(self) -> dict[str, Scene]:
+        return {scene.name: scene for scene in (*self.photographs, *self.procedural)}
 
-    def face(self, name: str) -> glyphs.Outlines:
-        """The face of that name. Raises SpecError if the spec does not hold it."""
-        if name in self._by_name:
-            return self._by_name[name]
+    def face(self, name: str) -> FaceGlyphs:
+        """The face of this name. Raises SpecError if the spec does not have it."""
+        if name in self.fonts.by_name:
+            return self.fonts.by_name[name]
         raise SpecError(f"font {name!r} is not among the spec's fonts; use the spec that the recipe was planned with")
 
-    def scene(self, name: str) -> backgrounds.Scene:
-        """The background of that name. Raises SpecError if the spec does not hold it."""
+    def scene(self, name: str) -> Scene:
+        """The background of this name. Raises SpecError if the spec does not have it."""
         if name in self._scenes:
             return self._scenes[name]
         raise SpecError(f"background {name!r} is not among the spec's; use the spec that the recipe was planned with")
 
 
 @lru_cache(maxsize=16)
-def materials(spec: Spec, split: str) -> Materials:
-    """Open what a spec needs for a split; what is not in the cache yet is prepared. Raises MaterialError."""
-    spec.size(split)
-    for side in (False, True):  # what is bundled is whole; a user's pictures are all tried before the first is used
-        if spec.background.folders:
-            backgrounds.pack(_pictures(spec, side), spec.width, spec.height)
-    test = split != "train"
-    faces = tuple(glyphs.open_face(face) for face in _faces(spec, split == UNSEEN))
-    families, face_of, sheared = _choices(faces)
-    lines = _lines(spec, test)
+def shared_assets(spec: Spec, split: str) -> Assets:
+    """The assets of a split, opened once per process: for functions that are given a spec or a recipe alone."""
+    return Assets.open(spec, split)
+
+
+def _line_table(spec: Spec, split: str, faces: Sequence[FaceGlyphs]) -> LineTable:
+    lines = _lines(spec, split != "train")
     if not lines.text:
         raise MaterialError(f"the corpus gives the {split} split no line; add lines to text.files")
     covered = _covered(faces, lines)
     usable: NDArray[np.bool_] = np.asarray(covered.any(axis=0))
     if not usable.all() and spec.text.uncovered == "error" and split != UNSEEN:
-        raise _uncovered(faces, lines, int(np.flatnonzero(~usable)[0]))
+        raise _uncovered_error(faces, lines, int(np.flatnonzero(~usable)[0]))
     if not usable.any():
         raise MaterialError("no font covers a single line of the corpus; name other fonts or another corpus")
     by_source, weights = _by_source(spec, lines, usable)
-    return Materials(
-        faces, families, face_of, sheared, lines, covered, by_source, weights,
-        photographs=backgrounds.scenes(_pictures(spec, test), spec.width, spec.height),
-        procedural=backgrounds.procedural_scenes(spec.seed, test, spec.width, spec.height),
-        dropped=int((~usable).sum()),
-    )  # fmt: skip
+    return LineTable(lines, covered, by_source, weights, dropped=int((~usable).sum()))
 
 
-UNSEEN = "test_unseen_fonts"
-FEW, MANY = 200, 2000  # samples: so few draw only what they need; so many are worth packing and compiling for
-
-
-def prepare(spec: Spec, samples: int, watch: Callable[[Iterable[str]], Iterable[str]] = iter) -> None:
-    """Fill the cache for a number of samples: at least FEW of them with packed fonts and pictures, MANY with kernels.
-
-    `watch` wraps the names of the steps, for a progress bar. What is not prepared is opened piece by piece
-    as it is needed, and drawn without kernels: slower, but the same.
-    """
-    if samples < FEW:
-        return
-    child = compilation.start() if samples >= MANY else None
-    try:
-        steps: dict[str, Callable[[], object]] = {}
-        for face in all_faces(spec):
-            if not glyphs.is_packed(face):
-                steps[face.name] = partial(glyphs.pack, face)
-        for test in (False, True):
-            pictures = _pictures(spec, test)
-            if pictures and not backgrounds.is_packed(pictures, spec.width, spec.height):
-                label = f"{len(pictures)} {'test' if test else 'train'} pictures"
-                steps[label] = partial(backgrounds.pack, pictures, spec.width, spec.height)
-        if child is not None:  # it runs beside the others
-            steps["compiling, once for this machine"] = partial(compilation.finish, child)
-        if steps:
-            for step in watch(list(steps)):
-                steps[step]()
-            glyphs.open_face.cache_clear()
-            materials.cache_clear()
-    finally:
-        if child is not None and child.poll() is None:
-            child.terminate()
-            child.wait()
-
-
-def digest(spec: Spec) -> str:
-    """SHA-256, hex, of the content of every font, picture and corpus that a spec draws on."""
-    found = hashlib.sha256()
-    for face in all_faces(spec):
-        found.update(f"font {face.name} {face.sha256} {face.number}\n".encode())
-    for test in (False, True):
-        for picture in _pictures(spec, test):
-            found.update(f"picture {picture.name} {picture.sha256} {test}\n".encode())
+def _lines(spec: Spec, test: bool) -> Lines:
     if spec.text.files:
-        for path in spec.text.files:
-            for row in corpus.own(path):
-                found.update("\t".join(row).encode())
-    else:
-        found.update(f"text {corpus.digest(spec.lang)}\n".encode())
-    return found.hexdigest()
-
-
-def all_faces(spec: Spec) -> tuple[Face, ...]:
-    """The faces of all splits. Raises MaterialError if a face is among the seen and the unseen ones."""
-    seen = _faces(spec, False)
-    unseen = _faces(spec, True) if UNSEEN in spec.splits else ()
-    for face in unseen:
-        if any((face.sha256, face.number) == (other.sha256, other.number) for other in seen):
-            raise MaterialError(
-                f"font {face.path}: {face.name!r} is among fonts and unseen fonts; keep it in one of them"
-            )
-    return seen + unseen
-
-
-@lru_cache(maxsize=16)
-def _faces(spec: Spec, unseen: bool) -> tuple[Face, ...]:
-    faces: list[Face] = []
-    own = spec.fonts.unseen_files if unseen else spec.fonts.files
-    if own:
-        for path in own:
-            faces.extend(fonts.own(path))
-    else:
-        for family in spec.fonts.unseen_families if unseen else spec.fonts.families:
-            faces.extend(font_catalogue.bundled(family))
-    seen: dict[str, Face] = {}
-    for face in faces:
-        if face.name in seen:
-            raise MaterialError(f"font {face.path}: {face.name!r} is also the name of {seen[face.name].path}; keep one")
-        seen[face.name] = face
-    return tuple(faces)
-
-
-def all_pictures(spec: Spec) -> tuple[backgrounds.Picture, ...]:
-    """The pictures of all splits."""
-    return _pictures(spec, False) + _pictures(spec, True)
-
-
-@lru_cache(maxsize=8)
-def _pictures(spec: Spec, test: bool) -> tuple[backgrounds.Picture, ...]:
-    if spec.background.p_procedural >= 1:
-        return ()
-    pictures = backgrounds.own(spec.background.folders) if spec.background.folders else backgrounds.catalogue()
-    return tuple(p for p in pictures if p.test == test)
-
-
-def _lines(spec: Spec, test: bool) -> corpus.Lines:
-    if spec.text.files:
-        rows = (row for path in spec.text.files for row in corpus.own(path))
-        return corpus.lines(rows, spec.lang, spec.text.max_chars, test)
+        rows = (row for path in spec.text.files for row in read_text_file(path))
+        return corpus.divide(rows, spec.lang, spec.text.max_chars, test)
     known = corpus.SOURCES[spec.lang]
     for name in spec.text.sources:
         if name not in known:
@@ -198,7 +162,7 @@ def _lines(spec: Spec, test: bool) -> corpus.Lines:
 
 
 def _by_source(
-    spec: Spec, lines: corpus.Lines, usable: NDArray[np.bool_]
+    spec: Spec, lines: Lines, usable: NDArray[np.bool_]
 ) -> tuple[tuple[NDArray[np.int64], ...], tuple[float, ...]]:
     if spec.text.files:
         return (np.flatnonzero(usable),), (1.0,)
@@ -214,40 +178,17 @@ def _by_source(
     return tuple(members), tuple(weights)
 
 
-def _choices(
-    faces: tuple[glyphs.Outlines, ...],
-) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.bool_]]:
-    """The face of each family for (bold, italic), and whether it has to be sheared."""
-    families = tuple(dict.fromkeys(o.face.family for o in faces))
-    face_of = np.full((2, 2, len(families)), -1, np.int64)
-    sheared = np.zeros((2, 2, len(families)), np.bool_)
-    for number, family in enumerate(families):
-        own = [(i, o.face) for i, o in enumerate(faces) if o.face.family == family]
-        for bold in (0, 1):
-            weight = [(i, f) for i, f in own if f.bold == bool(bold)] or own
-            upright = [i for i, f in weight if not f.italic]
-            slanted = [i for i, f in weight if f.italic]
-            if upright:
-                face_of[bold, 0, number] = upright[0]
-            face_of[bold, 1, number] = slanted[0] if slanted else upright[0]
-            sheared[bold, 1, number] = not slanted
-    for bold in (0, 1):  # where every family is oblique by design, upright text is oblique too
-        if (face_of[bold, 0] < 0).all():
-            face_of[bold, 0] = face_of[bold, 1]
-    return families, face_of, sheared
-
-
-def _covered(faces: tuple[glyphs.Outlines, ...], lines: corpus.Lines) -> NDArray[np.bool_]:
+def _covered(faces: Sequence[FaceGlyphs], lines: Lines) -> NDArray[np.bool_]:
     """bool (faces, lines): whether a face can draw all characters of a line."""
     joined = np.frombuffer("".join(lines.text).encode("utf-32-le"), dtype="<u4").astype(np.uint32)
     codes, number = np.unique(joined, return_inverse=True)
     starts = np.cumsum(lines.length) - lines.length
-    return np.array([np.logical_and.reduceat(o.covers(codes)[number], starts) for o in faces])
+    return np.array([np.logical_and.reduceat(glyphs.covers(codes)[number], starts) for glyphs in faces])
 
 
-def _uncovered(faces: tuple[glyphs.Outlines, ...], lines: corpus.Lines, line: int) -> MaterialError:
+def _uncovered_error(faces: Sequence[FaceGlyphs], lines: Lines, line: int) -> MaterialError:
     codes = np.array([ord(c) for c in lines.text[line]], dtype=np.uint32)
-    best = max(faces, key=lambda o: int(o.covers(codes).sum()))
+    best = max(faces, key=lambda glyphs: int(glyphs.covers(codes).sum()))
     code = int(codes[~best.covers(codes)][0])
     origin = f"{lines.sources[lines.source[line]]} {lines.id[line]}"
     return MaterialError(

@@ -11,8 +11,8 @@ from subsynth.core.errors import MaterialError
 from subsynth.data.font_catalogue import Face
 
 
-def own(path: str) -> tuple[Face, ...]:
-    """The faces of a user's font file (.ttf, .otf, .ttc); "name.ttc#2" is one face of a collection, from 0.
+def read_font_file(path: str) -> tuple[Face, ...]:
+    """The faces of a user's font file (.ttf, .otf, .ttc); "name.ttc#2" is one face of a collection, counted from 0.
 
     Raises MaterialError if it is not a usable font.
     """
@@ -24,23 +24,23 @@ def own(path: str) -> tuple[Face, ...]:
     except OSError as error:
         raise MaterialError(f"font {path}: {error.strerror or error}; check fonts.files") from error
     if content[:4] in (b"wOFF", b"wOF2"):
-        raise MaterialError(f"font {path}: it is packed for the web (WOFF); unpack it to .ttf or .otf first")
+        raise MaterialError(
+            f"font {path}: WOFF, a compressed web font, is not supported; convert it to .ttf or .otf first"
+        )
     try:
         members = TTCollection(file, lazy=True).fonts if content[:4] == b"ttcf" else [TTFont(file, lazy=True)]
         numbers = [int(wanted)] if one else list(range(len(members)))
         if numbers[-1] >= len(members):
             raise MaterialError(f"font {path}: the file has {len(members)} faces, numbered from 0")
         digest = hashlib.sha256(content).hexdigest()
-        return tuple(_described(members[n], file, n, digest) for n in numbers)
+        return tuple(_describe(members[n], file, n, digest) for n in numbers)
     except MaterialError:
         raise
-    except Exception as error:  # fontTools lets many kinds of error out of a broken table
-        raise MaterialError(
-            f"font {path}: not a font that can be read ({error}); remove it from fonts.files"
-        ) from error
+    except Exception as error:  # fontTools raises many kinds of error for a broken table
+        raise MaterialError(f"font {path}: not a readable font ({error}); remove it from fonts.files") from error
 
 
-def _described(font: TTFont, file: Path, number: int, digest: str) -> Face:
+def _describe(font: TTFont, file: Path, number: int, digest: str) -> Face:
     if "glyf" not in font and "CFF " not in font and "CFF2" not in font:
         raise MaterialError(f"font {file}: it has no outlines (bitmaps only?); remove it from fonts.files")
     name = font["name"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from subsynth.assets.assets import all_faces, all_pictures
+from subsynth.assets.listing import all_faces, all_pictures
 from subsynth.data.folders import bundled_folder
 from subsynth.spec.spec import Spec
 

@@ -1,4 +1,4 @@
-"""Scenery: procedural backgrounds, drawn from chance with exact arithmetic only (no exp, no pow).
+"""Procedural scenes: random backgrounds, drawn with exact arithmetic only (no exp, no pow).
 
 Each function returns RGB uint8 (height, width, 3).
 """
@@ -17,9 +17,9 @@ Draws = NDArray[np.float64]
 
 
 def draw(kind: str, seed: int, split: str, number: int, width: int, height: int) -> Canvas:
-    """Canvas `number` of a kind, a function of (seed, split, kind, number) and the size alone."""
-    at = rng.StreamRange(seed, split, number * 4096, number * 4096 + 4096)
-    draws = rng.uniform(at, f"scenery.{kind}")
+    """Scene `number` of a kind: RGB uint8 (height, width, 3), a function of (seed, split, kind, number) and the size."""
+    stream = rng.StreamRange(seed, split, number * 4096, number * 4096 + 4096)
+    draws = rng.uniform(stream, f"scenery.{kind}")
     paint = {
         "gradient": _gradient,
         "clouds": _clouds,
@@ -31,7 +31,7 @@ def draw(kind: str, seed: int, split: str, number: int, width: int, height: int)
 
 
 def _color(draws: Draws, low: float = 10, high: float = 200) -> Draws:
-    """A colour like those of film: one brightness, and channels that stray from it moderately."""
+    """A colour as in films: one brightness, with channels that deviate from it moderately."""
     base = low + (high - low) * draws[0]
     return np.clip(base + (draws[1:4] - 0.5) * (20 + 0.8 * base), 0, 255)
 

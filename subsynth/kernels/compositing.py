@@ -123,7 +123,7 @@ def _cast(silhouette, dx, dy, soft):
 
 
 @compiled(types.UniTuple(int64, 2)(frozen(types.uint8, 3), frozen(types.uint8, 2), frozen(types.int64, 2), int64))
-def around(planes, coverage, light, reach):
+def surrounding_light(planes, coverage, light, reach):
     """`surround.around`; light is its table."""
     height, width = coverage.shape
     down = np.zeros(width + 2 * reach, np.uint8)
@@ -162,7 +162,7 @@ def around(planes, coverage, light, reach):
         int64, frozen(types.int64, 2), _COLOR, int64, int64, int64, int64, _COLOR,
     )
 )  # fmt: skip
-def layers(
+def compose(
     pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift,
     coverage, left, top, right, bottom, box_opacity, box_color,
     reach, weights, outline_color, shadow_dx, shadow_dy, shadow_blur_px, shadow_opacity, text_color,

@@ -122,7 +122,7 @@ def _noise(planes, pool, tints, strength, place):
         frozen(types.int16, 1), frozen(types.int16, 2), int64, int64, int64, int64, types.boolean,
     )
 )  # fmt: skip
-def losses(planes, across, down, back_across, back_down, taps, pool, tints, strength, place, dx, dy, swap):
+def degrade(planes, across, down, back_across, back_down, taps, pool, tints, strength, place, dx, dy, swap):
     """Planes uint8 (3, H, W) -> picture uint8 (dy + H, dx + W, 3), its first row and column repeated dy and dx times.
 
     `across` without columns: no loss of resolution; no taps: no blur; strength 0: no noise. `swap` gives BGR.

@@ -72,7 +72,7 @@ def _edge(area, x0, y0, x1, y1, height, width):
         _INTS, _INTS, _INTS, int64, int64, int64, int64, int64, int64, int64, int64,
     )
 )  # fmt: skip
-def letters(points, pen, normals, starts, glyphs, gx, gy, size, shear, x, y, across, down, height, width):
+def line_coverage(points, pen, normals, starts, glyphs, gx, gy, size, shear, x, y, across, down, height, width):
     """The coverage uint8 (height, width) of a line; arguments as `layout.edges` and `coverage` have them."""
     area = np.zeros(height * (width + 1) + 1, np.int32)
     most, highest, lowest = 0, int64(1) << 40, -(int64(1) << 40)
@@ -121,7 +121,7 @@ def letters(points, pen, normals, starts, glyphs, gx, gy, size, shear, x, y, acr
 
 
 @compiled(types.UniTuple(int64, 4)(frozen(types.int16, 2), _INTS, _INTS, _INTS, int64))
-def ink(boxes, glyphs, x, y, shear):
+def line_box(boxes, glyphs, x, y, shear):
     """The box of a line's ink, xmin ymin xmax ymax, sheared: `layout.ink`."""
     xmin = ymin = int64(1) << 40
     xmax = ymax = -xmin

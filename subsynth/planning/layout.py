@@ -1,7 +1,7 @@
-"""Layout: a line of text in a face -> outlines on the canvas, fitted by their ink and not by advances.
+"""Layout: a line of text in a face becomes outlines on the canvas, fitted by their ink and not by advances.
 
-Sizes are whole multiples of 1/16 px, shears of 1/1024, positions on the canvas of 1/256 px; everything
-after shaping is integer arithmetic, so that a layout is the same on every machine.
+Sizes are multiples of 1/16 px, shears of 1/1024, positions on the canvas of 1/256 px; everything after shaping is
+integer arithmetic, so that a layout is the same on every machine.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from subsynth.assets.glyphs import Outlines
+from subsynth.assets.glyphs import FaceGlyphs
 from subsynth.kernels import compilation
 
 SIZE_GRID = 16  # font sizes are multiples of 1/16 px
-SHEAR_GRID = 1024  # tan of the slant is a multiple of 1/1024
+SHEAR_GRID = 1024  # the tangent of the slant is a multiple of 1/1024
 SUBPIXEL = 256  # canvas coordinates are multiples of 1/256 px
 
-Bounds = tuple[int, int, int, int]  # left, top, right, bottom in px
+Box = tuple[int, int, int, int]
 
 
 class Line(NamedTuple):
@@ -28,27 +28,27 @@ class Line(NamedTuple):
     glyphs: NDArray[np.int64]  # (n,)
     x: NDArray[np.int64]  # (n,) origins
     y: NDArray[np.int64]
-    box: tuple[int, int, int, int]  # xmin, ymin, xmax, ymax
+    box: Box  # xmin, ymin, xmax, ymax
 
 
 @lru_cache(maxsize=2048)  # a line is set when it is planned, and again when it is drawn
-def set_line(outlines: Outlines, text: str, shear: int) -> Line:
-    """Shape `text` and measure its ink. `shear` is in 1/1024, positive leans right.
+def set_line(glyphs: FaceGlyphs, text: str, shear: int) -> Line:
+    """Shape `text` and measure its ink. `shear` is in 1/1024; positive values lean right.
 
     A line without ink has the box (0, 0, 0, 0).
     """
-    glyphs, x, y = outlines.shape(text)
-    boxes = outlines.arrays(glyphs).boxes
+    ids, x, y = glyphs.shape(text)
+    boxes = glyphs.arrays(ids).boxes
     if compilation.enabled():
-        from subsynth.kernels.glyphs import ink as fast  # noqa: PLC0415 - imports numba
+        from subsynth.kernels.glyphs import line_box as compiled_line_box  # noqa: PLC0415 - imports numba
 
-        return Line(glyphs, x, y, fast(boxes, glyphs, x, y, shear))
-    return Line(glyphs, x, y, ink(boxes, glyphs, x, y, shear))
+        return Line(ids, x, y, compiled_line_box(boxes, ids, x, y, shear))
+    return Line(ids, x, y, line_box(boxes, ids, x, y, shear))
 
 
-def ink(
+def line_box(
     boxes: NDArray[np.int16], glyphs: NDArray[np.int64], x: NDArray[np.int64], y: NDArray[np.int64], shear: int
-) -> tuple[int, int, int, int]:
+) -> Box:
     """The box of the ink of shaped glyphs: xmin, ymin, xmax, ymax, sheared."""
     own = boxes[glyphs].astype(np.int64)
     inked = own.any(axis=1)
@@ -56,26 +56,26 @@ def ink(
         return 0, 0, 0, 0
     own, left, up = own[inked], x[inked], y[inked]
     ymin, ymax = own[:, 1] + up, own[:, 3] + up
-    # Shearing moves a point by its height: the box's corners bound it from both sides.
+    # Shearing moves a point by its height: the corners of a box bound the movement from both sides.
     low, high = np.minimum(ymin * shear, ymax * shear), np.maximum(ymin * shear, ymax * shear)
     xmin = own[:, 0] + left + (low // SHEAR_GRID)
     xmax = own[:, 2] + left - (-high // SHEAR_GRID)
     return int(xmin.min()), int(ymin.min()), int(xmax.max()), int(ymax.max())
 
 
-def largest_size(box: tuple[int, int, int, int], width: int, height: int) -> int:
+def largest_size(box: Box, width: int, height: int) -> int:
     """The largest size, in 1/16 px, at which the ink box fits a room of width x height px."""
-    wide, high = max(1, box[2] - box[0]), max(1, box[3] - box[1])
-    # One unit at size s is s * SUBPIXEL / (16 * EM) = s / 256 of a subpixel; one subpixel each side is for rounding.
+    box_width, box_height = max(1, box[2] - box[0]), max(1, box[3] - box[1])
+    # One unit at size s is s * SUBPIXEL / (16 * EM) = s / 256 subpixels; one subpixel on each side is for rounding.
     room_x, room_y = width * SUBPIXEL - 2, height * SUBPIXEL - 2
-    return min(room_x * 256 // wide, room_y * 256 // high)
+    return min(room_x * 256 // box_width, room_y * 256 // box_height)
 
 
-def ink_box(line: Line, size: int, embolden: tuple[int, int] = (0, 0)) -> tuple[int, int, int, int]:
+def ink_box(line: Line, size: int, embolden: tuple[int, int] = (0, 0)) -> Box:
     """The box of the ink: left, top, right, bottom in 1/256 px from the origin, y down.
 
-    size in 1/16 px; `embolden`, across and down in 1/256 px, is given to every side in full, since a
-    corner moves by more than half of it.
+    size in 1/16 px; `embolden`, across and down in 1/256 px, is added to every side in full, since a corner moves by
+    more than half of it.
     """
     xmin, ymin, xmax, ymax = line.box
     left, top, right, bottom = xmin * size >> 8, -ymax * size >> 8, -(-xmax * size >> 8), -(ymin * size >> 8)
@@ -83,21 +83,21 @@ def ink_box(line: Line, size: int, embolden: tuple[int, int] = (0, 0)) -> tuple[
     return (left - across, top - down, right + across, bottom + down)
 
 
-def pixels(box: tuple[int, int, int, int], x: int, y: int) -> Bounds:
-    """The whole pixels, left top right bottom, that hold a box in 1/256 px when its origin lies at (x, y)."""
+def pixel_bounds(box: Box, x: int, y: int) -> Box:
+    """The whole pixels, left top right bottom, that hold a box in 1/256 px whose origin is at (x, y)."""
     left, top, right, bottom = box
     return (x + left) >> 8, (y + top) >> 8, -(-(x + right) >> 8), -(-(y + bottom) >> 8)
 
 
 def edges(
-    outlines: Outlines, line: Line, size: int, shear: int, x: int, y: int, embolden: tuple[int, int] = (0, 0)
+    glyphs: FaceGlyphs, line: Line, size: int, shear: int, x: int, y: int, embolden: tuple[int, int] = (0, 0)
 ) -> NDArray[np.int64]:
     """The outlines of a line on the canvas: int64 (n, 4) directed edges x0 y0 x1 y1 in 1/256 px, y down.
 
-    size in 1/16 px, shear in 1/1024, (x, y) the origin of the baseline in 1/256 px; strokes are made
-    thicker by `embolden`, across and down, in 1/256 px, half of it on each side.
+    size in 1/16 px, shear in 1/1024, (x, y) the origin of the baseline in 1/256 px; strokes are thickened by
+    `embolden`, across and down, in 1/256 px, half of it on each side.
     """
-    points, pen, normals, starts, _ = outlines.arrays(line.glyphs)
+    points, pen, normals, starts, _ = glyphs.arrays(line.glyphs)
     first = starts[line.glyphs].astype(np.int64)
     count = starts[line.glyphs + 1] - first
     total = int(count.sum())

@@ -1,27 +1,28 @@
-"""Recipe: everything that is decided for one sample.
+"""Recipe: every decision about one sample.
 
-Lengths and ratios lie on binary grids (1/16 px, 1/256 px, 1/64, ...), so that a recipe is the same number
-in memory, in parquet and on every machine.
+Lengths and ratios lie on binary grids (1/16 px, 1/256 px, 1/64, ...), so that a recipe is the same number in memory,
+in parquet and on every machine.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from subsynth.spec.spec import Spec
 
 Color = tuple[int, int, int]
+Value = bool | int | float | str | list[int]  # of a column in a row
 
 NOISE_POOL = 1 << 20  # values in the pool that noise is cut from; `noise_offset` is an offset into it
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One sample, decided. All but `spec` and `split` are columns of the data set.
+    """One sample, decided. All fields but `spec` and `split` are columns of the data set.
 
-    Colours are RGB 0..255. (x, y) is where the baseline begins. Zero means "without" for `outline_px`,
+    Colours are RGB 0..255. (x, y) is where the baseline starts. Zero means "none" for `outline_px`,
     `shadow_opacity`, `box_opacity`, `resample`, `blur_sigma`, `noise_sigma` and `jpeg_quality`.
     """
 
@@ -35,8 +36,8 @@ class Recipe:
     bold: bool
     italic: bool
     shear: float  # tangent of the added slant; 0 for upright faces and true italics
-    font_size_px: float  # px an em
-    embolden_x_px: float  # px by which strokes are thickened, so that thin ones do not fall between pixels
+    font_size_px: float  # px per em
+    embolden_x_px: float  # by which strokes are thickened, so that thin ones are not lost between pixels
     embolden_y_px: float
     x: float  # px
     y: float  # px
@@ -45,11 +46,11 @@ class Recipe:
     outline_color: Color
     shadow_dx: int  # px
     shadow_dy: int  # px
-    shadow_blur_px: int  # px
+    shadow_blur_px: int
     shadow_opacity: int  # 0..255
     box_color: Color
     box_opacity: int  # 0..255
-    box_padding_px: int  # px around the ink
+    box_padding_px: int  # around the ink
     background: str
     background_level: int
     background_x: int  # px, in the level
@@ -63,10 +64,10 @@ class Recipe:
     noise_sigma: float  # levels
     noise_offset: int
     jpeg_quality: int  # 1..100
-    jpeg_dx: int  # px, where in a macroblock the crop begins
+    jpeg_dx: int  # px, where in a macroblock the crop starts
     jpeg_dy: int
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> dict[str, Value]:
         """The columns of this recipe: plain values, colours as lists."""
         return {name: _plain(getattr(self, name)) for name in COLUMNS}
 
@@ -74,11 +75,12 @@ class Recipe:
 COLUMNS: tuple[str, ...] = tuple(f.name for f in dataclasses.fields(Recipe) if f.name not in ("spec", "split"))
 
 
-def _plain(value: Any) -> Any:
+def from_row(spec: Spec, split: str, row: Mapping[str, Value]) -> Recipe:
+    """The recipe of a stored row; other columns of the row are ignored."""
+    columns = {name: row[name] for name in COLUMNS}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in columns.items()}
+    return Recipe(spec, split, **values)  # type: ignore[arg-type]  # by column names, whose types the schema gives
+
+
+def _plain(value: bool | int | float | str | Color) -> Value:
     return list(value) if isinstance(value, tuple) else value
-
-
-def from_row(spec: Spec, split: str, row: dict[str, Any]) -> Recipe:
-    """A recipe back from its columns."""
-    values: dict[str, Any] = {n: tuple(row[n]) if isinstance(row[n], list) else row[n] for n in COLUMNS}
-    return Recipe(spec=spec, split=split, **values)

@@ -1,9 +1,9 @@
-"""Surround: the contrast that a line has against what lies around its letters, measured before degradation.
+"""Contrast of a line against what surrounds its glyphs, measured before degradation.
 
-The contrast of a sample is the WCAG 2 ratio, 1 to 21, of two relative luminances (linear light, BT.709
-weights): that of the fill, and the mean of the pixels around the ink. Around are those pixels that no
-glyph touches and that lie at most REACH px, in both directions, from a pixel of text. So an outline, a
-shadow or a box counts as surround, as it does for the eye.
+The contrast of a sample is the WCAG 2 ratio, 1 to 21, of two relative luminances (linear light, BT.709 weights): that
+of the fill, and the mean of the pixels around the ink. These are the pixels that no glyph touches and that lie at most
+REACH px, in both directions, from a pixel of text. An outline, a shadow or a box therefore counts as surroundings, as
+it does for the eye.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from subsynth.core import pixels
 from subsynth.core.pixels import U8
+from subsynth.planning.recipe import Color
 
 REACH = 2  # px
 UNIT = 1 << 20  # linear light of full white, as an integer
@@ -23,32 +24,33 @@ GRID = 256  # a contrast is a multiple of 1 / GRID
 
 
 @lru_cache(maxsize=1)
-def light() -> NDArray[np.int64]:
+def weighted_light() -> NDArray[np.int64]:
     """Weighted linear light of each code value for R, G and B: int64 (3, 256); full white sums to 10000 * UNIT."""
     codes = np.arange(256)
     linear = np.rint(pixels.luminance(np.stack((codes,) * 3, axis=1)) * UNIT).astype(np.int64)
     return np.array([2126, 7152, 722], dtype=np.int64)[:, None] * linear
 
 
-def around(planes: U8, coverage: U8) -> tuple[int, int]:
-    """Sum of weighted light around the ink, and the number of pixels: planes (3, H, W), coverage (H, W)."""
+def surrounding_light(planes: U8, coverage: U8) -> tuple[int, int]:
+    """The sum of weighted light around the ink, and the number of pixels there: planes (3, H, W), coverage (H, W)."""
     text = (coverage >= 128).astype(np.uint8)
     near = cv2.dilate(text, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8), borderType=cv2.BORDER_CONSTANT)
-    ring = (near > 0) & (coverage == 0)
-    table = light()
-    return sum(int(table[c][planes[c][ring]].sum()) for c in range(3)), int(ring.sum())
+    around = (near > 0) & (coverage == 0)
+    table = weighted_light()
+    return sum(int(table[c][planes[c][around]].sum()) for c in range(3)), int(around.sum())
 
 
-def contrast(color: tuple[int, int, int], total: int, count: int) -> float:
-    """The ratio of a fill's luminance to that of its surround; 1 where nothing surrounds it."""
+def contrast_ratio(color: Color, light: int, count: int) -> float:
+    """The ratio of a fill's luminance to that of its surroundings (see `surrounding_light`); 1 where there are none."""
     if not count:
         return 1.0
-    own = sum(_parts()[channel][code] for channel, code in enumerate(color)) / (10000 * UNIT)
-    other = total / (count * 10000 * UNIT)
+    own = sum(_weighted_light_list()[channel][code] for channel, code in enumerate(color)) / (10000 * UNIT)
+    other = light / (count * 10000 * UNIT)
     return round((max(own, other) + 0.05) / (min(own, other) + 0.05) * GRID) / GRID
 
 
 @lru_cache(maxsize=1)
-def _parts() -> list[list[int]]:
-    parts: list[list[int]] = light().tolist()
-    return parts
+def _weighted_light_list() -> list[list[int]]:
+    """As Python integers, which are faster to look up one by one."""
+    table: list[list[int]] = weighted_light().tolist()
+    return table

@@ -41,7 +41,7 @@ def _mix(source: int, target: int, across: bool) -> Columns:
 
 
 @lru_cache(maxsize=4096)
-def taps(sigma: float) -> NDArray[np.int32]:
+def blur_taps(sigma: float) -> NDArray[np.int32]:
     """The weights of OpenCV's 8-bit Gaussian, in 1/256, sum 256: read off its answer to a single bright pixel."""
     if not sigma:
         return SHARP
@@ -55,7 +55,7 @@ def taps(sigma: float) -> NDArray[np.int32]:
 
 
 @lru_cache(maxsize=1)
-def grain() -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+def noise_pools() -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """The pool of `effects.noise` twice over, and the same dealt to three rows: `[r, k]` is value 3 * k + r."""
     twice = np.concatenate((noise.pool(), noise.pool()))
     third = len(twice) // 3

@@ -1,4 +1,4 @@
-"""Fill colours: what subtitles use, each strayed a little, and `any`, which may be every hue.
+"""Palette: the fill colours of subtitles. Each named colour is varied a little; `any` may be every hue.
 
 Values are gamma-coded sRGB, 0..255.
 """
@@ -23,15 +23,15 @@ COLORS: dict[str, tuple[int, int, int]] = {
 }
 ANY = "any"  # a hue, saturation and brightness drawn evenly
 NAMES = (*COLORS, ANY)
-STRAY = 12  # how far a channel of a named colour may stray
+DEVIATION = 12  # the most by which a channel of a named colour deviates
 
 
-def fills(kind: NDArray[np.int64], draws: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Colour names by their place in NAMES (n,), draws in [0, 1) (n, 3) -> RGB int64 (n, 3)."""
-    named = np.array([COLORS.get(name, (0, 0, 0)) for name in NAMES])[kind]
-    strayed = np.rint(named + (draws * 2 - 1) * STRAY)
+def fills(name: NDArray[np.int64], draws: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Indices into NAMES (n,) and draws in [0, 1) (n, 3) -> RGB int64 (n, 3)."""
+    named = np.array([COLORS.get(n, (0, 0, 0)) for n in NAMES])[name]
+    varied = np.rint(named + (draws * 2 - 1) * DEVIATION)
     free = _hsv(draws[:, 0] * 6, 0.25 + 0.75 * draws[:, 1], 0.55 + 0.45 * draws[:, 2])
-    rgb = np.where((kind == NAMES.index(ANY))[:, None], free, strayed)
+    rgb = np.where((name == NAMES.index(ANY))[:, None], free, varied)
     return np.clip(rgb, 0, 255).astype(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Blur: a Gaussian, as the paper's samples have."""
+"""Blur: a Gaussian, as in the paper's samples."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from subsynth.core.pixels import U8, luma
 
-UNIT = 256  # a gain or saturation of 256 leaves things as they are
+UNIT = 256  # a gain or saturation of 256 changes nothing
 
 
 def grade(planes: U8, saturation: int, gains: tuple[int, int, int], lift: int) -> U8:

@@ -1,4 +1,4 @@
-"""Resample: lose resolution, as a film does that was coded small and shown large."""
+"""Resample: loss of resolution, as in a film that was encoded small and is shown large."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from subsynth.core.pixels import U8
 
 
 def resample(image: U8, factor: float) -> U8:
-    """Shrink by `factor` (>= 1) and grow back to the same size, both bilinear."""
+    """Reduce by `factor` (>= 1) and enlarge to the same size again, both bilinear."""
     height, width = image.shape[:2]
     small = (max(1, round(width / factor)), max(1, round(height / factor)))
     shrunk = cv2.resize(image, small, interpolation=cv2.INTER_LINEAR)

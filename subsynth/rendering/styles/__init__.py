@@ -1,4 +1,4 @@
-"""How subtitles are dressed: fill, outline, shadow, box, as in the ASS subtitle vocabulary.
+"""Styles of subtitles: outline, shadow and box, as in the ASS subtitle format.
 
-Each takes the coverage of the glyphs and gives the alpha of one layer; none touches the coverage itself.
+Each takes the coverage of the glyphs and returns the alpha of one layer; none changes the coverage.
 """

@@ -1,4 +1,4 @@
-"""Outline: the glyphs grown by a radius, with a soft rim one pixel wide."""
+"""Outline: the glyphs grown by a radius, with a soft edge one pixel wide."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from subsynth.core.pixels import U8
 
 
 @lru_cache(maxsize=1024)
-def weights(radius: float) -> NDArray[np.int64]:
-    """What neighbours count for, in 1/256: int64 (2 * reach + 1, 2 * reach + 1), the pixel itself in the middle."""
+def neighbour_weights(radius: float) -> NDArray[np.int64]:
+    """The weight of each neighbour in 1/256: int64 (2 * reach + 1, 2 * reach + 1), with the pixel itself in the middle."""
     reach = int(np.ceil(radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     weight = np.rint(np.clip(radius + 0.5 - np.sqrt(x * x + y * y), 0, 1) * 256).astype(np.int64)
@@ -27,7 +27,7 @@ def outline(coverage: U8, radius: float) -> U8:
     A pixel's alpha is the largest coverage within the radius; neighbours at distance d count for
     radius + 1/2 - d, between 0 and 1, so that the radius may be a fraction.
     """
-    weight = weights(radius)
+    weight = neighbour_weights(radius)
     grown = np.zeros_like(coverage)
     for level in np.unique(weight[weight > 0]):
         around = cv2.dilate(coverage, (weight >= level).astype(np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)

@@ -1,0 +1,154 @@
+"""Glyph packs: the outlines of whole faces in the cache, memory-mapped, and the facts shipped with bundled faces."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import uharfbuzz as hb
+from numpy.typing import NDArray
+
+from subsynth.assets.glyph_outlines import EM, GlyphArrays, extract_glyphs
+from subsynth.core import cache
+from subsynth.core.coverage import coverage
+from subsynth.core.errors import MaterialError
+from subsynth.data.folders import bundled_folder
+from subsynth.data.font_catalogue import Face
+
+PACK = "outlines-4"  # changes with the layout of the packed arrays
+
+
+class FaceFacts(NamedTuple):
+    """What is known of a face without its outlines.
+
+    codes: uint32, sorted, the code points that the face maps to a glyph with ink, or to a blank for a space;
+    thin: the width of its thin strokes in units of 1/4096 em, across (of stems) and down (of bars).
+    """
+
+    codes: NDArray[np.uint32]
+    thin: tuple[int, int]
+
+
+def open_font(face: Face) -> Any:
+    """The uharfbuzz.Font of a face, scaled to EM. The file's content is not checked."""
+    font = hb.Font(hb.Face(hb.Blob.from_file_path(face.path), face.number))
+    font.scale = (EM, EM)
+    return font
+
+
+def check_content(face: Face) -> None:
+    """Raise MaterialError if the file of a face cannot be read or is not the one that was catalogued."""
+    try:
+        content = Path(face.path).read_bytes()
+    except OSError as error:
+        raise MaterialError(f"font {face.path}: {error.strerror or error}; check fonts.files") from error
+    if hashlib.sha256(content).hexdigest() != face.sha256:
+        raise MaterialError(f"font {face.path}: its content has changed since it was catalogued; install it again")
+
+
+def is_packed(face: Face) -> bool:
+    """Whether the pack of a face is in the cache."""
+    return (cache.cache_folder() / PACK / _key(face)).is_dir()
+
+
+def pack_face(face: Face) -> None:
+    """Add the pack of a face to the cache, unless it is there. Raises MaterialError for a damaged font."""
+    cache.build_once(f"{PACK}/{_key(face)}", lambda folder: _pack(face, folder))
+
+
+def read_pack(face: Face) -> tuple[GlyphArrays, FaceFacts]:
+    """The outlines of a face, memory-mapped, and its facts; packed now if the cache lacks them."""
+    pack_face(face)
+    folder = cache.cache_folder() / PACK / _key(face)
+    arrays = (np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in GlyphArrays._fields)
+    across, down = np.load(folder / "thin.npy").tolist()
+    return GlyphArrays(*arrays), FaceFacts(np.load(folder / "codes.npy"), (across, down))
+
+
+def shipped_facts(face: Face) -> FaceFacts | None:
+    """The facts of a bundled face, so that it can be chosen without packing it; None for a user's font."""
+    return _shipped().get(_key(face))
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, FaceFacts]:
+    """What fonts/facts.npz holds of each bundled face."""
+    path = bundled_folder("fonts") / "facts.npz"
+    if not path.exists():  # while fonts/rebuild.py creates it
+        return {}
+    with np.load(path) as table:
+        keys, codes, ends, thin = (table[n] for n in ("keys", "codes", "ends", "thin"))
+    rows = zip(keys, np.split(codes, ends[:-1]), thin, strict=True)
+    return {key: FaceFacts(np.cumsum(part, dtype=np.uint32), (int(t[0]), int(t[1]))) for key, part, t in rows}
+
+
+def store_facts(faces: Sequence[Face], path: str | Path) -> None:
+    """Write the facts of faces, packing each. Codes are stored as differences, which compress well."""
+    facts = [read_pack(face)[1] for face in faces]
+    np.savez_compressed(
+        path,
+        keys=np.array([_key(face) for face in faces]),
+        codes=np.concatenate([np.diff(one.codes, prepend=np.uint32(0)) for one in facts]),
+        ends=np.cumsum([len(one.codes) for one in facts]),
+        thin=np.array([one.thin for one in facts]),
+    )
+
+
+def _key(face: Face) -> str:
+    return f"{face.sha256[:24]}-{face.number}"
+
+
+def _pack(face: Face, folder: Path) -> None:
+    """Extract and store every outline of a face."""
+    check_content(face)
+    font = open_font(face)
+    try:
+        arrays = extract_glyphs(font, range(font.face.glyph_count))
+    except OverflowError as error:
+        raise MaterialError(f"font {face.path}: {error}; the font is damaged") from error
+    codes = _drawable(font, arrays.boxes)
+    if not len(codes):
+        raise MaterialError(f"font {face.path}: it maps no character to a glyph with ink; name another font")
+    thin = np.array(_thin_strokes(font, arrays, codes))
+    for name, array in zip((*GlyphArrays._fields, "codes", "thin"), (*arrays, codes, thin), strict=True):
+        np.save(folder / f"{name}.npy", array)
+
+
+def _drawable(font: Any, boxes: NDArray[np.int16]) -> NDArray[np.uint32]:
+    """Code points with ink, and those whose glyph is meant to be blank."""
+    codes = []
+    for code in sorted(font.face.unicodes):
+        glyph = font.get_nominal_glyph(code)
+        if 0 < glyph < len(boxes) and (boxes[glyph].any() or chr(code).isspace()):
+            codes.append(code)
+    return np.array(codes, dtype=np.uint32)
+
+
+def _thin_strokes(font: Any, arrays: GlyphArrays, codes: NDArray[np.uint32]) -> tuple[int, int]:
+    """The width of a face's thin strokes: the 20th percentile of the runs of ink along rows, and along columns.
+
+    Measured on letters drawn at 256 px per em, evenly sampled.
+    """
+    points, pen, _, starts, _ = arrays
+    scale = EM // 256
+    letters = codes[np.array([chr(c).isalpha() for c in codes], dtype=bool)] if len(codes) else codes
+    runs: list[list[int]] = [[], []]
+    for code in letters[:: max(1, len(letters) // 96)]:
+        glyph = font.get_nominal_glyph(int(code))
+        outline = points[starts[glyph] : starts[glyph + 1]].astype(np.int64) * 256 // scale
+        draws = pen[starts[glyph] : starts[glyph + 1]][1:]
+        if not len(outline):
+            continue
+        outline = outline - outline.min(axis=0)
+        height, width = (int(v) // 256 + 1 for v in outline.max(axis=0)[::-1])
+        edges = np.concatenate((outline[:-1], outline[1:]), axis=1)[draws]
+        ink = np.pad(coverage(edges, height, width) >= 128, 1)
+        for axis, lines in enumerate((ink, ink.T)):
+            change = np.diff(lines.astype(np.int8), axis=1)
+            runs[axis] += (np.nonzero(change == -1)[1] - np.nonzero(change == 1)[1]).tolist()
+    across, down = (int(np.percentile(r, 20) * scale) if r else 0 for r in runs)
+    return across, down

@@ -1,0 +1,83 @@
+"""Listing: which font faces and pictures a spec names, without opening them, and the digest of all its assets."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+from subsynth.assets import corpus
+from subsynth.assets.fonts import read_font_file
+from subsynth.assets.pictures import Picture, bundled_pictures, user_pictures
+from subsynth.assets.subtitle_files import read_text_file
+from subsynth.core.errors import MaterialError
+from subsynth.data import font_catalogue
+from subsynth.data.font_catalogue import Face
+from subsynth.spec.spec import Spec
+
+UNSEEN = "test_unseen_fonts"
+
+
+@lru_cache(maxsize=16)
+def faces_of(spec: Spec, unseen: bool) -> tuple[Face, ...]:
+    """The faces of the split of unseen fonts, or those of all other splits.
+
+    Raises MaterialError for an unusable font, or for two faces of one name.
+    """
+    faces: list[Face] = []
+    files = spec.fonts.unseen_files if unseen else spec.fonts.files
+    if files:
+        for path in files:
+            faces.extend(read_font_file(path))
+    else:
+        for family in spec.fonts.unseen_families if unseen else spec.fonts.families:
+            faces.extend(font_catalogue.bundled(family))
+    by_name: dict[str, Face] = {}
+    for face in faces:
+        if face.name in by_name:
+            other = by_name[face.name]
+            raise MaterialError(f"font {face.path}: {face.name!r} is also the name of {other.path}; keep one of them")
+        by_name[face.name] = face
+    return tuple(faces)
+
+
+def all_faces(spec: Spec) -> tuple[Face, ...]:
+    """The faces of all splits. Raises MaterialError if a face is among the seen and the unseen ones."""
+    seen = faces_of(spec, False)
+    unseen = faces_of(spec, True) if UNSEEN in spec.splits else ()
+    for face in unseen:
+        if any((face.sha256, face.number) == (other.sha256, other.number) for other in seen):
+            raise MaterialError(
+                f"font {face.path}: {face.name!r} is among fonts and unseen fonts; keep it in one of them"
+            )
+    return seen + unseen
+
+
+@lru_cache(maxsize=8)
+def pictures_of(spec: Spec, test: bool) -> tuple[Picture, ...]:
+    """The pictures of train, or of the test splits; none if all backgrounds are procedural."""
+    if spec.background.p_procedural >= 1:
+        return ()
+    pictures = user_pictures(spec.background.folders) if spec.background.folders else bundled_pictures()
+    return tuple(picture for picture in pictures if picture.test == test)
+
+
+def all_pictures(spec: Spec) -> tuple[Picture, ...]:
+    """The pictures of all splits."""
+    return pictures_of(spec, False) + pictures_of(spec, True)
+
+
+def assets_digest(spec: Spec) -> str:
+    """SHA-256, hex, of the content of every font, picture and text file that a spec draws on."""
+    digest = hashlib.sha256()
+    for face in all_faces(spec):
+        digest.update(f"font {face.name} {face.sha256} {face.number}\n".encode())
+    for test in (False, True):
+        for picture in pictures_of(spec, test):
+            digest.update(f"picture {picture.name} {picture.sha256} {test}\n".encode())
+    if spec.text.files:
+        for path in spec.text.files:
+            for row in read_text_file(path):
+                digest.update("\t".join(row).encode())
+    else:
+        digest.update(f"text {corpus.bundled_digest(spec.lang)}\n".encode())
+    return digest.hexdigest()

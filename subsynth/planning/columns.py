@@ -1,0 +1,12 @@
+"""Columns: the decisions for a range of samples, one array or list per column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+# A number or boolean array (n,), an integer array (n, 3) of colours, or a list of n strings.
+Column = NDArray[Any] | list[str]
+Columns = Mapping[str, Column]

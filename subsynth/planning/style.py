@@ -1,0 +1,126 @@
+"""Style: the fill, and the outline, shadow or box that surrounds it, chosen so that every line can be read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subsynth.core import pixels, rng
+from subsynth.core.rng import StreamRange
+from subsynth.planning.grid import to_grid
+from subsynth.spec import palette
+from subsynth.spec.sections import STYLES
+from subsynth.spec.spec import Spec
+
+MID_LUMINANCE = 0.18  # has the same contrast ratio to black as to white
+OPAQUE_ENOUGH = 235  # opacity of a box, of 255, that hides any background
+
+
+class StyleChoice(NamedTuple):
+    """The style of n samples. Colours int64 (n, 3); `weak` marks samples that only an outline or a box makes legible."""
+
+    weak: NDArray[np.bool_]
+    text_color: NDArray[np.int64]
+    outline_px: NDArray[np.float64]
+    outline_color: NDArray[np.int64]
+    shadow_dx: NDArray[np.int64]
+    shadow_dy: NDArray[np.int64]
+    shadow_blur_px: NDArray[np.int64]
+    shadow_opacity: NDArray[np.int64]
+    box_color: NDArray[np.int64]
+    box_opacity: NDArray[np.int64]
+    box_padding_px: NDArray[np.int64]
+
+
+def choose_style(spec: Spec, stream: StreamRange, levels: NDArray[np.float64]) -> StyleChoice:
+    """Fill, outline, shadow and box for samples whose backgrounds have these luma levels (n, 3), see `graded_levels`.
+
+    Contrast is that of the fill to the side of the background nearest to it. Where it is below the floor, the fill is
+    moved half-way to white, plain text and text with a shadow get an outline, outlines are at least 1 px wide, and
+    boxes are made opaque enough.
+    """
+    section = spec.style
+    fill, weak = _fill(spec, stream, levels)
+    light = pixels.luminance(fill)
+    bright = light > MID_LUMINANCE
+    shade = np.rint(rng.uniform(stream, "outline.shade", 0, 36))
+    outline_grey = np.where(bright, shade, 255 - shade)
+
+    style = rng.categorical(stream, "dress.kind", [section.kinds.get(name, 0.0) for name in STYLES])
+    boxed = style == STYLES.index("box")
+    outlined = np.isin(style, [STYLES.index("outline"), STYLES.index("outline_shadow")]) | (weak & ~boxed)
+    shadowed = np.isin(style, [STYLES.index("shadow"), STYLES.index("outline_shadow")])
+    radius = to_grid(rng.uniform(stream, "outline.radius", *section.outline_range), 16)
+    radius = np.where(weak, np.maximum(radius, 1.0), radius)
+
+    opacity = np.rint(rng.uniform(stream, "box.opacity", *section.box_opacity_range) * 255)
+    shade = np.rint(rng.uniform(stream, "box.shade", 0, 30))
+    box_grey = np.where(bright, 0, 255) + np.where(bright, 1, -1) * shade
+    behind = levels + (box_grey[:, None] - levels) * (opacity / 255)[:, None]
+    too_close = pixels.contrast_ratio(light, _nearest_side(light, np.rint(behind))) < spec.fill.contrast_floor
+    opacity = np.where(too_close, OPAQUE_ENOUGH, opacity)
+
+    return StyleChoice(
+        weak=weak,
+        text_color=fill,
+        outline_px=np.where(outlined, radius, 0.0),
+        outline_color=_greys(outline_grey),
+        shadow_dx=1 + rng.randint(stream, "shadow.dx", section.max_shadow_offset_px),
+        shadow_dy=1 + rng.randint(stream, "shadow.dy", section.max_shadow_offset_px),
+        shadow_blur_px=rng.randint(stream, "shadow.soft", section.max_shadow_blur_px + 1),
+        shadow_opacity=np.where(shadowed, 128 + rng.randint(stream, "shadow.opacity", 112), 0),
+        box_color=_greys(box_grey),
+        box_opacity=np.where(boxed, opacity, 0).astype(np.int64),
+        box_padding_px=2 + rng.randint(stream, "box.pad", 6),
+    )
+
+
+def choose_hard_fill(spec: Spec, stream: StreamRange, mean: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Fills (n, 3) whose luminance has a drawn ratio to that of the crop's mean luma (n,): lighter, or darker."""
+    ground = pixels.luminance(_greys(mean))
+    ratio = to_grid(rng.uniform(stream, "hard.contrast", *spec.hard.contrast_range), 256)
+    above, below = ratio * (ground + 0.05) - 0.05, (ground + 0.05) / ratio - 0.05
+    lighter = (rng.bernoulli(stream, "hard.lighter", 0.7) | (below < 0)) & (above <= 1)
+    greys = pixels.luminance(_greys(np.arange(256)))
+    code = np.clip(np.searchsorted(greys, np.where(lighter, above, below)), 0, 255)
+    deviation = np.rint((_color_draws(stream) * 2 - 1) * palette.DEVIATION)
+    return np.clip(code[:, None] + deviation, 0, 255).astype(np.int64)
+
+
+def without_surroundings(style: StyleChoice, fill: NDArray[np.int64]) -> StyleChoice:
+    """The style with another fill and without outline, shadow and box; all samples count as weak."""
+    zero = np.zeros(len(fill), np.int64)
+    return style._replace(
+        weak=np.ones(len(fill), np.bool_),
+        text_color=fill,
+        outline_px=zero.astype(np.float64),
+        shadow_opacity=zero,
+        box_opacity=zero,
+    )
+
+
+def _fill(spec: Spec, stream: StreamRange, levels: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Fills (n, 3), and which of them were below the contrast floor and so moved towards white."""
+    name = rng.categorical(stream, "fill.color", [spec.fill.colors.get(name, 0.0) for name in palette.NAMES])
+    fill = palette.fills(name, _color_draws(stream))
+    light = pixels.luminance(fill)
+    weak = pixels.contrast_ratio(light, _nearest_side(light, levels)) < spec.fill.contrast_floor
+    return np.where(weak[:, None], fill + (255 - fill) // 2, fill), weak
+
+
+def _color_draws(stream: StreamRange) -> NDArray[np.float64]:
+    """Draws in [0, 1) for the channels of a fill: (n, 3)."""
+    return np.stack([rng.uniform(stream, f"fill.stray.{channel}") for channel in "rgb"], axis=1)
+
+
+def _greys(levels: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Grey levels (n,) as colours (n, 3)."""
+    return np.repeat(levels.astype(np.int64)[:, None], 3, axis=1)
+
+
+def _nearest_side(light: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The luminance (n,) of the background's side that a fill is nearest to: its bright one for light text."""
+    grey = pixels.luminance(np.repeat(levels.astype(np.int64)[:, :, None], 3, axis=2))
+    return np.where(light >= grey[:, 0], np.minimum(grey[:, 2], light), np.maximum(grey[:, 1], light))

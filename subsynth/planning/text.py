@@ -1,0 +1,87 @@
+"""Text and face: which line a sample shows, and in which face."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subsynth.assets.assets import Assets, FaceTable, LineTable
+from subsynth.core import rng
+from subsynth.core.rng import StreamRange
+from subsynth.planning.layout import SHEAR_GRID
+from subsynth.spec.sections import Fonts
+
+
+class LineChoice(NamedTuple):
+    """The line of each sample: its index into the lines (n,), its text, source and id."""
+
+    line: NDArray[np.int64]
+    text: list[str]
+    source: list[str]
+    id: list[str]
+
+
+class FaceChoice(NamedTuple):
+    """The face of each sample: its index (n,), its name, and how it looks."""
+
+    face: NDArray[np.int64]
+    font: list[str]
+    bold: NDArray[np.bool_]
+    italic: NDArray[np.bool_]
+    shear: NDArray[np.float64]  # tangent of the added slant
+
+
+def choose_lines(assets: Assets, stream: StreamRange) -> LineChoice:
+    """A source by its weight, then one of its lines; with p_prefer_longer the longer of two lines."""
+    table: LineTable = assets.text
+    source = rng.categorical(stream, "text.source", list(table.weights))
+    sizes = np.array([len(members) for members in table.by_source])
+    drawn = []
+    for name in ("text.line", "text.other_line"):
+        position = rng.randint(stream, name, sizes[source])
+        drawn.append(np.array([table.by_source[s][p] for s, p in zip(source, position, strict=True)], dtype=np.int64))
+    lengths = table.lines.length
+    prefer = rng.bernoulli(stream, "text.longer", assets.spec.text.p_prefer_longer)
+    line = np.where(prefer & (lengths[drawn[1]] > lengths[drawn[0]]), drawn[1], drawn[0])
+    return LineChoice(
+        line,
+        text=[table.lines.text[i] for i in line],
+        source=[table.lines.sources[table.lines.source[i]] for i in line],
+        id=[table.lines.id[i] for i in line],
+    )
+
+
+def choose_faces(assets: Assets, stream: StreamRange, line: NDArray[np.int64]) -> FaceChoice:
+    """A family for each line (n,), drawn evenly from those that have a face of the drawn slant and cover the line.
+
+    Where there is none, the other weight and the other slant are tried in turn: one of the four has one, since every
+    line is covered by some face.
+    """
+    fonts: FaceTable = assets.fonts
+    section: Fonts = assets.spec.fonts
+    bold = rng.bernoulli(stream, "font.bold", section.p_bold).astype(np.int64)
+    italic = rng.bernoulli(stream, "font.italic", section.p_italic).astype(np.int64)
+    able = np.zeros((len(line), len(fonts.families)), np.bool_)
+    for swap_bold, swap_italic in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        other_bold, other_italic = bold ^ swap_bold, italic ^ swap_italic
+        face = fonts.face_of[other_bold, other_italic]
+        able_now = (face >= 0) & assets.text.covered[face, line[:, None]]
+        take = ~able.any(axis=1) & able_now.any(axis=1)
+        able[take] = able_now[take]
+        bold, italic = np.where(take, other_bold, bold), np.where(take, other_italic, italic)
+    rank = rng.randint(stream, "font.family", able.sum(axis=1))
+    family = (able.cumsum(axis=1) == rank[:, None] + 1).argmax(axis=1)
+    face = fonts.face_of[bold, italic, family]
+    sheared = fonts.sheared[bold, italic, family]
+    slant = round(math.tan(math.radians(section.shear_deg)) * SHEAR_GRID) / SHEAR_GRID
+    by_design = np.array([glyphs.face.italic for glyphs in fonts.faces])[face]
+    return FaceChoice(
+        face,
+        font=[fonts.faces[i].face.name for i in face],
+        bold=np.array([glyphs.face.bold for glyphs in fonts.faces])[face],
+        italic=sheared | by_design,
+        shear=np.where(sheared, slant, 0.0),
+    )

@@ -1,0 +1,52 @@
+"""Backend: the four stages that turn parameters into pixels, by plain NumPy or by compiled kernels.
+
+Both backends return the same bits. The plain one is the definition and the oracle; the compiled one is for speed.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from subsynth.assets.backgrounds import Level
+from subsynth.assets.glyphs import FaceGlyphs
+from subsynth.core.pixels import U8
+from subsynth.kernels import compilation
+from subsynth.planning.layout import Box, Line
+from subsynth.rendering.params import RenderParams
+
+
+class Backend(Protocol):
+    """The stages of drawing one sample."""
+
+    def coverage(self, glyphs: FaceGlyphs, line: Line, params: RenderParams) -> U8:
+        """The coverage of a line's glyphs: uint8 (H, W), 255 on text."""
+        ...
+
+    def compose(self, level: Level, coverage: U8, ink: Box, params: RenderParams) -> U8:
+        """Background, box, shadow, outline and fill in this order: RGB planes uint8 (3, H, W).
+
+        `ink` bounds the ink in px: left, top, right, bottom.
+        """
+        ...
+
+    def surrounding_light(self, planes: U8, coverage: U8) -> tuple[int, int]:
+        """The sum of weighted light around the ink, and the number of pixels there; see rendering.contrast."""
+        ...
+
+    def degrade(self, planes: U8, params: RenderParams) -> tuple[U8, bytes]:
+        """Loss of resolution, blur, noise and codec: RGB uint8 (H, W, 3), and the codec's file or b"".
+
+        May overwrite `planes`.
+        """
+        ...
+
+
+def select_backend() -> Backend:
+    """The compiled backend where kernels are enabled (see kernels.compilation), else the plain one."""
+    if compilation.enabled():
+        from subsynth.rendering.numba_backend import NumbaBackend  # noqa: PLC0415 - imports numba
+
+        return NumbaBackend()
+    from subsynth.rendering.numpy_backend import NumpyBackend  # noqa: PLC0415 - symmetry with the other one
+
+    return NumpyBackend()
