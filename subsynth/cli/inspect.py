@@ -10,9 +10,11 @@ import click
 from PIL import Image
 
 from subsynth import verify as verification
+from subsynth.assets.assets import Assets
 from subsynth.cli.options import LANG, SEED, SPEC, check_at_least_one, spec_from_options
 from subsynth.cli.progress import ProgressBar, prepare_assets
 from subsynth.core.errors import OutputError
+from subsynth.rendering.render import Renderer
 from subsynth.report.contact_sheet import draw_contact_sheet, read_samples, render_samples
 from subsynth.report.drawing import save_png
 from subsynth.report.layer_strip import draw_layer_strip
@@ -109,9 +111,10 @@ def verify(directory: Path, sample: int, as_json: bool) -> None:
 def _render_preview(spec: Spec, split: str, index: int | None, count: int) -> tuple[Path, Image.Image]:
     """The layers of the sample `index`, or a contact sheet of the first `count` samples; and its default file name."""
     prepare_assets(spec, count if index is None else 1)
+    renderer = Renderer(Assets.open(spec, split))
     if index is None:
-        return Path(f"sub_{spec.lang}-preview.png"), draw_contact_sheet(render_samples(spec, split, 0, count))
-    return Path(f"sub_{spec.lang}-{split}-{index}.png"), draw_layer_strip(spec, split, index)
+        return Path(f"sub_{spec.lang}-preview.png"), draw_contact_sheet(render_samples(renderer, count))
+    return Path(f"sub_{spec.lang}-{split}-{index}.png"), draw_layer_strip(renderer, index)
 
 
 def _json(report: verification.Report, directory: Path) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable
 from types import TracebackType
 from typing import NoReturn, Self
 
 import click
 from tqdm import tqdm
 
-from subsynth.assets import assets
+from subsynth.assets import preparation
 from subsynth.spec.spec import Spec
 
 
@@ -79,13 +78,4 @@ class StepsBar(ProgressBar):
 def prepare_assets(spec: Spec, samples: int) -> None:
     """Fill the cache for a number of samples, with a bar over the steps."""
     with StepsBar("preparing", "") as progress:
-
-        def watch(names: Iterable[str]) -> Iterable[str]:
-            steps = list(names)
-            progress.start(len(steps))
-            for name in steps:
-                progress.message(name)
-                yield name
-                progress.advance(1)
-
-        assets.prepare(spec, samples, watch)
+        preparation.prepare(spec, samples, progress)

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from subsynth.assets import assets
+from subsynth.assets import preparation
 from subsynth.build import engines
 from subsynth.build.build import Written, build_dataset, merge_ranks
 from subsynth.cli.options import LANG, N_TEST, SEED, SPEC, N, check_at_least_one, spec_from_options
@@ -126,7 +126,7 @@ def prepare(lang: str | None, spec_file: str | None) -> None:
       SUBSYNTH_CACHE=/shared/cache subsynth prepare --spec my.yaml
     """
     started = time.monotonic()
-    prepare_assets(spec_from_options(spec_file, lang=lang), assets.MANY)
+    prepare_assets(spec_from_options(spec_file, lang=lang), preparation.COMPILE_FROM)
     seconds = time.monotonic() - started
     click.echo(f"prepared {cache.cache_folder()} in {seconds:.1f} s; kernels: {compilation.description()}")
 

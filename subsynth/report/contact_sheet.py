@@ -13,10 +13,9 @@ from PIL import Image
 
 from subsynth.core.errors import OutputError
 from subsynth.core.pixels import U8
-from subsynth.planning.planner import plan
-from subsynth.rendering.render import render
+from subsynth.planning.planner import plan_recipes
+from subsynth.rendering.render import Renderer
 from subsynth.report.drawing import PAGE_COLOR
-from subsynth.spec.spec import Spec
 
 Sample = tuple[U8, U8]  # image RGB (H, W, 3), ground truth (H, W)
 
@@ -39,9 +38,9 @@ def draw_contact_sheet(samples: Sequence[Sample], columns: int = COLUMNS) -> Ima
     return page
 
 
-def render_samples(spec: Spec, split: str, start: int, count: int) -> list[Sample]:
-    """Render the samples start..start + count - 1 of a split."""
-    pairs = [render(recipe) for recipe in plan(spec, split, start, start + count)]
+def render_samples(renderer: Renderer, count: int) -> list[Sample]:
+    """Render the first `count` samples of the renderer's split."""
+    pairs = [renderer.render(recipe) for recipe in plan_recipes(renderer.assets, 0, count)]
     return [(pair.image, pair.ground_truth) for pair in pairs]
 
 

@@ -9,10 +9,11 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageDraw
 
+from subsynth.assets.assets import shared_assets
 from subsynth.core.pixels import U8
-from subsynth.planning.planner import plan
+from subsynth.planning.planner import plan_recipes
 from subsynth.planning.recipe import Recipe
-from subsynth.rendering.render import layers
+from subsynth.rendering.render import Renderer
 from subsynth.report.contact_sheet import draw_contact_sheet, render_samples
 from subsynth.report.drawing import LABEL_COLOR, PAGE_COLOR, label_font
 from subsynth.report.stats import compute_stats
@@ -29,16 +30,17 @@ LABEL_HEIGHT = 22  # px
 
 def draw_figures(spec: Spec, shards: Mapping[str, Iterable[IO[bytes]]], folder: Path) -> None:
     """Write all FIGURES into a folder. `shards` are the files of each split, in order."""
-    draw_contact_sheet(render_samples(spec, "train", 0, SHEET_SAMPLES)).save(folder / SHEET, "PNG")
-    draw_closeup(spec).save(folder / TRUTH, "PNG", optimize=True)
+    renderer = Renderer(shared_assets(spec, "train"))
+    draw_contact_sheet(render_samples(renderer, SHEET_SAMPLES)).save(folder / SHEET, "PNG")
+    draw_closeup(renderer).save(folder / TRUTH, "PNG", optimize=True)
     stats = {split: compute_stats(shards[split], STATS_ROWS) for split in spec.splits}
     plot_stats(stats, "", folder / DISTRIBUTIONS)
 
 
-def draw_closeup(spec: Spec) -> Image.Image:
+def draw_closeup(renderer: Renderer) -> Image.Image:
     """A part of one sample, enlarged: the image, the coverage of its fill, and its ground truth."""
-    panels, left, width = _closeup_panels(_closeup_recipe(spec))
-    panel_width, panel_height = width * CLOSEUP_SCALE, spec.height * CLOSEUP_SCALE
+    panels, left, width = _closeup_panels(renderer)
+    panel_width, panel_height = width * CLOSEUP_SCALE, renderer.assets.spec.height * CLOSEUP_SCALE
     page = Image.new("RGB", (panel_width, len(panels) * (panel_height + LABEL_HEIGHT)), PAGE_COLOR)
     draw = ImageDraw.Draw(page)
     for i, (label, image) in enumerate(panels.items()):
@@ -49,15 +51,15 @@ def draw_closeup(spec: Spec) -> Image.Image:
     return page
 
 
-def _closeup_recipe(spec: Spec) -> Recipe:
-    """The first sample with an outline and blur, which show that neither changes the ground truth."""
-    recipes = plan(spec, "train", 0, 200)
+def _closeup_recipe(renderer: Renderer) -> Recipe:
+    """The first sample with an outline and blur: it shows that neither changes the ground truth."""
+    recipes = plan_recipes(renderer.assets, 0, 200)
     return next((r for r in recipes if r.outline_px and r.blur_sigma), recipes[0])
 
 
-def _closeup_panels(recipe: Recipe) -> tuple[dict[str, U8], int, int]:
+def _closeup_panels(renderer: Renderer) -> tuple[dict[str, U8], int, int]:
     """The pictures by their labels, each RGB (H, W, 3); and the left edge and width of the part to show, px."""
-    steps = layers(recipe)
+    steps = renderer.layers(_closeup_recipe(renderer))
     layer = dict(steps)
     truth = layer["ground truth"]
     image = [picture for name, picture in steps if name not in ("coverage", "ground truth")][-1]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw
 
-from subsynth.planning.planner import plan
-from subsynth.rendering.render import layers
+from subsynth.planning.planner import plan_recipes
+from subsynth.rendering.render import Renderer
 from subsynth.report.drawing import LABEL_COLOR, PAGE_COLOR, label_font
-from subsynth.spec.spec import Spec
 
 GAP = 8  # px around each layer
 SCALE = 3  # px of the strip per px of the sample
@@ -27,11 +26,12 @@ COLUMNS_OF_LAYER = {
 }
 
 
-def draw_layer_strip(spec: Spec, split: str, index: int) -> Image.Image:
+def draw_layer_strip(renderer: Renderer, index: int) -> Image.Image:
     """The layers of one sample from top to bottom, each labelled with its name and its values of the recipe."""
-    recipe = plan(spec, split, index, index + 1)[0]
-    steps = layers(recipe)
+    recipe = plan_recipes(renderer.assets, index, index + 1)[0]
+    steps = renderer.layers(recipe)
     row = recipe.row()
+    spec = renderer.assets.spec
     width, height = spec.width * SCALE, spec.height * SCALE
     page = Image.new("RGB", (width + 2 * GAP, len(steps) * (height + LABEL_HEIGHT + GAP) + GAP), PAGE_COLOR)
     draw = ImageDraw.Draw(page)

@@ -121,7 +121,7 @@ def _style(outline: float, shadow: int, box: int) -> str:
 def _color_name(color: list[int]) -> str:
     """The named fill that a colour was varied from, or "other"."""
     for name, base in palette.COLORS.items():
-        if max(abs(a - b) for a, b in zip(color, base, strict=True)) <= palette.STRAY:
+        if max(abs(a - b) for a, b in zip(color, base, strict=True)) <= palette.DEVIATION:
             return name
     return "other"
 
