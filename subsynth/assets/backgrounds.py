@@ -55,7 +55,7 @@ class Level:
         return float(mean), float(np.sqrt(max(square / count - mean * mean, 0.0)))
 
     def texture(self, x: int, y: int, width: int, height: int, parts: int) -> tuple[float, float]:
-        """Of a crop divided into parts side by side: the mean of their luma deviations, and the deviation of their means.
+        """Of a crop divided into parts side by side: the mean of their luma deviations, the deviation of their means.
 
         Each part is measured as `moments` measures it.
         """

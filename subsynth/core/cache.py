@@ -1,4 +1,4 @@
-"""Where prepared material is kept between runs, and how it gets there whole or not at all."""
+"""The cache folder, where prepared assets are kept between runs; entries are created atomically."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ def cache_folder() -> Path:
 
 
 def build_once(name: str, build: Callable[[Path], None]) -> Path:
-    """The folder `name` in the cache; if it is not there, `build` fills a temporary one that is renamed.
+    """The folder `name` in the cache; if it does not exist, `build` fills a temporary folder that is then renamed.
 
-    Two processes may build at once: the first rename wins, and the other copy is thrown away.
+    Two processes may build at once: the first rename wins, and the other copy is discarded.
     Raises OutputError where the cache cannot be written.
     """
-    place = cache_folder() / name
-    if place.is_dir():
-        return place
+    entry = cache_folder() / name
+    if entry.is_dir():
+        return entry
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=place.parent))
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=entry.parent))
     except OSError as error:
         raise OutputError(
-            f"cache {place.parent}: {error.strerror}; set SUBSYNTH_CACHE to a folder that can be written"
+            f"cache {entry.parent}: {error.strerror}; set SUBSYNTH_CACHE to a folder that can be written"
         ) from error
     try:
         build(scratch)
         try:
-            scratch.rename(place)
+            scratch.rename(entry)
         except OSError:
-            if not place.is_dir():
+            if not entry.is_dir():
                 raise
     except OSError as error:
-        raise OutputError(f"cache {place}: {error.strerror or error}; free some space or set SUBSYNTH_CACHE") from error
+        raise OutputError(f"cache {entry}: {error.strerror or error}; free some space or set SUBSYNTH_CACHE") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return place
+    return entry
 
 
 @contextlib.contextmanager
 def exclusive() -> Iterator[None]:
-    """One process of this machine after the other, where locks are to be had: so that work is not done twice."""
+    """Hold the cache's lock, where the file system has locks, so that processes of one machine do not repeat work."""
     try:
         import fcntl  # noqa: PLC0415 - only on POSIX
     except ImportError:
@@ -61,7 +61,7 @@ def exclusive() -> Iterator[None]:
         return
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
-        handle = (cache_folder() / ".turn").open("w")
+        handle = (cache_folder() / ".lock").open("w")
     except OSError as error:
         raise OutputError(
             f"cache {cache_folder()}: {error.strerror}; set SUBSYNTH_CACHE to a folder that can be written"

@@ -1,9 +1,8 @@
-"""Coverage: outlines -> the exact, unhinted share of each pixel that they cover.
+"""Coverage: the exact, unhinted share of each pixel that outlines cover.
 
-Signed areas are summed edge by edge and integrated along the rows (the method of FreeType's smooth
-rasteriser and of font-rs), in integers throughout: the only rounding is that of an edge's crossing of a
-pixel border to 1/256 px. Contours that overlap in the same direction add up and are capped, as with the
-non-zero rule.
+Signed areas are summed edge by edge and integrated along the rows (the method of FreeType's smooth rasteriser and of
+font-rs), in integers throughout: only the crossing of an edge with a pixel border is rounded, to 1/256 px. Contours
+that overlap in the same direction add up and are capped, as with the non-zero rule.
 """
 
 from __future__ import annotations
@@ -11,18 +10,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-ONE = 256  # subpixels a pixel
+ONE = 256  # subpixels per pixel
 
 
 def coverage(edges: NDArray[np.int64], height: int, width: int) -> NDArray[np.uint8]:
     """Directed edges int64 (n, 4), x0 y0 x1 y1 in 1/256 px, y down -> coverage uint8 (height, width).
 
-    255 is fully covered. What lies outside the canvas is left out; contours must be closed.
+    255 is fully covered. Parts outside the canvas are ignored; contours must be closed.
     """
     x0, y0, x1, y1, sign = _downwards(edges, height)
     row, top, left, bottom, right, sign = _by_row(x0, y0, x1, y1, sign)
     column, row, drop, middle = _by_column(row, top, left, bottom, right, sign, width)
-    # An edge in a cell covers, of that cell, what lies to its right, and all of the cells further right.
+    # An edge in a cell covers the part of that cell to its right, and all cells further right.
     near = drop * (2 * ONE - middle)
     cells = height * (width + 1)
     at = row * (width + 1) + column
@@ -33,7 +32,7 @@ def coverage(edges: NDArray[np.int64], height: int, width: int) -> NDArray[np.ui
 
 
 def _downwards(edges: NDArray[np.int64], height: int) -> tuple[NDArray[np.int64], ...]:
-    """Turn every edge to run downwards, remember its sign, and clip it to the rows of the canvas."""
+    """Direct every edge downwards, keep its sign, and clip it to the rows of the canvas."""
     swap = edges[:, 1] > edges[:, 3]
     x0, y0, x1, y1 = (np.where(swap, edges[:, (i + 2) % 4], edges[:, i]) for i in range(4))
     keep = (y0 != y1) & (y1 > 0) & (y0 < height * ONE)
@@ -71,7 +70,7 @@ def _by_column(
     width: int,
 ) -> tuple[NDArray[np.int64], ...]:
     """Cut every piece at the borders of columns -> column, row, signed height, sum of both ends' x in the cell."""
-    # Outside the canvas only the height counts: to the left it covers the whole row, to the right nothing.
+    # Outside the canvas only the height counts: an edge to the left covers the whole row, one to the right nothing.
     left, right = np.clip(left, 0, width * ONE), np.clip(right, 0, width * ONE)
     drop = bottom - top
     back = left > right

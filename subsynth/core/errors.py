@@ -1,4 +1,4 @@
-"""What can go wrong, said in one line: the value, where it came from, and the cure."""
+"""Errors for the user: one line that names the value, where it came from, and the cure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class MaterialError(SubsynthError):
 
 
 class OutputError(SubsynthError):
-    """The place to write to is not writable, is full, or holds something else."""
+    """The output location is not writable, is full, or holds other data."""
 
 
 class WorkerError(SubsynthError):
-    """A worker process died more often than it may."""
+    """Worker processes died too often."""
 
 
 class HubError(SubsynthError):
-    """The hub refuses, cannot be reached, or holds something else than was sent."""
+    """The hub rejects a request, cannot be reached, or holds other data than was sent."""

@@ -1,4 +1,4 @@
-"""Arithmetic on pixels: blend, threshold, luminance, contrast. Integers only, so equal on every CPU."""
+"""Pixel arithmetic: blending, thresholding, luminance, contrast. Integers only, so equal on every CPU."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ground_truth(coverage: U8) -> U8:
 
 
 def blend(planes: U8, color: tuple[int, int, int], alpha: U8) -> U8:
-    """Lay a flat RGB colour over planes (3, H, W) with alpha (H, W), 255 opaque -> new planes (3, H, W)."""
+    """Blend a flat RGB colour over planes (3, H, W) with alpha (H, W), 255 opaque -> new planes (3, H, W)."""
     wide = alpha.astype(np.uint16)
     wide += wide >> 7  # 0..256, so that 255 is exactly opaque
     rest = 256 - wide

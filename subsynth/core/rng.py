@@ -1,9 +1,9 @@
-"""The only source of chance: words that are a pure function of (seed, split, stream, index).
+"""The only source of randomness: 64-bit words that are a pure function of (seed, split, stream, index).
 
-A word is the SplitMix64 finaliser (Steele, Lea, Flood 2014) applied twice, to the index and to the
-slot, each offset by a 64-bit key that BLAKE2b makes of (seed, split, stream). There is no state, so
-the sample at an index is the same for any number of samples, workers, order or point of resuming, and
-a stream that is added, removed or renamed changes no other.
+A word is the SplitMix64 finaliser (Steele, Lea, Flood 2014) applied twice, to the index and to the slot, each offset
+by a 64-bit key that BLAKE2b derives from (seed, split, stream). There is no state, so the sample at an index is the
+same for any number of samples or workers, any order and any point of resuming, and adding, removing or renaming a
+stream changes no other stream.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class StreamRange(NamedTuple):
-    """The address of a range of samples: every draw for indices start..stop-1 of one split."""
+    """A range of samples that numbers are drawn for: the indices start..stop-1 of one split, under one seed."""
 
     seed: int
     split: str
@@ -39,37 +39,37 @@ def _keys(seed: int, split: str, stream: str) -> Words:
     return np.frombuffer(hashlib.blake2b(name, digest_size=16).digest(), dtype="<u8").astype(np.uint64)
 
 
-def random_words(at: StreamRange, stream: str, slot: int = 0) -> Words:
-    """One 64-bit word for each index: uint64 (stop - start,)."""
-    first, second = _keys(at.seed, at.split, stream)
-    index = np.arange(at.start, at.stop, dtype=np.uint64)
+def random_words(samples: StreamRange, stream: str, slot: int = 0) -> Words:
+    """One 64-bit word per index: uint64 (stop - start,)."""
+    first, second = _keys(samples.seed, samples.split, stream)
+    index = np.arange(samples.start, samples.stop, dtype=np.uint64)
     with np.errstate(over="ignore"):
         inner = _mix(index * _GOLDEN + first)
         return _mix(inner + np.uint64(slot) * _GOLDEN + second)
 
 
 def keyed_words(key: int, count: int) -> Words:
-    """`count` words that hang on one integer key alone: uint64 (count,). For noise, drawn at render."""
+    """`count` words that depend only on an integer key: uint64 (count,)."""
     return random_words(StreamRange(key, "", 0, count), "field")
 
 
-def uniform(at: StreamRange, stream: str, low: float = 0.0, high: float = 1.0) -> NDArray[np.float64]:
-    """Evenly spread over [low, high): float64 (stop - start,), on a grid of 2**-32 of the span."""
-    return low + (high - low) * ((random_words(at, stream) >> np.uint64(32)).astype(np.float64) * 2.0**-32)
+def uniform(samples: StreamRange, stream: str, low: float = 0.0, high: float = 1.0) -> NDArray[np.float64]:
+    """Uniform over [low, high): float64 (stop - start,), on a grid of 2**-32 of the span."""
+    return low + (high - low) * ((random_words(samples, stream) >> np.uint64(32)).astype(np.float64) * 2.0**-32)
 
 
-def bernoulli(at: StreamRange, stream: str, p: float) -> NDArray[np.bool_]:
-    """True with probability p: bool (stop - start,). p = 0 is never, p = 1 is always."""
-    return uniform(at, stream) < p
+def bernoulli(samples: StreamRange, stream: str, p: float) -> NDArray[np.bool_]:
+    """True with probability p: bool (stop - start,). p = 0 is never True, p = 1 always."""
+    return uniform(samples, stream) < p
 
 
-def randint(at: StreamRange, stream: str, limit: NDArray[np.int64] | int) -> NDArray[np.int64]:
-    """An integer in [0, limit), limit being one number or one per index: int64 (stop - start,)."""
-    scaled = (random_words(at, stream) >> np.uint64(32)) * np.asarray(limit).astype(np.uint64)
+def randint(samples: StreamRange, stream: str, limit: NDArray[np.int64] | int) -> NDArray[np.int64]:
+    """A uniform integer in [0, limit): int64 (stop - start,). `limit` is one number or one per index."""
+    scaled = (random_words(samples, stream) >> np.uint64(32)) * np.asarray(limit).astype(np.uint64)
     return (scaled >> np.uint64(32)).astype(np.int64)
 
 
-def categorical(at: StreamRange, stream: str, weights: NDArray[np.float64] | list[float]) -> NDArray[np.int64]:
-    """The index of a weight, drawn in proportion to it: int64 (stop - start,)."""
+def categorical(samples: StreamRange, stream: str, weights: NDArray[np.float64] | list[float]) -> NDArray[np.int64]:
+    """The index of a weight, drawn with a probability proportional to it: int64 (stop - start,)."""
     edges = np.cumsum(np.asarray(weights, dtype=np.float64))
-    return np.minimum(np.searchsorted(edges, uniform(at, stream) * edges[-1], side="right"), len(edges) - 1)
+    return np.minimum(np.searchsorted(edges, uniform(samples, stream) * edges[-1], side="right"), len(edges) - 1)

@@ -1,5 +1,5 @@
-"""The package's version, and that of the pixels that it makes."""
+"""The version of the package, and the version of the pixels that it renders."""
 
 __version__ = "0.1.0"
 
-PIXELS = 1  # goes up whenever the same spec and seed would make other pixels
+PIXELS = 1  # increases whenever the same spec and seed would produce other pixels

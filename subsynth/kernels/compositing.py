@@ -1,18 +1,18 @@
-"""Layers: background, box, shadow, outline, fill in one pass over planes: what `render` composes plainly."""
+"""Compositing kernels: background, box, shadow, outline and fill over planes, as NumpyBackend.compose does it."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import int64, types, uint8
 
-from subsynth.kernels.jit import compiled, frozen
+from subsynth.kernels.jit import kernel, readonly
 
 _COLOR = types.UniTuple(int64, 3)
 
 
-@compiled(None)
+@kernel(None)
 def _blend(planes, color, alpha):
-    """`ink.blend`, in place; planes (3, H, W), alpha (H, W)."""
+    """`pixels.blend`, in place; planes (3, H, W), alpha (H, W)."""
     for channel in range(3):
         shade = np.int32(color[channel])
         for row in range(alpha.shape[0]):
@@ -22,9 +22,9 @@ def _blend(planes, color, alpha):
                 line[i] = np.uint8((np.int32(line[i]) * (np.int32(256) - wide) + wide * shade) >> 8)
 
 
-@compiled(None)
+@kernel(None)
 def _scale(alpha, opacity):
-    """`ink.scale_alpha`, in place."""
+    """`pixels.scale_alpha`, in place."""
     factor = np.int32(opacity)
     for row in range(alpha.shape[0]):
         line = alpha[row]
@@ -34,8 +34,8 @@ def _scale(alpha, opacity):
             line[i] = np.uint8((value + (value >> 8)) >> 8)
 
 
-@compiled(None)
-def _ground(pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift, height, width):
+@kernel(None)
+def _background(pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift, height, width):
     """The graded crop: `effects.grade`."""
     planes = np.empty((3, height, width), np.uint8)
     size = level_width * level_height
@@ -65,9 +65,9 @@ def _ground(pixels, first, level_width, level_height, x, y, flip, saturation, ga
     return planes
 
 
-@compiled(None)
-def _grown(coverage, reach, weights):
-    """`styles.outline`: the largest weighted coverage within reach; weights (2 * reach + 1,) * 2, 256 is whole."""
+@kernel(None)
+def _outline(coverage, reach, weights):
+    """`styles.outline`: the largest weighted coverage within reach; weights (2 * reach + 1,) * 2 in 1/256."""
     height, width = coverage.shape
     padded = np.zeros((height + 2 * reach, width + 2 * reach), np.uint8)
     padded[reach : reach + height, reach : reach + width] = coverage
@@ -89,19 +89,19 @@ def _grown(coverage, reach, weights):
     return out
 
 
-@compiled(None)
-def _cast(silhouette, dx, dy, soft):
+@kernel(None)
+def _shadow(silhouette, dx, dy, blur):
     """`styles.shadow`: moved, then averaged over a square, zero outside; rounded to nearest."""
     height, width = silhouette.shape
-    moved = np.zeros((height + 2 * soft, width + 2 * soft), np.uint8)
+    moved = np.zeros((height + 2 * blur, width + 2 * blur), np.uint8)
     first, last = max(dx, 0), width + min(dx, 0)
     for row in range(max(dy, 0), height + min(dy, 0)):
-        moved[row + soft, first + soft : last + soft] = silhouette[row - dy, first - dx : last - dx]
-    if soft == 0:
+        moved[row + blur, first + blur : last + blur] = silhouette[row - dy, first - dx : last - dx]
+    if blur == 0:
         return moved
-    side = 2 * soft + 1
-    across = np.zeros((height + 2 * soft, width), np.int32)
-    for row in range(height + 2 * soft):
+    side = 2 * blur + 1
+    across = np.zeros((height + 2 * blur, width), np.int32)
+    for row in range(height + 2 * blur):
         line = across[row]
         for step in range(side):
             other = moved[row, step : step + width]
@@ -109,7 +109,7 @@ def _cast(silhouette, dx, dy, soft):
                 line[i] += np.int32(other[i])
     out = np.empty((height, width), np.uint8)
     total = np.empty(width, np.int32)
-    area = np.float32(side * side)  # odd, so that no mean is a tie and the nearest level is beyond doubt
+    area = np.float32(side * side)  # odd, so that no mean is half-way between two levels
     for row in range(height):
         total[:] = 0
         for step in range(side):
@@ -122,13 +122,13 @@ def _cast(silhouette, dx, dy, soft):
     return out
 
 
-@compiled(types.UniTuple(int64, 2)(frozen(types.uint8, 3), frozen(types.uint8, 2), frozen(types.int64, 2), int64))
+@kernel(types.UniTuple(int64, 2)(readonly(types.uint8, 3), readonly(types.uint8, 2), readonly(types.int64, 2), int64))
 def surrounding_light(planes, coverage, light, reach):
-    """`surround.around`; light is its table."""
+    """`contrast.surrounding_light`; `light` is `contrast.weighted_light()`."""
     height, width = coverage.shape
     down = np.zeros(width + 2 * reach, np.uint8)
     near = np.empty(width, np.uint8)
-    places = np.empty(width + 1, np.uint32)
+    positions = np.empty(width + 1, np.uint32)
     total, count = int64(0), int64(0)
     for row in range(height):
         down[:] = 0
@@ -145,39 +145,39 @@ def surrounding_light(planes, coverage, light, reach):
         line = coverage[row]
         red, green, blue = planes[0, row], planes[1, row], planes[2, row]
         some = 0
-        for i in range(width):  # the places first, without a branch that could be guessed wrong
-            places[some] = i
+        for i in range(width):  # first the positions, without a branch that could be mispredicted
+            positions[some] = i
             some += int64(near[i] != 0) & int64(line[i] == 0)
         for k in range(some):
-            i = places[k]
+            i = positions[k]
             total += light[0, red[i]] + light[1, green[i]] + light[2, blue[i]]
         count += some
     return total, count
 
 
-@compiled(
+@kernel(
     uint8[:, :, ::1](
-        frozen(types.uint8, 1), int64, int64, int64, int64, int64, types.boolean, int64, _COLOR, int64,
-        frozen(types.uint8, 2), int64, int64, int64, int64, int64, _COLOR,
-        int64, frozen(types.int64, 2), _COLOR, int64, int64, int64, int64, _COLOR,
+        readonly(types.uint8, 1), int64, int64, int64, int64, int64, types.boolean, int64, _COLOR, int64,
+        readonly(types.uint8, 2), int64, int64, int64, int64, int64, _COLOR,
+        int64, readonly(types.int64, 2), _COLOR, int64, int64, int64, int64, _COLOR,
     )
 )  # fmt: skip
 def compose(
     pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift,
     coverage, left, top, right, bottom, box_opacity, box_color,
-    reach, weights, outline_color, shadow_dx, shadow_dy, shadow_blur_px, shadow_opacity, text_color,
+    reach, weights, outline_color, shadow_dx, shadow_dy, shadow_blur, shadow_opacity, text_color,
 ):  # fmt: skip
-    """Planes uint8 (3, H, W); `reach` 0 is no outline, opacities of 0 no box and no shadow."""
+    """Planes uint8 (3, H, W); `reach` 0 means no outline, an opacity of 0 no box or no shadow."""
     height, width = coverage.shape
-    planes = _ground(pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift, height, width)
+    planes = _background(pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift, height, width)
     if box_opacity:
         area = np.zeros((height, width), np.uint8)
         area[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 255
         _scale(area, box_opacity)
         _blend(planes, box_color, area)
-    rim = _grown(coverage, reach, weights) if reach else coverage
+    rim = _outline(coverage, reach, weights) if reach else coverage
     if shadow_opacity:
-        cast = _cast(rim, shadow_dx, shadow_dy, shadow_blur_px)
+        cast = _shadow(rim, shadow_dx, shadow_dy, shadow_blur)
         _scale(cast, shadow_opacity)
         _blend(planes, (0, 0, 0), cast)
     if reach:

@@ -1,35 +1,35 @@
-"""Losses: resolution, blur and noise in one pass over planes, as `effects` has them one by one."""
+"""Degradation kernels: loss of resolution, blur and noise over planes, as the functions in rendering.effects."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import int64, types, uint8
 
-from subsynth.kernels.jit import compiled, frozen
+from subsynth.kernels.jit import kernel, readonly
 
-_COLUMNS = frozen(types.int32, 2)
+_COLUMNS = readonly(types.int32, 2)
 
 
-@compiled(None)
+@kernel(None)
 def _resize(planes, across, down):
-    """Bilinear, as OpenCV does 8-bit pictures: weights in 1/2048, rounded twice on the way down.
+    """Bilinear, as OpenCV does 8-bit pictures: weights in 1/2048, rounded twice in the vertical pass.
 
-    across (4, width), down (4, height): the two places that a pixel is mixed from, and their weights.
+    across (4, width), down (4, height): the two source positions that a pixel is interpolated from, and their weights.
     """
     height, width = down.shape[1], across.shape[1]
     rows, columns = planes.shape[1:]
     out = np.empty((3, height, width), np.uint8)
     mixed = np.empty((3, rows, width), np.int32)
-    here, there = across[0].astype(np.uint32), across[1].astype(np.uint32)
+    left, right = across[0].astype(np.uint32), across[1].astype(np.uint32)
     near, far = across[2].astype(np.uint64), across[3].astype(np.uint64)
-    # Three channels travel in one word, 21 bits each: 255 * 2048 needs 19.
+    # Three channels share one word, 21 bits each: 255 * 2048 needs 19.
     packed, summed = np.empty(columns, np.uint64), np.empty(width, np.uint64)
     for row in range(rows):
         red, green, blue = planes[0, row], planes[1, row], planes[2, row]
         for i in range(columns):
             packed[i] = np.uint64(red[i]) | np.uint64(green[i]) << np.uint64(21) | np.uint64(blue[i]) << np.uint64(42)
         for i in range(width):
-            summed[i] = packed[here[i]] * near[i] + packed[there[i]] * far[i]
+            summed[i] = packed[left[i]] * near[i] + packed[right[i]] * far[i]
         for channel in range(3):
             line, shift = mixed[channel, row], np.uint64(21 * channel)
             for i in range(width):
@@ -45,9 +45,9 @@ def _resize(planes, across, down):
     return out
 
 
-@compiled(None)
+@kernel(None)
 def _mirror(at, size):
-    """A place beyond the edge, mirrored at the outermost pixel as often as it takes."""
+    """A position beyond the edge, mirrored at the outermost pixels until it is inside."""
     if size == 1:
         return 0
     while at < 0 or at >= size:
@@ -55,9 +55,9 @@ def _mirror(at, size):
     return at
 
 
-@compiled(None)
+@kernel(None)
 def _blur(planes, taps):
-    """A symmetric filter across and down, in place; taps in 1/256, sum 256, the only rounding at the end."""
+    """A symmetric filter across and down, in offset; taps in 1/256, sum 256, rounded once, at the end."""
     _, height, width = planes.shape
     reach = len(taps) // 2
     padded = np.empty(width + 2 * reach, np.int32)
@@ -96,16 +96,16 @@ def _blur(planes, taps):
                 line[i] = np.uint8(total[i] >> 16)
 
 
-@compiled(None)
-def _noise(planes, pool, tints, strength, place):
-    """`effects.noise`, in place. `tints[r, k]` is `pool[3 * k + r]`; both wrap once."""
+@kernel(None)
+def _noise(planes, pool, tints, strength, offset):
+    """`effects.noise`, in offset. `tints[r, k]` is `pool[3 * k + r]`; both wrap once."""
     _, height, width = planes.shape
     size = len(pool) // 2
     gain, hint = np.int32(strength), np.int32(strength // 4)
     for row in range(height):
-        at = (place + row * width) % size
+        at = (offset + row * width) % size
         grain = pool[at : at + width]
-        at = (place + size // 3 + 3 * row * width) % size
+        at = (offset + size // 3 + 3 * row * width) % size
         for channel in range(3):
             phase = (at + channel) % 3
             first = (at + channel) // 3
@@ -116,16 +116,16 @@ def _noise(planes, pool, tints, strength, place):
                 line[i] = np.uint8(min(max(value, np.int32(0)), np.int32(255)))
 
 
-@compiled(
+@kernel(
     uint8[:, :, ::1](
-        uint8[:, :, ::1], _COLUMNS, _COLUMNS, _COLUMNS, _COLUMNS, frozen(types.int32, 1),
-        frozen(types.int16, 1), frozen(types.int16, 2), int64, int64, int64, int64, types.boolean,
+        uint8[:, :, ::1], _COLUMNS, _COLUMNS, _COLUMNS, _COLUMNS, readonly(types.int32, 1),
+        readonly(types.int16, 1), readonly(types.int16, 2), int64, int64, int64, int64, types.boolean,
     )
 )  # fmt: skip
-def degrade(planes, across, down, back_across, back_down, taps, pool, tints, strength, place, dx, dy, swap):
-    """Planes uint8 (3, H, W) -> picture uint8 (dy + H, dx + W, 3), its first row and column repeated dy and dx times.
+def degrade(planes, across, down, back_across, back_down, taps, pool, tints, strength, offset, dx, dy, swap):
+    """Planes uint8 (3, H, W) -> image uint8 (dy + H, dx + W, 3); the first row and column are repeated dy and dx times.
 
-    `across` without columns: no loss of resolution; no taps: no blur; strength 0: no noise. `swap` gives BGR.
+    No columns in `across`: no loss of resolution; no taps: no blur; strength 0: no noise. `swap` returns BGR.
     """
     _, height, width = planes.shape
     if across.shape[1]:
@@ -133,7 +133,7 @@ def degrade(planes, across, down, back_across, back_down, taps, pool, tints, str
     if len(taps):
         _blur(planes, taps)
     if strength:
-        _noise(planes, pool, tints, strength, place)
+        _noise(planes, pool, tints, strength, offset)
     out = np.empty((dy + height, dx + width, 3), np.uint8)
     first, last = (2, 0) if swap else (0, 2)
     for row in range(height):

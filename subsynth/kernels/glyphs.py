@@ -1,11 +1,11 @@
-"""Letters: packed outlines and a set line -> coverage, in one pass: `layout.edges` and `coverage.coverage`."""
+"""Glyph kernels: the coverage of a line from its packed outlines (`layout.edges`, `coverage.coverage`), and its box."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import int64, types, uint8
 
-from subsynth.kernels.jit import compiled, frozen
+from subsynth.kernels.jit import kernel, readonly
 
 ONE = 256  # subpixels a pixel
 FULL = 2 * ONE * ONE  # twice the area of a pixel
@@ -13,7 +13,7 @@ FULL = 2 * ONE * ONE  # twice the area of a pixel
 _INTS = types.Array(types.int64, 1, "C", readonly=True)
 
 
-@compiled(None)
+@kernel(None)
 def _cell(area, at, left, right, drop, column):
     """Add one piece of an edge that stays in one pixel; `drop` is its signed height."""
     middle = left + right - 2 * ONE * column
@@ -21,7 +21,7 @@ def _cell(area, at, left, right, drop, column):
     area[at + 1] += drop * middle
 
 
-@compiled(None)
+@kernel(None)
 def _row(area, base, left, right, drop, sign, width):
     """Add one piece of an edge that stays in one row of pixels, cell by cell."""
     left, right = min(max(left, 0), width * ONE), min(max(right, 0), width * ONE)
@@ -40,7 +40,7 @@ def _row(area, base, left, right, drop, sign, width):
         above = below
 
 
-@compiled(None)
+@kernel(None)
 def _edge(area, x0, y0, x1, y1, height, width):
     """Add a directed edge: downwards, clipped to the canvas, cut at the borders of rows."""
     if y0 == y1:
@@ -66,14 +66,14 @@ def _edge(area, x0, y0, x1, y1, height, width):
         top, left = bottom, right
 
 
-@compiled(
+@kernel(
     uint8[:, ::1](
-        frozen(types.int16, 2), frozen(types.boolean, 1), frozen(types.int8, 2), frozen(types.int32, 1),
+        readonly(types.int16, 2), readonly(types.boolean, 1), readonly(types.int8, 2), readonly(types.int32, 1),
         _INTS, _INTS, _INTS, int64, int64, int64, int64, int64, int64, int64, int64,
     )
 )  # fmt: skip
 def line_coverage(points, pen, normals, starts, glyphs, gx, gy, size, shear, x, y, across, down, height, width):
-    """The coverage uint8 (height, width) of a line; arguments as `layout.edges` and `coverage` have them."""
+    """The coverage uint8 (height, width) of a line; arguments as in `layout.edges` and `coverage`."""
     area = np.zeros(height * (width + 1) + 1, np.int32)
     most, highest, lowest = 0, int64(1) << 40, -(int64(1) << 40)
     for k in range(len(glyphs)):
@@ -111,7 +111,7 @@ def line_coverage(points, pen, normals, starts, glyphs, gx, gy, size, shear, x, 
     for row in range(max(highest >> 8, 0), min((lowest >> 8) + 1, height)):
         line, cells = out[row], area[row * (width + 1) : row * (width + 1) + width]
         sum_ = np.int32(0)
-        for column in range(width):  # apart from the next loop, which then is vectors
+        for column in range(width):  # a loop of its own, so that the next one is vectorised
             sum_ += cells[column]
             total[column] = sum_
         for column in range(width):
@@ -120,9 +120,9 @@ def line_coverage(points, pen, normals, starts, glyphs, gx, gy, size, shear, x, 
     return out
 
 
-@compiled(types.UniTuple(int64, 4)(frozen(types.int16, 2), _INTS, _INTS, _INTS, int64))
+@kernel(types.UniTuple(int64, 4)(readonly(types.int16, 2), _INTS, _INTS, _INTS, int64))
 def line_box(boxes, glyphs, x, y, shear):
-    """The box of a line's ink, xmin ymin xmax ymax, sheared: `layout.ink`."""
+    """The box of a line's ink, xmin ymin xmax ymax, sheared: `layout.line_box`."""
     xmin = ymin = int64(1) << 40
     xmax = ymax = -xmin
     for k in range(len(glyphs)):

@@ -1,4 +1,4 @@
-"""Compiled: how a kernel is compiled, and where its machine code is kept."""
+"""How a kernel is compiled, and where its machine code is cached."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numba import types
 from subsynth.kernels import compilation
 
 
-def compiled(signature: Any) -> Callable[[Any], Any]:
-    """Compile a function for one signature when it is defined, or (None) as part of those that call it."""
+def kernel(signature: Any) -> Callable[[Any], Any]:
+    """Compile a function when it is defined: for one signature, or (None) as part of the kernels that call it."""
 
-    def compile_(function: Any) -> Any:
+    def compile_function(function: Any) -> Any:
         folder = compilation.machine_code_folder()
         config: Any = numba.config
         before, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
@@ -24,9 +24,9 @@ def compiled(signature: Any) -> Callable[[Any], Any]:
         finally:
             config.CACHE_DIR = before
 
-    return compile_
+    return compile_function
 
 
-def frozen(kind: Any, dimensions: int) -> Any:
-    """A contiguous array that is only read; arrays that may be written are taken too."""
+def readonly(kind: Any, dimensions: int) -> Any:
+    """The type of a contiguous array that a kernel only reads; writable arrays are accepted too."""
     return types.Array(kind, dimensions, "C", readonly=True)

@@ -1,29 +1,29 @@
-"""Files: `png.filtered` and `deflate.deflate`, compiled."""
+"""PNG kernels: `png.filtered` and `deflate.deflate`, compiled."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import int64, types, uint8
 
-from subsynth.kernels.jit import compiled, frozen
+from subsynth.kernels.jit import kernel, readonly
 
 LONGEST = 15
 END = 256
 SYMBOLS = END + 1
 
 
-@compiled(uint8[:, ::1](frozen(types.uint8, 2), int64))
+@kernel(uint8[:, ::1](readonly(types.uint8, 2), int64))
 def filtered(rows, step):
-    """`png.filtered`: rows (H, n) of bytes, `step` to a pixel -> (H, 1 + n), filter type and Paeth's differences."""
+    """`png.filtered`: rows (H, n) of bytes, `step` per pixel -> (H, 1 + n), filter type and Paeth's differences."""
     height, width = rows.shape
     out = np.empty((height, 1 + width), np.uint8)
     before = np.zeros(width, np.uint8)
     for row in range(height):
-        line, here = out[row, 1:], rows[row]
+        line, current = out[row, 1:], rows[row]
         out[row, 0] = 4
         for i in range(step):
-            line[i] = here[i] - before[i]
-        now, left, above, corner = here[step:], here[: width - step], before[step:], before[: width - step]
+            line[i] = current[i] - before[i]
+        now, left, above, corner = current[step:], current[: width - step], before[step:], before[: width - step]
         rest = line[step:]
         for i in range(width - step):
             a, b, c = np.int16(left[i]), np.int16(above[i]), np.int16(corner[i])
@@ -31,11 +31,11 @@ def filtered(rows, step):
             pc = abs(np.int16(np.int16(a + b) - np.int16(c + c)))
             guess = a if pa <= pb and pa <= pc else (b if pb <= pc else c)
             rest[i] = np.uint8(np.int16(now[i]) - guess)
-        before = here.copy()
+        before = current.copy()
     return out
 
 
-@compiled(None)
+@kernel(None)
 def _code_lengths(counts):
     leaves = 0
     keys = np.empty(SYMBOLS, np.int64)
@@ -48,18 +48,18 @@ def _code_lengths(counts):
     weights[:leaves] = keys >> 9
     parents, depths = np.zeros(2 * leaves - 1, np.int64), np.zeros(2 * leaves - 1, np.int64)
     leaf, node = 0, leaves
-    for made in range(leaves, 2 * leaves - 1):
+    for parent in range(leaves, 2 * leaves - 1):
         total = int64(0)
         for _ in range(2):
-            if leaf < leaves and (node >= made or weights[leaf] <= weights[node]):
+            if leaf < leaves and (node >= parent or weights[leaf] <= weights[node]):
                 pick = leaf
                 leaf += 1
             else:
                 pick = node
                 node += 1
-            parents[pick] = made
+            parents[pick] = parent
             total += weights[pick]
-        weights[made] = total
+        weights[parent] = total
     for one in range(2 * leaves - 3, -1, -1):
         depths[one] = depths[parents[one]] + 1
     lengths = np.zeros(SYMBOLS, np.int64)
@@ -68,42 +68,42 @@ def _code_lengths(counts):
     return lengths
 
 
-@compiled(None)
+@kernel(None)
 def _reversed(value, width):
-    found = np.uint64(0)
+    result = np.uint64(0)
     for _ in range(width):
-        found = (found << np.uint64(1)) | (value & np.uint64(1))
+        result = (result << np.uint64(1)) | (value & np.uint64(1))
         value >>= np.uint64(1)
-    return found
+    return result
 
 
-@compiled(None)
+@kernel(None)
 def _codes(lengths):
-    found = np.zeros(SYMBOLS, np.uint64)
-    many, following = np.zeros(LONGEST + 1, np.uint64), np.zeros(LONGEST + 1, np.uint64)
+    codes = np.zeros(SYMBOLS, np.uint64)
+    per_length, following = np.zeros(LONGEST + 1, np.uint64), np.zeros(LONGEST + 1, np.uint64)
     for symbol in range(SYMBOLS):
-        many[lengths[symbol]] += np.uint64(1)
+        per_length[lengths[symbol]] += np.uint64(1)
     for length in range(2, LONGEST + 1):
-        following[length] = (following[length - 1] + many[length - 1]) << np.uint64(1)
+        following[length] = (following[length - 1] + per_length[length - 1]) << np.uint64(1)
     for symbol in range(SYMBOLS):
         length = lengths[symbol]
         if length:
-            found[symbol] = _reversed(following[length], length)
+            codes[symbol] = _reversed(following[length], length)
             following[length] += np.uint64(1)
-    return found
+    return codes
 
 
-@compiled(None)
-def _flush(words, at, bits, held):
-    """Write a word if there is one, without a branch that could be guessed wrong."""
+@kernel(None)
+def _flush(words, at, bits, pending):
+    """Write a word if it is complete, without a branch that could be mispredicted."""
     words[at] = np.uint32(bits)
-    full = held >> np.uint64(5)
-    return at + int64(full), bits >> (full << np.uint64(5)), held - (full << np.uint64(5))
+    full = pending >> np.uint64(5)
+    return at + int64(full), bits >> (full << np.uint64(5)), pending - (full << np.uint64(5))
 
 
-@compiled(None)
-def _counted(content):
-    several = np.zeros((4, SYMBOLS), np.int64)  # four counts, so that equal neighbours do not wait for each other
+@kernel(None)
+def _count(content):
+    several = np.zeros((4, SYMBOLS), np.int64)  # four counters, so that equal neighbours do not depend on each other
     size = len(content)
     for i in range(0, size - 3, 4):
         several[0, content[i]] += 1
@@ -115,9 +115,9 @@ def _counted(content):
     return several.sum(axis=0)
 
 
-@compiled(None)
+@kernel(None)
 def _adler(content):
-    """Adler-32, reduced once a stretch that cannot overflow."""
+    """Adler-32, reduced once per block that cannot overflow."""
     low, high = int64(1), int64(0)
     for start in range(0, len(content), 4096):
         part = content[start : start + 4096]
@@ -131,13 +131,13 @@ def _adler(content):
     return high << 16 | low
 
 
-@compiled(uint8[::1](frozen(types.uint8, 1)))
+@kernel(uint8[::1](readonly(types.uint8, 1)))
 def deflate(content):
     """`deflate.deflate`: bytes uint8 (n,) -> zlib stream uint8."""
     size = len(content)
-    counts = _counted(content)
+    counts = _count(content)
     counts[END] = 1
-    whole = counts.copy()
+    occurrences = counts.copy()
     lengths = _code_lengths(counts)
     while lengths.max() > LONGEST:
         for symbol in range(SYMBOLS):
@@ -145,33 +145,33 @@ def deflate(content):
                 counts[symbol] = (counts[symbol] >> 1) + 1
         lengths = _code_lengths(counts)
     codes = _codes(lengths)
-    # Written in words of 32 bits, little-endian; at most 31 bits wait in `bits`, and what is added has at most 30.
-    total = 16 + 17 + 3 * 19 + 4 * (SYMBOLS + 2) + (whole * lengths).sum()
+    # Written in 32-bit words, little-endian; at most 31 bits are pending in `bits`, and at most 30 are added at once.
+    total = 16 + 17 + 3 * 19 + 4 * (SYMBOLS + 2) + (occurrences * lengths).sum()
     words = np.empty(total // 32 + 4, np.uint32)
     at = 0
-    bits, held = np.uint64(0x0178 | 1 << 16 | 2 << 17 | (SYMBOLS - 257) << 19), np.uint64(24)
-    bits |= np.uint64(1 | 15 << 5) << held
-    at, bits, held = _flush(words, at, bits, held + np.uint64(9))
-    for place in range(19):  # the lengths of the lengths' codes: none for 16 to 18, which come first
-        bits |= np.uint64(4 if place >= 3 else 0) << held
-        at, bits, held = _flush(words, at, bits, held + np.uint64(3))
+    bits, pending = np.uint64(0x0178 | 1 << 16 | 2 << 17 | (SYMBOLS - 257) << 19), np.uint64(24)
+    bits |= np.uint64(1 | 15 << 5) << pending
+    at, bits, pending = _flush(words, at, bits, pending + np.uint64(9))
+    for position in range(19):  # the lengths of the code-length codes: zero for 16 to 18, which come first
+        bits |= np.uint64(4 if position >= 3 else 0) << pending
+        at, bits, pending = _flush(words, at, bits, pending + np.uint64(3))
     for symbol in range(SYMBOLS + 2):
-        bits |= _reversed(np.uint64(lengths[symbol] if symbol < SYMBOLS else 1), 4) << held
-        at, bits, held = _flush(words, at, bits, held + np.uint64(4))
-    # A code and its length in one word: one look-up a symbol.
+        bits |= _reversed(np.uint64(lengths[symbol] if symbol < SYMBOLS else 1), 4) << pending
+        at, bits, pending = _flush(words, at, bits, pending + np.uint64(4))
+    # A code and its length in one word: one look-up per symbol.
     both = (codes << np.uint64(8)) | lengths.astype(np.uint64)
     for i in range(0, size - 1, 2):
         one, other = both[content[i]], both[content[i + 1]]
-        bits |= (one >> np.uint64(8)) << held
-        held += one & np.uint64(255)
-        bits |= (other >> np.uint64(8)) << held
-        at, bits, held = _flush(words, at, bits, held + (other & np.uint64(255)))
+        bits |= (one >> np.uint64(8)) << pending
+        pending += one & np.uint64(255)
+        bits |= (other >> np.uint64(8)) << pending
+        at, bits, pending = _flush(words, at, bits, pending + (other & np.uint64(255)))
     if size % 2:
         one = both[content[size - 1]]
-        bits |= (one >> np.uint64(8)) << held
-        at, bits, held = _flush(words, at, bits, held + (one & np.uint64(255)))
-    bits |= codes[END] << held
-    at, bits, held = _flush(words, at, bits, held + np.uint64(lengths[END]))
+        bits |= (one >> np.uint64(8)) << pending
+        at, bits, pending = _flush(words, at, bits, pending + (one & np.uint64(255)))
+    bits |= codes[END] << pending
+    at, bits, pending = _flush(words, at, bits, pending + np.uint64(lengths[END]))
     words[at] = np.uint32(bits)
     end = (total + 7) // 8
     out = np.empty(end + 4, np.uint8)

@@ -48,19 +48,19 @@ class Grade(NamedTuple):
     lift: NDArray[np.int64]
 
 
-def choose_crops(assets: Assets, stream: StreamRange) -> CropChoice:
+def choose_crops(assets: Assets, samples: StreamRange) -> CropChoice:
     """A crop for each sample."""
-    return _columns(_draw_crops(assets, stream, ""))
+    return _columns(_draw_crops(assets, samples, ""))
 
 
-def choose_busiest_crops(assets: Assets, stream: StreamRange, placement: Placement) -> CropChoice:
+def choose_busiest_crops(assets: Assets, samples: StreamRange, placement: Placement) -> CropChoice:
     """Of several crops drawn for each sample, the busiest where the line lies.
 
     Fine structure counts in favour of a crop, and large structure against it, since that hides whole words. The
     moments are those of the part under the line.
     """
     spec = assets.spec
-    drawn = [_draw_crops(assets, stream, f".{i}") for i in range(spec.hard.crops)]
+    drawn = [_draw_crops(assets, samples, f".{i}") for i in range(spec.hard.crops)]
     chosen = []
     for i, (left, right) in enumerate(zip(placement.left, placement.right, strict=True)):
         best, best_score = None, -np.inf
@@ -78,15 +78,15 @@ def choose_busiest_crops(assets: Assets, stream: StreamRange, placement: Placeme
     return _columns(chosen)
 
 
-def choose_grade(section: Background, stream: StreamRange) -> Grade:
+def choose_grade(section: Background, samples: StreamRange) -> Grade:
     """Saturation, gain with a red-blue tint, and lift, each from its range."""
-    gain = rng.uniform(stream, "grade.gain", *section.gain_range)
-    tint = rng.uniform(stream, "grade.tint", *section.tint_range)
+    gain = rng.uniform(samples, "grade.gain", *section.gain_range)
+    tint = rng.uniform(samples, "grade.tint", *section.tint_range)
     gains = np.stack((gain * (1 + tint), gain, gain * (1 - tint)), axis=1)
     return Grade(
-        saturation=np.rint(rng.uniform(stream, "grade.saturation", *section.saturation_range) * 256).astype(int),
+        saturation=np.rint(rng.uniform(samples, "grade.saturation", *section.saturation_range) * 256).astype(int),
         gain=np.maximum(0, np.rint(gains * 256)).astype(int),
-        lift=np.rint(rng.uniform(stream, "grade.lift", *section.lift_range)).astype(int),
+        lift=np.rint(rng.uniform(samples, "grade.lift", *section.lift_range)).astype(int),
     )
 
 
@@ -98,13 +98,13 @@ def graded_levels(crops: CropChoice, grade: Grade) -> NDArray[np.float64]:
     return np.clip(np.rint(np.stack(sides, axis=1)), 0, 255)
 
 
-def _draw_crops(assets: Assets, stream: StreamRange, suffix: str) -> list[Crop]:
+def _draw_crops(assets: Assets, samples: StreamRange, suffix: str) -> list[Crop]:
     """One crop per sample; `suffix` tells apart the streams of several draws."""
     spec = assets.spec
-    procedural = rng.bernoulli(stream, f"background.procedural{suffix}", spec.background.p_procedural)
-    flip = rng.bernoulli(stream, f"background.flip{suffix}", spec.background.p_flip)
+    procedural = rng.bernoulli(samples, f"background.procedural{suffix}", spec.background.p_procedural)
+    flip = rng.bernoulli(samples, f"background.flip{suffix}", spec.background.p_flip)
     names = ("background.scene", "background.level", "background.x", "background.y")
-    scene_draw, level_draw, x_draw, y_draw = (rng.uniform(stream, name + suffix) for name in names)
+    scene_draw, level_draw, x_draw, y_draw = (rng.uniform(samples, name + suffix) for name in names)
     crops = []
     for i, is_procedural in enumerate(procedural):
         scenes = assets.procedural if is_procedural else assets.photographs

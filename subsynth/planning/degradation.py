@@ -30,24 +30,24 @@ class Degradation(NamedTuple):
 
 
 def choose_degradation(
-    spec: Spec, stream: StreamRange, font_size: NDArray[np.float64], weak: NDArray[np.bool_]
+    spec: Spec, samples: StreamRange, font_size: NDArray[np.float64], weak: NDArray[np.bool_]
 ) -> Degradation:
     """Each step with its probability and its range; weak samples are degraded at half the strength."""
     section = spec.degrade
     strength = np.where(weak, WEAK_STRENGTH, 1.0)
 
     def in_range(name: str, ends: tuple[float, float]) -> NDArray[np.float64]:
-        return np.asarray(ends[0] + (ends[1] - ends[0]) * strength * rng.uniform(stream, name))
+        return np.asarray(ends[0] + (ends[1] - ends[0]) * strength * rng.uniform(samples, name))
 
     def with_probability(name: str, p: float, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.where(rng.bernoulli(stream, f"{name}.happens", p), values, 0.0)
+        return np.where(rng.bernoulli(samples, f"{name}.happens", p), values, 0.0)
 
     low, high = section.blur_sigma_range
     # Small letters have thin strokes: a blur that only softens 20 px text would erase 14 px text.
     largest = np.clip(font_size * 0.05, low, high)
-    sigma = low + (largest - low) * strength * rng.uniform(stream, "blur.sigma")
+    sigma = low + (largest - low) * strength * rng.uniform(samples, "blur.sigma")
     low_quality, high_quality = section.jpeg_quality_range
-    quality = rng.uniform(stream, "jpeg.quality", low_quality, high_quality + 1)
+    quality = rng.uniform(samples, "jpeg.quality", low_quality, high_quality + 1)
     factor = to_grid(in_range("resample.factor", section.resample_range), 64)
     noise = to_grid(in_range("noise.sigma", section.noise_sigma_range), 16)
     # A JPEG file that is stored shows nothing but the sample: its first macroblock starts with it.
@@ -56,8 +56,8 @@ def choose_degradation(
         resample=with_probability("resample", section.p_resample, factor),
         blur_sigma=with_probability("blur", section.p_blur, np.maximum(to_grid(sigma, 64), 1 / 64)),
         noise_sigma=with_probability("noise", section.p_noise, noise),
-        noise_offset=rng.randint(stream, "noise.place", NOISE_POOL),
+        noise_offset=rng.randint(samples, "noise.place", NOISE_POOL),
         jpeg_quality=with_probability("jpeg", section.p_jpeg, np.floor(quality)).astype(np.int64),
-        jpeg_dx=rng.randint(stream, "jpeg.dx", offsets),
-        jpeg_dy=rng.randint(stream, "jpeg.dy", offsets),
+        jpeg_dx=rng.randint(samples, "jpeg.dx", offsets),
+        jpeg_dy=rng.randint(samples, "jpeg.dy", offsets),
     )

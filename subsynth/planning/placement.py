@@ -32,13 +32,13 @@ class Placement(NamedTuple):
     right: NDArray[np.int64]
 
 
-def place_lines(assets: Assets, stream: StreamRange, text: list[str], faces: FaceChoice) -> Placement:
+def place_lines(assets: Assets, samples: StreamRange, text: list[str], faces: FaceChoice) -> Placement:
     """A size in the range, or the largest at which the line fits, and a position in the room that is left.
 
     Raises SpecError for a line that fits only below MIN_SIZE_PX.
     """
     spec = assets.spec
-    size_draw, x_draw, y_draw = (rng.uniform(stream, s) for s in ("layout.size", "layout.x", "layout.y"))
+    size_draw, x_draw, y_draw = (rng.uniform(samples, s) for s in ("layout.size", "layout.x", "layout.y"))
     low, high = (round(end * SIZE_GRID) for end in spec.fonts.size_range)
     room_x, room_y = spec.width - 2 * spec.margin_px, spec.height - 2 * spec.margin_px
     min_stroke = spec.fonts.min_stroke_px
@@ -53,7 +53,7 @@ def place_lines(assets: Assets, stream: StreamRange, text: list[str], faces: Fac
         size = min(fits, low + int(size_draw[i] * (min(high, max(low, fits)) - low + 1)))
         if size < MIN_SIZE_PX * SIZE_GRID:
             raise SpecError(
-                f"{stream.split} sample {stream.start + i}: {line_text!r} fits {spec.width} x {spec.height} px only "
+                f"{samples.split} sample {samples.start + i}: {line_text!r} fits {spec.width} x {spec.height} px only "
                 f"below {MIN_SIZE_PX} px per em; lower text.max_chars or widen the image"
             )
         grow = (missing_width(min_stroke, glyphs.thin[0], size), missing_width(min_stroke, glyphs.thin[1], size))

@@ -52,17 +52,17 @@ def plan_columns(assets: Assets, start: int, stop: int) -> Columns:
     """The plan as columns, all of COLUMNS. Raises as `plan` does."""
     _check_range(start, stop)
     spec, split = assets.spec, assets.split
-    stream = StreamRange(spec.seed, split, start, stop)
-    lines = choose_lines(assets, stream)
-    faces = choose_faces(assets, stream, lines.line)
-    placement = place_lines(assets, stream, lines.text, faces)
-    crops = choose_busiest_crops(assets, stream, placement) if split == HARD else choose_crops(assets, stream)
-    grade = choose_grade(spec.background, stream)
+    samples = StreamRange(spec.seed, split, start, stop)
+    lines = choose_lines(assets, samples)
+    faces = choose_faces(assets, samples, lines.line)
+    placement = place_lines(assets, samples, lines.text, faces)
+    crops = choose_busiest_crops(assets, samples, placement) if split == HARD else choose_crops(assets, samples)
+    grade = choose_grade(spec.background, samples)
     levels = graded_levels(crops, grade)
-    style = choose_style(spec, stream, levels)
+    style = choose_style(spec, samples, levels)
     if split == HARD:
-        style = without_surroundings(style, choose_hard_fill(spec, stream, levels[:, 0]))
-    degradation = choose_degradation(spec, stream, placement.font_size, style.weak)
+        style = without_surroundings(style, choose_hard_fill(spec, samples, levels[:, 0]))
+    degradation = choose_degradation(spec, samples, placement.font_size, style.weak)
     columns: dict[str, Column] = {
         "index": np.arange(start, stop),
         "text": lines.text,

@@ -19,7 +19,7 @@ OPAQUE_ENOUGH = 235  # opacity of a box, of 255, that hides any background
 
 
 class StyleChoice(NamedTuple):
-    """The style of n samples. Colours int64 (n, 3); `weak` marks samples that only an outline or a box makes legible."""
+    """The style of n samples; colours int64 (n, 3). `weak`: only an outline or a box makes the sample legible."""
 
     weak: NDArray[np.bool_]
     text_color: NDArray[np.int64]
@@ -34,7 +34,7 @@ class StyleChoice(NamedTuple):
     box_padding_px: NDArray[np.int64]
 
 
-def choose_style(spec: Spec, stream: StreamRange, levels: NDArray[np.float64]) -> StyleChoice:
+def choose_style(spec: Spec, samples: StreamRange, levels: NDArray[np.float64]) -> StyleChoice:
     """Fill, outline, shadow and box for samples whose backgrounds have these luma levels (n, 3), see `graded_levels`.
 
     Contrast is that of the fill to the side of the background nearest to it. Where it is below the floor, the fill is
@@ -42,21 +42,21 @@ def choose_style(spec: Spec, stream: StreamRange, levels: NDArray[np.float64]) -
     boxes are made opaque enough.
     """
     section = spec.style
-    fill, weak = _fill(spec, stream, levels)
+    fill, weak = _fill(spec, samples, levels)
     light = pixels.luminance(fill)
     bright = light > MID_LUMINANCE
-    shade = np.rint(rng.uniform(stream, "outline.shade", 0, 36))
+    shade = np.rint(rng.uniform(samples, "outline.shade", 0, 36))
     outline_grey = np.where(bright, shade, 255 - shade)
 
-    style = rng.categorical(stream, "dress.kind", [section.kinds.get(name, 0.0) for name in STYLES])
+    style = rng.categorical(samples, "dress.kind", [section.kinds.get(name, 0.0) for name in STYLES])
     boxed = style == STYLES.index("box")
     outlined = np.isin(style, [STYLES.index("outline"), STYLES.index("outline_shadow")]) | (weak & ~boxed)
     shadowed = np.isin(style, [STYLES.index("shadow"), STYLES.index("outline_shadow")])
-    radius = to_grid(rng.uniform(stream, "outline.radius", *section.outline_range), 16)
+    radius = to_grid(rng.uniform(samples, "outline.radius", *section.outline_range), 16)
     radius = np.where(weak, np.maximum(radius, 1.0), radius)
 
-    opacity = np.rint(rng.uniform(stream, "box.opacity", *section.box_opacity_range) * 255)
-    shade = np.rint(rng.uniform(stream, "box.shade", 0, 30))
+    opacity = np.rint(rng.uniform(samples, "box.opacity", *section.box_opacity_range) * 255)
+    shade = np.rint(rng.uniform(samples, "box.shade", 0, 30))
     box_grey = np.where(bright, 0, 255) + np.where(bright, 1, -1) * shade
     behind = levels + (box_grey[:, None] - levels) * (opacity / 255)[:, None]
     too_close = pixels.contrast_ratio(light, _nearest_side(light, np.rint(behind))) < spec.fill.contrast_floor
@@ -67,25 +67,25 @@ def choose_style(spec: Spec, stream: StreamRange, levels: NDArray[np.float64]) -
         text_color=fill,
         outline_px=np.where(outlined, radius, 0.0),
         outline_color=_greys(outline_grey),
-        shadow_dx=1 + rng.randint(stream, "shadow.dx", section.max_shadow_offset_px),
-        shadow_dy=1 + rng.randint(stream, "shadow.dy", section.max_shadow_offset_px),
-        shadow_blur_px=rng.randint(stream, "shadow.soft", section.max_shadow_blur_px + 1),
-        shadow_opacity=np.where(shadowed, 128 + rng.randint(stream, "shadow.opacity", 112), 0),
+        shadow_dx=1 + rng.randint(samples, "shadow.dx", section.max_shadow_offset_px),
+        shadow_dy=1 + rng.randint(samples, "shadow.dy", section.max_shadow_offset_px),
+        shadow_blur_px=rng.randint(samples, "shadow.soft", section.max_shadow_blur_px + 1),
+        shadow_opacity=np.where(shadowed, 128 + rng.randint(samples, "shadow.opacity", 112), 0),
         box_color=_greys(box_grey),
         box_opacity=np.where(boxed, opacity, 0).astype(np.int64),
-        box_padding_px=2 + rng.randint(stream, "box.pad", 6),
+        box_padding_px=2 + rng.randint(samples, "box.pad", 6),
     )
 
 
-def choose_hard_fill(spec: Spec, stream: StreamRange, mean: NDArray[np.float64]) -> NDArray[np.int64]:
+def choose_hard_fill(spec: Spec, samples: StreamRange, mean: NDArray[np.float64]) -> NDArray[np.int64]:
     """Fills (n, 3) whose luminance has a drawn ratio to that of the crop's mean luma (n,): lighter, or darker."""
     ground = pixels.luminance(_greys(mean))
-    ratio = to_grid(rng.uniform(stream, "hard.contrast", *spec.hard.contrast_range), 256)
+    ratio = to_grid(rng.uniform(samples, "hard.contrast", *spec.hard.contrast_range), 256)
     above, below = ratio * (ground + 0.05) - 0.05, (ground + 0.05) / ratio - 0.05
-    lighter = (rng.bernoulli(stream, "hard.lighter", 0.7) | (below < 0)) & (above <= 1)
+    lighter = (rng.bernoulli(samples, "hard.lighter", 0.7) | (below < 0)) & (above <= 1)
     greys = pixels.luminance(_greys(np.arange(256)))
     code = np.clip(np.searchsorted(greys, np.where(lighter, above, below)), 0, 255)
-    deviation = np.rint((_color_draws(stream) * 2 - 1) * palette.DEVIATION)
+    deviation = np.rint((_color_draws(samples) * 2 - 1) * palette.DEVIATION)
     return np.clip(code[:, None] + deviation, 0, 255).astype(np.int64)
 
 
@@ -101,18 +101,18 @@ def without_surroundings(style: StyleChoice, fill: NDArray[np.int64]) -> StyleCh
     )
 
 
-def _fill(spec: Spec, stream: StreamRange, levels: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _fill(spec: Spec, samples: StreamRange, levels: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Fills (n, 3), and which of them were below the contrast floor and so moved towards white."""
-    name = rng.categorical(stream, "fill.color", [spec.fill.colors.get(name, 0.0) for name in palette.NAMES])
-    fill = palette.fills(name, _color_draws(stream))
+    name = rng.categorical(samples, "fill.color", [spec.fill.colors.get(name, 0.0) for name in palette.NAMES])
+    fill = palette.fills(name, _color_draws(samples))
     light = pixels.luminance(fill)
     weak = pixels.contrast_ratio(light, _nearest_side(light, levels)) < spec.fill.contrast_floor
     return np.where(weak[:, None], fill + (255 - fill) // 2, fill), weak
 
 
-def _color_draws(stream: StreamRange) -> NDArray[np.float64]:
+def _color_draws(samples: StreamRange) -> NDArray[np.float64]:
     """Draws in [0, 1) for the channels of a fill: (n, 3)."""
-    return np.stack([rng.uniform(stream, f"fill.stray.{channel}") for channel in "rgb"], axis=1)
+    return np.stack([rng.uniform(samples, f"fill.stray.{channel}") for channel in "rgb"], axis=1)
 
 
 def _greys(levels: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.int64]:

@@ -34,17 +34,17 @@ class FaceChoice(NamedTuple):
     shear: NDArray[np.float64]  # tangent of the added slant
 
 
-def choose_lines(assets: Assets, stream: StreamRange) -> LineChoice:
+def choose_lines(assets: Assets, samples: StreamRange) -> LineChoice:
     """A source by its weight, then one of its lines; with p_prefer_longer the longer of two lines."""
     table: LineTable = assets.text
-    source = rng.categorical(stream, "text.source", list(table.weights))
+    source = rng.categorical(samples, "text.source", list(table.weights))
     sizes = np.array([len(members) for members in table.by_source])
     drawn = []
     for name in ("text.line", "text.other_line"):
-        position = rng.randint(stream, name, sizes[source])
+        position = rng.randint(samples, name, sizes[source])
         drawn.append(np.array([table.by_source[s][p] for s, p in zip(source, position, strict=True)], dtype=np.int64))
     lengths = table.lines.length
-    prefer = rng.bernoulli(stream, "text.longer", assets.spec.text.p_prefer_longer)
+    prefer = rng.bernoulli(samples, "text.longer", assets.spec.text.p_prefer_longer)
     line = np.where(prefer & (lengths[drawn[1]] > lengths[drawn[0]]), drawn[1], drawn[0])
     return LineChoice(
         line,
@@ -54,7 +54,7 @@ def choose_lines(assets: Assets, stream: StreamRange) -> LineChoice:
     )
 
 
-def choose_faces(assets: Assets, stream: StreamRange, line: NDArray[np.int64]) -> FaceChoice:
+def choose_faces(assets: Assets, samples: StreamRange, line: NDArray[np.int64]) -> FaceChoice:
     """A family for each line (n,), drawn evenly from those that have a face of the drawn slant and cover the line.
 
     Where there is none, the other weight and the other slant are tried in turn: one of the four has one, since every
@@ -62,8 +62,8 @@ def choose_faces(assets: Assets, stream: StreamRange, line: NDArray[np.int64]) -
     """
     fonts: FaceTable = assets.fonts
     section: Fonts = assets.spec.fonts
-    bold = rng.bernoulli(stream, "font.bold", section.p_bold).astype(np.int64)
-    italic = rng.bernoulli(stream, "font.italic", section.p_italic).astype(np.int64)
+    bold = rng.bernoulli(samples, "font.bold", section.p_bold).astype(np.int64)
+    italic = rng.bernoulli(samples, "font.italic", section.p_italic).astype(np.int64)
     able = np.zeros((len(line), len(fonts.families)), np.bool_)
     for swap_bold, swap_italic in ((0, 0), (1, 0), (0, 1), (1, 1)):
         other_bold, other_italic = bold ^ swap_bold, italic ^ swap_italic
@@ -72,7 +72,7 @@ def choose_faces(assets: Assets, stream: StreamRange, line: NDArray[np.int64]) -
         take = ~able.any(axis=1) & able_now.any(axis=1)
         able[take] = able_now[take]
         bold, italic = np.where(take, other_bold, bold), np.where(take, other_italic, italic)
-    rank = rng.randint(stream, "font.family", able.sum(axis=1))
+    rank = rng.randint(samples, "font.family", able.sum(axis=1))
     family = (able.cumsum(axis=1) == rank[:, None] + 1).argmax(axis=1)
     face = fonts.face_of[bold, italic, family]
     sheared = fonts.sheared[bold, italic, family]

@@ -13,7 +13,7 @@ from subsynth.core.pixels import U8
 
 @lru_cache(maxsize=1024)
 def neighbour_weights(radius: float) -> NDArray[np.int64]:
-    """The weight of each neighbour in 1/256: int64 (2 * reach + 1, 2 * reach + 1), with the pixel itself in the middle."""
+    """The weights of the neighbours in 1/256: int64 (2 * reach + 1, 2 * reach + 1), the pixel itself in the middle."""
     reach = int(np.ceil(radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     weight = np.rint(np.clip(radius + 0.5 - np.sqrt(x * x + y * y), 0, 1) * 256).astype(np.int64)
