@@ -23,6 +23,8 @@ extensions = [
 exclude_patterns = ["_build", "_ext"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+smartquotes = False  # quotes and dashes of options and keys stay as they are typed
+default_role = "code"  # docstrings and help texts put code in single backticks
 nitpicky = False  # types of NumPy, torch and click are named in signatures and documented elsewhere
 
 autodoc_member_order = "bysource"

@@ -32,8 +32,8 @@ def text(x: float, y: float, content: str, size: int = 16, **attributes: str) ->
 
 def stage(y: float, name: str, folder: str, phase: str) -> str:
     """The box of one stage."""
-    width = WIDTH - 2 * MARGIN
-    box = f"<rect x='{MARGIN}' y='{y:g}' width='{width}' height='{BOX}' rx='6' fill='{COLORS[phase]}' stroke='#5a6472'/>"
+    size = f"width='{WIDTH - 2 * MARGIN}' height='{BOX}' rx='6'"
+    box = f"<rect x='{MARGIN}' y='{y:g}' {size} fill='{COLORS[phase]}' stroke='#5a6472'/>"
     baseline = y + BOX / 2 + 6
     left = text(MARGIN + 16, baseline, name, 18, fill="#1b1f24", font_weight="600")
     return box + left + text(WIDTH - MARGIN - 16, baseline, folder, 16, fill="#3d4650", text_anchor="end")

@@ -21,6 +21,7 @@ from subsynth.spec import yaml_schema
 from subsynth.spec.weights import Weights
 
 ROOT = Path(__file__).parents[2]
+NUMBERS = {int: "integers", float: "numbers", str: "strings"}
 PLACEHOLDER = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
 
 
@@ -41,19 +42,19 @@ def value(item: Any) -> str:
     return f"`{item:g}`" if isinstance(item, float) else f"`{item}`"
 
 
-def type_name(hint: Any) -> str:
-    """The type of a key in words."""
+def permitted(hint: Any, key: Any) -> str:
+    """What a key may be: its type with bounds and unit, or its choices."""
     if hint is Weights:
-        return "weights"
+        return "weights" + (" of " + ", ".join(f"`{choice}`" for choice in key.choices) if key.choices else "")
+    if key.choices:
+        return " or ".join(f"`{choice}`" for choice in key.choices)
     if typing.get_origin(hint) is tuple:
-        inner = typing.get_args(hint)
-        return "list of strings" if inner[0] is str else f"two {inner[0].__name__}s"
-    return {int: "int", float: "float", str: "string"}[hint]
-
-
-def permitted(key: Any) -> str:
-    """Bounds or choices of a key."""
-    return ", ".join(f"`{choice}`" for choice in key.choices) if key.choices else key.bounds
+        item = typing.get_args(hint)[0]
+        name = f"list of {key.unit or 'strings'}" if item is str else f"two {NUMBERS[item]}"
+    else:
+        name = NUMBERS[hint].removesuffix("s")
+    unit = key.unit if key.unit not in ("paths", "names", "probability") else ""
+    return ", ".join(part for part in (name, key.bounds + (f" {unit}" if unit and key.bounds else unit)) if part)
 
 
 def keys(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any, Any]]:
@@ -71,12 +72,12 @@ def sections() -> Iterator[tuple[str, Any]]:
 
 
 def key_table(section: Any, prefix: str) -> str:
-    """The keys of one section: name, type, default, unit, permitted values and documentation."""
+    """The keys of one section: name, permitted values with their unit, default and documentation."""
     rows = [
-        (f"`{name}`", type_name(hint), value(default), key.unit, permitted(key), key.doc)
+        (f"`{name}`", permitted(hint, key), value(default), key.doc)
         for name, hint, key, default in keys(section, prefix)
     ]
-    return table(("key", "type", "default", "unit", "permitted", "meaning"), rows)
+    return table(("key", "permitted", "default", "meaning"), rows)
 
 
 def spec_tables() -> str:
@@ -101,12 +102,12 @@ def preset_table() -> str:
 
 
 def column_table() -> str:
-    """The columns of a data set: name, type of `datasets`, meaning and unit."""
-    types = {name: schema.schema().field(name).type for name in schema.NAMES}
+    """The columns of a data set: name, type, meaning and unit."""
+    types = schema.column_types()
     rows = []
     for name in schema.NAMES:
-        kind = "image" if name in schema.IMAGES else str(types[name]).replace("<item: ", " of ").replace(">", "")
-        rows.append((f"`{name}`", kind, schema.MEANING[name]))
+        kind = "image" if name in schema.IMAGES else types[name]
+        rows.append((f"`{name}`", "three numbers" if kind == schema.COLOR else kind, schema.DESCRIPTIONS[name]))
     return table(("column", "type", "meaning"), rows)
 
 
