@@ -1,10 +1,9 @@
-"""Verify: what must hold of a data set on disk, checked from its files; what does not is named by shard and row."""
+"""Verification of a rendered data set from its files: each violation is reported with its shard and row."""
 
 from __future__ import annotations
 
-import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,215 +14,229 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from subsynth.assets.corpus import bare
-from subsynth.build import ownership
+from subsynth.assets.corpus import letters_and_digits
+from subsynth.build.ownership import plan_digest
+from subsynth.build.split_renderers import SplitRenderers
 from subsynth.core import rng
 from subsynth.core.errors import OutputError, SubsynthError
 from subsynth.core.pixels import U8
 from subsynth.core.processors import available_cores
-from subsynth.format import schema, shards
-from subsynth.format.content_digest import Content
-from subsynth.format.shards import GROUP, Shard
-from subsynth.planning.planner import decide, recipes
-from subsynth.planning.recipe import from_row
-from subsynth.rendering.render import render
+from subsynth.core.progress import NoProgress, Progress
+from subsynth.format import schema
+from subsynth.format.content_digest import ContentDigest
+from subsynth.format.manifest import Manifest, ShardRecord
+from subsynth.format.shards import DEFAULT_LAYOUT, Shard, ShardLayout, file_digest, list_shards
+from subsynth.planning.planner import plan_recipes
+from subsynth.planning.recipe import Recipe, from_row
+from subsynth.rendering.render import Pair, Renderer
 from subsynth.report import card
 from subsynth.spec.spec import Spec
 from subsynth.storage import paths
 
-MOST = 20  # violations told of one shard; the rest are counted
+MAX_REPORTED = 20  # differing rows of one shard that are reported one by one; the rest are counted
+_BATCH = 250  # rows decoded at a time
 
 
 class Violation(NamedTuple):
-    """What does not hold: of a shard (or the whole directory), of a row (or the whole file; -1), in words."""
+    """What does not hold, of a shard (or another file, or a split) and a row (-1: of the whole file)."""
 
     shard: str
     row: int
     what: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Report:
-    """The outcome: what was read, what was rendered again, and what does not hold."""
+    """The outcome: shards and rows read, rows rendered again, and what does not hold, in the manifest's order."""
+
+    shards: int
+    rows: int
+    rendered: int
+    violations: tuple[Violation, ...]
+
+
+@dataclass
+class _Findings:
+    """What was found so far."""
 
     shards: int = 0
     rows: int = 0
     rendered: int = 0
     violations: list[Violation] = field(default_factory=list)
-    texts: dict[str, set[str]] = field(default_factory=dict)  # split -> letters and digits of its lines
-    pictures: dict[str, set[str]] = field(default_factory=dict)
+    lines: dict[str, set[str]] = field(default_factory=dict)  # split -> letters and digits of its lines
+    photographs: dict[str, set[str]] = field(default_factory=dict)  # split -> names
 
     def add(self, shard: str, row: int, what: str) -> None:
-        """Take a violation down."""
         self.violations.append(Violation(shard, row, what))
 
-    def join(self, part: Report) -> None:
-        """Take down what another report says."""
-        self.shards += part.shards
-        self.rows += part.rows
-        self.rendered += part.rendered
-        self.violations += part.violations
-        for mine, theirs in ((self.texts, part.texts), (self.pictures, part.pictures)):
-            for split, found in theirs.items():
-                mine.setdefault(split, set()).update(found)
+    def extend(self, other: _Findings) -> None:
+        self.shards += other.shards
+        self.rows += other.rows
+        self.rendered += other.rendered
+        self.violations += other.violations
+        for own, others in ((self.lines, other.lines), (self.photographs, other.photographs)):
+            for split, values in others.items():
+                own.setdefault(split, set()).update(values)
 
 
-def rows_in(directory: Path) -> int:
-    """How many rows the manifest promises. Raises OutputError if there is none that can be read."""
-    return sum(int(entry["rows"]) for entry in _manifest(directory)["shards"])
+def verify(
+    directory: Path,
+    sample: int = 64,
+    progress: Progress | None = None,
+    layout: ShardLayout = DEFAULT_LAYOUT,
+    readers: int | None = None,
+) -> Report:
+    """Check a directory: files, columns, pixels, splits. `sample` rows of each split are rendered again.
 
-
-def verify(directory: Path, sample: int = 64, tick: Callable[[int], None] = lambda _rows: None) -> Report:
-    """Check a whole directory; `sample` rows of each split are rendered again from their columns alone.
-
-    `tick` is told of the rows read. Raises OutputError where there is no data set to check.
+    All rows of a damaged shard are rendered again, so that each damaged row is reported. `progress` counts rows.
+    `layout` is the one that the data set was built with; `readers` how many files are read at a time (None: one per
+    core). Raises OutputError if there is no manifest that can be read.
     """
-    manifest, report = _manifest(directory), Report()
-    spec = _spec(directory, manifest, report)
-    expected = {s.name: s for s in shards.shards(spec)} if spec else {}
-    entries = {Path(e["file"]).name: e for e in manifest["shards"]}
-    _beside(directory, manifest, report)
-    for name in sorted(set(expected) ^ set(entries)):
-        report.add(name, -1, "the manifest and the spec disagree about this shard")
-    for path in sorted((directory / "data").glob("*")):
-        if path.name not in entries:
-            report.add(path.name, -1, "lies in data/ and is not in the manifest")
-    # Files are read by threads: decoding and digests leave Python's lock alone. Rows are rendered by this one.
-    pool = ThreadPoolExecutor(available_cores())
+    progress = progress or NoProgress()
+    manifest, findings = Manifest.load(directory), _Findings()
+    spec = _load_spec(directory, manifest, findings)
+    renderers = SplitRenderers(spec) if spec else None
+    expected = {shard.name: shard for shard in list_shards(spec, layout)} if spec else {}
+    _check_documents(directory, manifest, findings)
+    _check_names(directory, manifest, expected, findings)
+    progress.start(manifest.total_rows)
+    # Threads read files, since decoding and hashing release Python's lock; this thread renders rows.
+    pool = ThreadPoolExecutor(readers or available_cores())
     try:
-        read = pool.map(lambda e: _file(directory, e, expected.get(Path(e["file"]).name), spec), entries.values())
-        for (name, entry), part in zip(entries.items(), read, strict=True):
-            if spec is not None and name in expected and (directory / "data" / name).is_file():
-                _again(directory, entry, spec, expected[name], sample, part)
-            report.join(part)
-            tick(int(entry["rows"]))
+        parts = pool.map(lambda r: _check_file(directory, r, expected.get(r.name), spec), manifest.shards)
+        for record, part in zip(manifest.shards, parts, strict=True):
+            shard = expected.get(record.name)
+            if renderers is not None and shard is not None and (directory / paths.DATA / record.name).is_file():
+                _check_rendering(directory, record, renderers.get(shard.split), shard, sample, part)
+            findings.extend(part)
+            progress.advance(record.rows)
     finally:
         pool.shutdown(cancel_futures=True)
-    _splits(report)
-    return report
+    _check_splits(findings)
+    return Report(findings.shards, findings.rows, findings.rendered, tuple(findings.violations))
 
 
-def _manifest(directory: Path) -> dict[str, Any]:
-    path = directory / paths.MANIFEST
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        _ = [
-            (e["file"], e["rows"], e["bytes"], e["sha256"], e["content_sha256"], e["split"]) for e in manifest["shards"]
-        ]
-        _ = manifest["spec_sha256"], manifest["plan_sha256"], manifest["content_sha256"], manifest["splits"]
-    except OSError as error:
-        raise OutputError(
-            f"{path}: {error.strerror or error}; render the set to its end, or name another one"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{path}: not a manifest that can be read ({error!r}); render the set again") from error
-    return manifest
-
-
-def _spec(directory: Path, manifest: dict[str, Any], report: Report) -> Spec | None:
-    """The spec, if rows can be rendered again by it."""
+def _load_spec(directory: Path, manifest: Manifest, findings: _Findings) -> Spec | None:
+    """The spec, if rows can be rendered again from it."""
     try:
         spec = Spec.load(directory / paths.SPEC)
-        if spec.digest() != manifest["spec_sha256"]:
-            report.add(paths.SPEC, -1, "is not the spec whose digest the manifest has")
-        elif ownership.plan_digest(spec) != manifest["plan_sha256"]:
-            report.add(paths.MANIFEST, -1, "made by another version or from other material: rows cannot be compared")
+        if spec.digest() != manifest.spec_sha256:
+            findings.add(paths.SPEC, -1, "is not the spec whose digest is in the manifest")
+        elif plan_digest(spec) != manifest.plan_sha256:
+            problem = "rendered by another version or with other assets: rows cannot be compared"
+            findings.add(paths.MANIFEST, -1, problem)
         else:
             return spec
     except SubsynthError as error:
-        report.add(paths.SPEC, -1, str(error))
+        findings.add(paths.SPEC, -1, str(error))
     return None
 
 
-def _beside(directory: Path, manifest: dict[str, Any], report: Report) -> None:
-    """The small files are there, and the card tells of the set that the manifest tells of."""
+def _check_documents(directory: Path, manifest: Manifest, findings: _Findings) -> None:
+    """All files besides the shards exist, and the card describes the data set of the manifest."""
     for name in paths.DOCUMENTS:
         if not (directory / name).is_file():
-            report.add(name, -1, "is missing")
+            findings.add(name, -1, "is missing")
     try:
-        told = card.front_matter((directory / paths.CARD).read_text(encoding="utf-8"))["dataset_info"]
-        counts = {split["name"]: split["num_examples"] for split in told["splits"]}
-        if counts != {name: split["rows"] for name, split in manifest["splits"].items()}:
-            report.add(paths.CARD, -1, "counts other rows than the manifest")
-        if manifest["content_sha256"] not in told["description"]:
-            report.add(paths.CARD, -1, "is not of this set: its description lacks the manifest's digest")
+        info = card.front_matter((directory / paths.CARD).read_text(encoding="utf-8"))["dataset_info"]
+        counts = {split["name"]: split["num_examples"] for split in info["splits"]}
+        if counts != {split: totals.rows for split, totals in manifest.splits.items()}:
+            findings.add(paths.CARD, -1, "counts other rows than the manifest")
+        if manifest.content_sha256 not in info["description"]:
+            problem = "does not belong to this data set: its description lacks the manifest's digest"
+            findings.add(paths.CARD, -1, problem)
     except FileNotFoundError:
-        pass  # told already
-    except (OutputError, OSError, ValueError, KeyError, TypeError) as error:
-        report.add(paths.CARD, -1, f"cannot be read ({error!r})" if not isinstance(error, OutputError) else str(error))
+        pass  # reported above
+    except OutputError as error:
+        findings.add(paths.CARD, -1, str(error))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        findings.add(paths.CARD, -1, f"cannot be read ({error!r})")
 
 
-def _file(directory: Path, entry: dict[str, Any], shard: Shard | None, spec: Spec | None) -> Report:
-    """All that can be seen of a shard by reading it."""
-    name, report = Path(entry["file"]).name, Report(shards=1)
-    path = directory / "data" / name
+def _check_names(directory: Path, manifest: Manifest, expected: Mapping[str, Shard], findings: _Findings) -> None:
+    """The spec, the manifest and data/ name the same shards."""
+    recorded = {record.name for record in manifest.shards}
+    for name in sorted(set(expected) ^ recorded):
+        findings.add(name, -1, "the manifest and the spec disagree about this shard")
+    for path in sorted((directory / paths.DATA).glob("*")):
+        if path.name not in recorded:
+            findings.add(path.name, -1, "is in data/ but not in the manifest")
+
+
+def _check_file(directory: Path, record: ShardRecord, shard: Shard | None, spec: Spec | None) -> _Findings:
+    """Everything that can be checked of a shard by reading it."""
+    path, findings = directory / paths.DATA / record.name, _Findings(shards=1)
     if not path.is_file():
-        report.add(name, -1, "is missing")
-        return report
-    if path.stat().st_size != entry["bytes"]:
-        report.add(name, -1, f"has {path.stat().st_size} bytes, not {entry['bytes']}")
-    elif shards.file_digest(path) != entry["sha256"]:
-        report.add(name, -1, "its bytes are not those that were written")
+        findings.add(record.name, -1, "is missing")
+        return findings
+    size = path.stat().st_size
+    if size != record.bytes:
+        findings.add(record.name, -1, f"has {size} bytes, not {record.bytes}")
+    elif file_digest(path) != record.sha256:
+        findings.add(record.name, -1, "its bytes are not those that were written")
     try:
-        content = _read(path, entry, shard, spec, report)
-        if content != entry["content_sha256"]:
-            report.add(name, -1, "its pixels or values are not those that were written")
+        if _check_rows(path, record, shard, spec, findings) != record.content_sha256:
+            findings.add(record.name, -1, "its pixels or values are not those that were written")
     except (pa.ArrowException, OSError) as error:
-        report.add(name, -1, f"cannot be read as parquet ({' '.join(str(error).split())})")
-    return report
+        findings.add(record.name, -1, f"cannot be read as parquet ({' '.join(str(error).split())})")
+    return findings
 
 
-def _again(directory: Path, entry: dict[str, Any], spec: Spec, shard: Shard, sample: int, report: Report) -> None:
-    """Render rows of a shard again: some, or all if its file is damaged."""
-    damaged = bool(report.violations)
-    rows = range(shard.start, shard.stop) if damaged else _sample(entry, shard, sample)
-    _compare(directory / "data" / shard.name, spec, shard, rows, damaged, report)
-
-
-def _read(path: Path, entry: dict[str, Any], shard: Shard | None, spec: Spec | None, report: Report) -> str:
-    """Check every row of a file by itself; its content digest."""
-    content, at = Content(), 0
+def _check_rows(path: Path, record: ShardRecord, shard: Shard | None, spec: Spec | None, findings: _Findings) -> str:
+    """Check every row of a file; its content digest."""
+    content, row = ContentDigest(), 0
+    lines = findings.lines.setdefault(record.split, set())
+    photographs = findings.photographs.setdefault(record.split, set())
     with pq.ParquetFile(path) as file:
-        if not file.schema_arrow.equals(schema.schema()):
-            report.add(path.name, -1, "its columns are not those of this version")
+        if not file.schema_arrow.equals(schema.arrow_schema()):
+            findings.add(path.name, -1, "its columns are not those of this version")
             return ""
-        if file.metadata.num_rows != entry["rows"]:
-            report.add(path.name, -1, f"has {file.metadata.num_rows} rows, not {entry['rows']}")
-        texts = report.texts.setdefault(entry["split"], set())
-        pictures = report.pictures.setdefault(entry["split"], set())
-        for batch in file.iter_batches(GROUP):
+        if file.metadata.num_rows != record.rows:
+            findings.add(path.name, -1, f"has {file.metadata.num_rows} rows, not {record.rows}")
+        for batch in file.iter_batches(_BATCH):
             table = pa.Table.from_batches([batch])
-            images = zip(*(table.column(c).combine_chunks().field("bytes") for c in schema.IMAGES), strict=True)
-            for (image, truth), index in zip(images, table.column("index").to_pylist(), strict=True):
-                pixels, mask = (
-                    _decoded(image.as_py(), cv2.IMREAD_COLOR_RGB),
-                    _decoded(truth.as_py(), cv2.IMREAD_UNCHANGED),
-                )
-                for what in _wrong(pixels, mask, spec):
-                    report.add(path.name, at, what)
-                if shard is not None and index != shard.start + at:
-                    report.add(
-                        path.name, at, f"its index is {index}, not {shard.start + at}: a row is doubled or out of place"
-                    )
-                if pixels is not None and mask is not None:
-                    content.pixels(pixels, mask)
-                at += 1
-            content.columns(table)
-            texts.update(bare(text) for text in table.column("text").to_pylist())
-            pictures.update(b for b in table.column("background").to_pylist() if not b.startswith("procedural/"))
-            report.rows += len(table)
+            for (image, truth), index in zip(_decoded_pairs(table), table.column("index").to_pylist(), strict=True):
+                for problem in _pair_problems(image, truth, spec):
+                    findings.add(path.name, row, problem)
+                if shard is not None and index != shard.start + row:
+                    problem = f"its index is {index}, not {shard.start + row}: a row is duplicated or out of order"
+                    findings.add(path.name, row, problem)
+                if image is not None and truth is not None:
+                    content.add_pixels(image, truth)
+                row += 1
+            content.add_columns(table)
+            lines.update(letters_and_digits(text) for text in table.column("text").to_pylist())
+            names = table.column("background").to_pylist()
+            photographs.update(name for name in names if not name.startswith("procedural/"))
+            findings.rows += len(table)
     return content.hexdigest()
 
 
-def _decoded(file: bytes | None, how: int) -> U8 | None:
+def _decoded_pairs(table: pa.Table) -> Iterator[tuple[U8 | None, U8 | None]]:
+    files = (table.column(name).combine_chunks().field("bytes") for name in schema.IMAGES)
+    for image, truth in zip(*files, strict=True):
+        yield _decode_image(image.as_py()), _decode_mask(truth.as_py())
+
+
+def _decode_image(file: bytes | None) -> U8 | None:
+    """RGB (H, W, 3), or None for a file that is no image."""
+    return _decode(file, cv2.IMREAD_COLOR_RGB)
+
+
+def _decode_mask(file: bytes | None) -> U8 | None:
+    """(H, W), or as many channels as the file has; None for a file that is no image."""
+    return _decode(file, cv2.IMREAD_UNCHANGED)
+
+
+def _decode(file: bytes | None, flags: int) -> U8 | None:
     if not file:
         return None
-    found = cv2.imdecode(np.frombuffer(file, np.uint8), how)
-    return None if found is None else np.asarray(found, dtype=np.uint8)
+    pixels = cv2.imdecode(np.frombuffer(file, np.uint8), flags)
+    return None if pixels is None else np.asarray(pixels, dtype=np.uint8)
 
 
-def _wrong(image: U8 | None, truth: U8 | None, spec: Spec | None) -> Iterator[str]:
-    """What does not hold of one pair."""
+def _pair_problems(image: U8 | None, truth: U8 | None, spec: Spec | None) -> Iterator[str]:
+    """What is wrong with one pair by itself."""
     if image is None or truth is None:
         yield "an image cannot be decoded"
         return
@@ -237,59 +250,62 @@ def _wrong(image: U8 | None, truth: U8 | None, spec: Spec | None) -> Iterator[st
     if (truth == 255).all():
         yield "the ground truth is empty"
     elif not all((edge == 255).all() for edge in (truth[0], truth[-1], truth[:, 0], truth[:, -1])):
-        yield "the ground truth touches the border: it is clipped, or its polarity is turned round"
+        yield "the ground truth touches the border: it is clipped, or its polarity is inverted"
 
 
-def _sample(entry: dict[str, Any], shard: Shard, sample: int) -> list[int]:
-    """Some rows of a shard, drawn by its content, so that no set is always asked for the same."""
-    share = max(1, -(-sample // shard.of))
-    at = rng.StreamRange(
-        zlib.crc32(str(entry["content_sha256"]).encode()),
-        shard.split,
-        shard.number * sample,
-        shard.number * sample + share,
-    )
-    return sorted({shard.start + int(i) for i in rng.randint(at, "verify", shard.stop - shard.start)})
-
-
-def _compare(path: Path, spec: Spec, shard: Shard, rows: range | list[int], all_rows: bool, report: Report) -> None:
-    """Render rows again, from their columns alone or (in a damaged shard) from the spec, and name those that differ."""
+def _check_rendering(
+    directory: Path, record: ShardRecord, renderer: Renderer, shard: Shard, sample: int, findings: _Findings
+) -> None:
+    """Render rows of a shard again and report those that differ: a sample, or all rows if the shard is damaged."""
+    damaged = bool(findings.violations)
+    indices: Sequence[int] = range(shard.start, shard.stop) if damaged else _sample_indices(record, shard, sample)
     try:
-        table = pq.read_table(path)
-        held = table.take([i - shard.start for i in rows]) if not all_rows else table
-        stored = dict(zip(rows, held.to_pylist(), strict=False))
+        table = pq.read_table(directory / paths.DATA / record.name)
+        rows = (table if damaged else table.take([index - shard.start for index in indices])).to_pylist()
     except (pa.ArrowException, OSError):
-        return  # told already
-    told = 0
-    for index, row in stored.items():
-        wanted = recipes(spec, shard.split, decide(spec, shard.split, index, index + 1))[0]
-        try:
-            recipe = wanted if all_rows else from_row(spec, shard.split, row)
-            pair = render(recipe)
+        return  # reported already
+    differing = 0
+    for index, row in zip(indices, rows, strict=False):
+        planned = plan_recipes(renderer.assets, index, index + 1)[0]
+        try:  # a damaged row cannot be trusted: it is rendered from the spec
+            recipe = planned if damaged else from_row(renderer.assets.spec, shard.split, row)
+            differences = list(_differences(planned, renderer.render(recipe), row))
         except (SubsynthError, IndexError, KeyError, ValueError, TypeError) as error:
-            report.add(path.name, index - shard.start, f"cannot be rendered from its columns ({error})")
+            findings.add(shard.name, index - shard.start, f"cannot be rendered from its columns ({error})")
             continue
-        report.rendered += 1
-        decided = wanted.row() | {schema.MEASURED: pair.contrast}
-        differ = [name for name, value in decided.items() if row[name] != value]
-        for name, pixels, how in (
-            ("image", pair.image, cv2.IMREAD_COLOR_RGB), ("ground_truth", pair.ground_truth, cv2.IMREAD_UNCHANGED),
-        ):  # fmt: skip
-            seen = _decoded(row[name]["bytes"], how)
-            if seen is None or not np.array_equal(seen, pixels):
-                differ.append(name)
-        if differ:
-            told += 1
-            if told <= MOST:
-                report.add(path.name, index - shard.start, f"differs from what the spec renders: {', '.join(differ)}")
-    if told > MOST:
-        report.add(path.name, -1, f"{told - MOST} more rows differ")
+        findings.rendered += 1
+        differing += bool(differences)
+        if differences and differing <= MAX_REPORTED:
+            problem = f"differs from what the spec renders: {', '.join(differences)}"
+            findings.add(shard.name, index - shard.start, problem)
+    if differing > MAX_REPORTED:
+        findings.add(shard.name, -1, f"{differing - MAX_REPORTED} more rows differ")
 
 
-def _splits(report: Report) -> None:
-    """Train shares no line and no photograph with any other split."""
-    for split in set(report.texts) - {"train"}:
-        for name, held in (("line", report.texts), ("photograph", report.pictures)):
-            both = held.get("train", set()) & held.get(split, set())
-            if both:
-                report.add(split, -1, f"{len(both)} {name}s are also in train: {sorted(both)[0]!r}")
+def _sample_indices(record: ShardRecord, shard: Shard, sample: int) -> list[int]:
+    """A sample of a shard's rows, seeded with its content, so that different data sets check different rows."""
+    share = max(1, -(-sample // shard.count))
+    first = shard.number * sample
+    stream = rng.StreamRange(zlib.crc32(record.content_sha256.encode()), shard.split, first, first + share)
+    return sorted({shard.start + int(i) for i in rng.randint(stream, "verify", shard.rows)})
+
+
+def _differences(planned: Recipe, pair: Pair, row: Mapping[str, Any]) -> Iterator[str]:
+    """The columns of a stored row that differ from its plan, or from the pixels rendered again."""
+    expected = planned.row() | {schema.MEASURED: pair.contrast}
+    yield from (name for name, value in expected.items() if row[name] != value)
+    for name, stored, rendered in (
+        ("image", _decode_image(row["image"]["bytes"]), pair.image),
+        ("ground_truth", _decode_mask(row["ground_truth"]["bytes"]), pair.ground_truth),
+    ):
+        if stored is None or not np.array_equal(stored, rendered):
+            yield name
+
+
+def _check_splits(findings: _Findings) -> None:
+    """Train shares no line of text and no photograph with another split."""
+    for split in set(findings.lines) - {"train"}:
+        for noun, values in (("line", findings.lines), ("photograph", findings.photographs)):
+            shared = values.get("train", set()) & values.get(split, set())
+            if shared:
+                findings.add(split, -1, f"{len(shared)} {noun}s are also in train: {sorted(shared)[0]!r}")

@@ -1,31 +1,40 @@
-"""Dataset: a whole data set rendered into its place: claimed, filled, resumed, finished."""
+"""Building a data set: take ownership of the output, render the missing shards, merge them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from subsynth.assets import assets
-from subsynth.build import merge, ownership, records
-from subsynth.format import shards
-from subsynth.storage.addresses import open_storage
-from subsynth.build.engines import Engine, engine
+from subsynth.assets.assets import shared_assets
+from subsynth.build.engines import Engine, find_engine
+from subsynth.build.merge import merge_shards
+from subsynth.build.ownership import (
+    check_ownership,
+    plan_digest,
+    release_ownership,
+    remove_dataset,
+    stored_spec,
+    take_ownership,
+)
+from subsynth.build.records import finished_shards
+from subsynth.build.worker import RenderJob
 from subsynth.core.errors import MaterialError, SpecError, WorkerError
-from subsynth.storage.base import Storage
-from subsynth.format.shards import Shard
+from subsynth.core.progress import NoProgress, Progress
+from subsynth.format.shards import DEFAULT_LAYOUT, Shard, ShardLayout, list_shards
 from subsynth.spec.spec import Spec
-from subsynth.build.worker import Job
+from subsynth.storage.addresses import open_storage
+from subsynth.storage.base import Storage
 
 
 @dataclass(frozen=True)
-class Written:
-    """What `build` did: pairs of it, pairs rendered now, pairs found finished; and bytes of the whole set."""
+class BuildResult:
+    """What a build did: `pairs` in total, of which `rendered` now and `resumed` from finished shards; see `bytes`."""
 
     pairs: int
     rendered: int
-    found: int
-    bytes: int = 0
+    resumed: int
+    bytes: int = 0  # of all shards' files; 0 for one rank's part
 
 
 def build_dataset(
@@ -33,70 +42,91 @@ def build_dataset(
     out: str | Path,
     workers: int | None = None,
     overwrite: bool = False,
-    begin: Callable[[int, int], None] = lambda _total, _found: None,
-    tick: Callable[[int], None] = lambda _rows: None,
-    by: str = "local",
+    progress: Progress | None = None,
+    engine: str | Engine = "local",
     rank: tuple[int, int] | None = None,
-) -> Written:
-    """Render a data set into a directory or object store, going on from whatever shards of it are finished there.
+    layout: ShardLayout = DEFAULT_LAYOUT,
+) -> BuildResult:
+    """Render a data set into a directory or an object store, resuming after the shards that are finished there.
 
-    `by` names the engine. With `rank` (r, of w) it renders each w-th shard from the r-th on, and `gather` makes
-    a data set of them when all ranks are done. `begin` is told the number of pairs and how many of them are found
-    finished, `tick` of each group rendered. Raises OutputError if the place holds something else (unless
-    `overwrite`) or cannot be written, and SubsynthError as rendering does. An interrupted build leaves whole
-    shards only.
+    `workers` is how many shards are rendered at a time (None: one per core). `engine` is a name of `engines.NAMES`
+    or an engine. With `rank` (r, count) every count-th shard from the r-th on is rendered; when all ranks are done,
+    `merge_ranks` makes a data set of them. `progress` counts pairs.
+
+    Raises OutputError if the location holds other data (unless `overwrite`) or cannot be written, and SubsynthError
+    as rendering does. An interrupted build leaves complete shards only.
     """
-    run: Engine = engine(by)
-    there = open_storage(str(out))
-    identity = ownership.plan_digest(spec)
-    for split in spec.splits:  # what cannot be used is told before anything is written
-        assets.materials(spec, split)
-    everything = shards.shards(spec)
-    mine = everything[rank[0] :: rank[1]] if rank else everything
-    names = {s.name for s in everything}
-    ownership.refuse(spec, identity, there, names, overwrite)
-    with there.lock(shared=rank is not None):
-        if ownership.refuse(spec, identity, there, names, overwrite):
-            ownership.clear(there)
+    run = find_engine(engine)
+    storage = open_storage(str(out))
+    plan_sha256 = plan_digest(spec)
+    lines_dropped = _check_assets(spec)
+    all_shards = list_shards(spec, layout)
+    own_shards = all_shards[rank[0] :: rank[1]] if rank else all_shards
+    names = {s.name for s in all_shards}
+    check_ownership(spec, plan_sha256, storage, names, overwrite)
+    with storage.lock(shared=rank is not None):
+        if check_ownership(spec, plan_sha256, storage, names, overwrite):  # again: now nobody else can change it
+            remove_dataset(storage)
         if rank is None:
-            there.remove_unfinished()
-        ownership.take(spec, identity, there)
-        left = [s for s, entry in records.finished(there, identity, mine, thorough=True) if entry is None]
-        total, todo = _rows(mine), _rows(left)
-        begin(total, total - todo)
-        try:
-            for _ in run(Job(spec, there.address, identity), left, workers, tick):
-                pass
-        except BaseException as error:
-            if rank is None:
-                there.remove_unfinished()
-                if isinstance(error, SpecError | MaterialError | WorkerError):
-                    ownership.release(there)  # what cannot be rendered, or by nobody, leaves nothing behind
-            raise
+            storage.remove_unfinished()
+        take_ownership(spec, plan_sha256, storage)
+        finished = finished_shards(storage, plan_sha256, own_shards, thorough=True)
+        missing = [shard for shard, record in finished if record is None]
+        total, todo = _count_rows(own_shards), _count_rows(missing)
+        progress = progress or NoProgress()
+        progress.start(total, total - todo)
+        job = RenderJob(spec, storage.address, plan_sha256, layout.row_group)
+        _render(run, job, missing, workers, progress, storage, exclusive=rank is None)
         if rank is not None:
-            return Written(total, todo, total - todo)
-        head = merge.merge(there, spec, identity, everything, thorough=False)
-    return Written(total, todo, total - todo, _bytes(head))
+            return BuildResult(total, todo, total - todo)
+        manifest = merge_shards(storage, spec, plan_sha256, all_shards, lines_dropped, thorough=False)
+    return BuildResult(total, todo, total - todo, manifest.total_bytes)
 
 
-def merge_ranks(out: str | Path) -> Written:
-    """Make a data set of the shards that all ranks have rendered into a place.
+def merge_ranks(out: str | Path, layout: ShardLayout = DEFAULT_LAYOUT) -> BuildResult:
+    """Make a data set of the shards that all ranks have rendered.
 
-    Raises OutputError if some are missing, or are of another version or other material than is here.
+    Raises OutputError if some are missing, or were rendered by another version or with other assets than this
+    machine's.
     """
-    there: Storage = open_storage(str(out))
-    spec = ownership.held_by(there)
-    identity = ownership.plan_digest(spec)
-    everything = shards.shards(spec)
-    ownership.refuse(spec, identity, there, {s.name for s in everything}, overwrite=False)
-    with there.lock(shared=False):
-        head = merge.merge(there, spec, identity, everything, thorough=True)
-    return Written(_rows(everything), 0, _rows(everything), _bytes(head))
+    storage = open_storage(str(out))
+    spec = stored_spec(storage)
+    plan_sha256 = plan_digest(spec)
+    shards = list_shards(spec, layout)
+    check_ownership(spec, plan_sha256, storage, {s.name for s in shards}, overwrite=False)
+    with storage.lock(shared=False):
+        manifest = merge_shards(storage, spec, plan_sha256, shards, _check_assets(spec), thorough=True)
+    return BuildResult(_count_rows(shards), 0, _count_rows(shards), manifest.total_bytes)
 
 
-def _rows(some: list[Shard]) -> int:
-    return sum(s.stop - s.start for s in some)
+def _check_assets(spec: Spec) -> dict[str, int]:
+    """Open the assets of every split, so that unusable ones are rejected first; how many lines each split dropped.
+
+    The figures of the card use the opened assets again.
+    """
+    return {split: shared_assets(spec, split).lines_dropped for split in spec.splits}
 
 
-def _bytes(head: merge.Head) -> int:
-    return sum(split["bytes"] for split in head["splits"].values())
+def _render(
+    run: Engine,
+    job: RenderJob,
+    shards: Sequence[Shard],
+    workers: int | None,
+    progress: Progress,
+    storage: Storage,
+    exclusive: bool,
+) -> None:
+    """Render shards. After an error, an exclusive build removes its temporary files, and gives up an empty location."""
+    try:
+        for _ in run(job, shards, workers, progress):
+            pass
+    except BaseException as error:
+        if exclusive:
+            storage.remove_unfinished()
+            if isinstance(error, SpecError | MaterialError | WorkerError):
+                release_ownership(storage)
+        raise
+
+
+def _count_rows(shards: Sequence[Shard]) -> int:
+    return sum(shard.rows for shard in shards)

@@ -1,101 +1,115 @@
-"""Merge: finished shards become a data set: its figures, its card, its licences, and the manifest last."""
+"""Merge: finished shards become a data set, with figures, card and licences; the manifest is written last."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from subsynth.assets import assets, licences
-from subsynth.build import records
-from subsynth.format import png, shards
-from subsynth.report import card, figures
+from subsynth.assets import licences
+from subsynth.build.records import finished_shards
 from subsynth.core.errors import OutputError
-from subsynth.storage.paths import ASSETS, CARD, DATA, FIGURES, LICENCES, MANIFEST, SCRATCH, unique_suffix
-from subsynth.storage.base import Storage
-from subsynth.format.shards import Shard
-from subsynth.spec.spec import Spec
 from subsynth.core.version import __version__
+from subsynth.format import png
+from subsynth.format.manifest import Manifest, ShardRecord, SplitTotals, write_manifest
+from subsynth.format.shards import Shard, first_row
+from subsynth.report import card, figures
+from subsynth.spec.spec import Spec
+from subsynth.storage.base import Storage
+from subsynth.storage.paths import ASSETS, CARD, DATA, FIGURES, LICENCES, MANIFEST, SCRATCH, unique_suffix
 
-Head = dict[str, Any]
 
+def merge_shards(
+    storage: Storage,
+    spec: Spec,
+    plan_sha256: str,
+    shards: Sequence[Shard],
+    lines_dropped: Mapping[str, int],
+    thorough: bool,
+) -> Manifest:
+    """Write everything that describes the shards of a storage, then remove the records and other temporary files.
 
-def merge(place: Storage, spec: Spec, identity: str, wanted: Sequence[Shard], thorough: bool) -> Head:
-    """Write what tells of the shards that lie in a place, and remove what was only there to make them.
-
-    Returns the manifest without its list of shards, which is written as it is read: however many there are,
-    they are not held. `thorough` reads the bytes of shards again, where that is of use. Raises OutputError
-    if shards are missing.
+    Returns the manifest without its shards: their records go through a file, so that memory does not grow with
+    their number. `thorough` compares the SHA-256 of shards again, where the storage can digest files. Raises
+    OutputError if shards are missing.
     """
-    with place.scratch() as folder:
+    with storage.scratch() as folder:
         lines = folder / f"{MANIFEST}.lines.{unique_suffix()}"
         try:
-            head = collected(place, spec, identity, wanted, thorough, lines)
-            _described(place, spec, head, wanted, folder)
-            manifest = folder / f"{MANIFEST}.{unique_suffix()}"
-            with manifest.open("w", encoding="utf-8") as file, lines.open(encoding="utf-8") as entry:
-                file.write(json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}"))
-                file.write(',\n "shards": [')
-                for number, line in enumerate(entry):
-                    file.write(f"{',' if number else ''}\n  {line.rstrip()}")
-                file.write("\n ]\n}\n")
-            place.put_file(manifest, MANIFEST)
+            finished = finished_shards(storage, plan_sha256, shards, thorough)
+            manifest = sum_records(storage.name, spec, plan_sha256, finished, lines_dropped, lines)
+            _write_documents(storage, spec, manifest, shards, folder)
+            file = folder / f"{MANIFEST}.{unique_suffix()}"
+            with file.open("w", encoding="utf-8") as output, lines.open(encoding="utf-8") as stored:
+                write_manifest(output, manifest, (ShardRecord.from_json(json.loads(line)) for line in stored))
+            storage.put_file(file, MANIFEST)
         finally:
             lines.unlink(missing_ok=True)
-    place.remove([f"{SCRATCH}/{name}" for name in place.list_folder(SCRATCH)])
-    return head
+    storage.remove([f"{SCRATCH}/{name}" for name in storage.list_folder(SCRATCH)])
+    return manifest
 
 
-def collected(place: Storage, spec: Spec, identity: str, wanted: Sequence[Shard], thorough: bool, lines: Path) -> Head:
-    """The sums over all entries, and each entry as a line of a file."""
-    keys = ("rows", "bytes", "arrow_bytes")
-    splits: dict[str, dict[str, Any]] = {split: dict.fromkeys(keys, 0) for split in spec.splits}
+def sum_records(
+    name: str,
+    spec: Spec,
+    plan_sha256: str,
+    finished: Iterable[tuple[Shard, ShardRecord | None]],
+    lines_dropped: Mapping[str, int],
+    lines: Path,
+) -> Manifest:
+    """The manifest, without its shards, of records that are read once; each record becomes a line of a file.
+
+    Raises OutputError, with the `name` of the storage, if a shard has no record.
+    """
+    rows, sizes, arrow_bytes = (Counter[str]() for _ in range(3))
     contents = {split: hashlib.sha256() for split in spec.splits}
     missing: list[str] = []
+    count = 0
     with lines.open("w", encoding="utf-8") as file:
-        for shard, entry in records.finished(place, identity, wanted, thorough):
-            if entry is None:
+        for shard, record in finished:
+            count += 1
+            if record is None:
                 missing.append(shard.name)
                 continue
-            for key in keys:
-                splits[shard.split][key] += entry[key]
-            contents[shard.split].update(entry["content_sha256"].encode())
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            rows[shard.split] += record.rows
+            sizes[shard.split] += record.bytes
+            arrow_bytes[shard.split] += record.arrow_bytes
+            contents[shard.split].update(record.content_sha256.encode())
+            file.write(json.dumps(record.to_json(), ensure_ascii=False) + "\n")
     if missing:
-        named = ", ".join(missing[:3]) + (", ..." if missing[3:] else "")
+        examples = ", ".join(missing[:3]) + (", ..." if missing[3:] else "")
         raise OutputError(
-            f"{place.name}: {len(missing):,} of {len(wanted):,} shards are not finished ({named}); run the same render "
-            "again, each rank of it: it makes what is missing and nothing else"
+            f"{name}: {len(missing):,} of {count:,} shards are not finished ({examples}); run the same render "
+            "again, on every rank: it renders only what is missing"
         )
-    for split in spec.splits:
-        splits[split]["content_sha256"] = contents[split].hexdigest()
-    joined = "".join(splits[split]["content_sha256"] for split in spec.splits)
-    return {
-        "subsynth": __version__,
-        "spec_sha256": spec.digest(),
-        "plan_sha256": identity,
-        "content_sha256": hashlib.sha256(joined.encode()).hexdigest(),
-        "png": png.CODER,
-        "image_format": spec.image_format,
-        "lines_dropped": {split: assets.materials(spec, split).dropped for split in spec.splits},
-        "splits": splits,
-    }
+    digests = {split: content.hexdigest() for split, content in contents.items()}
+    return Manifest(
+        version=__version__,
+        spec_sha256=spec.digest(),
+        plan_sha256=plan_sha256,
+        content_sha256=hashlib.sha256("".join(digests.values()).encode()).hexdigest(),
+        png=png.ENCODER,
+        image_format=spec.image_format,
+        lines_dropped=lines_dropped,
+        splits={s: SplitTotals(rows[s], sizes[s], arrow_bytes[s], digests[s]) for s in spec.splits},
+    )
 
 
-def _described(place: Storage, spec: Spec, head: Head, wanted: Sequence[Shard], folder: Path) -> None:
-    """Figures, licences and card."""
-    with contextlib.ExitStack() as opened:
+def _write_documents(storage: Storage, spec: Spec, manifest: Manifest, shards: Sequence[Shard], folder: Path) -> None:
+    """Write figures, licences and the card."""
+    with contextlib.ExitStack() as stack:
 
-        def files(split: str) -> Iterator[IO[bytes]]:
-            for shard in (s for s in wanted if s.split == split):
-                yield opened.enter_context(place.open(f"{DATA}/{shard.name}"))
+        def open_split(split: str) -> Iterator[IO[bytes]]:
+            for shard in (s for s in shards if s.split == split):
+                yield stack.enter_context(storage.open(f"{DATA}/{shard.name}"))
 
-        figures.draw_figures(spec, {split: files(split) for split in spec.splits}, folder)
-        example = shards.first(next(files(spec.splits[0])))
+        figures.draw_figures(spec, {split: open_split(split) for split in spec.splits}, folder)
+        example_row = first_row(next(open_split(spec.splits[0])))
     for name in FIGURES:
-        place.put_file(folder / name, f"{ASSETS}/{name}")
-    place.write_text(LICENCES, licences.format_licences(spec))
-    place.write_text(CARD, card.card(spec, head, example))
+        storage.put_file(folder / name, f"{ASSETS}/{name}")
+    storage.write_text(LICENCES, licences.format_licences(spec))
+    storage.write_text(CARD, card.card(spec, manifest, example_row))

@@ -1,131 +1,141 @@
-"""Claim: a place belongs to one plan. Whose it is is told, what is someone else's is refused."""
+"""Ownership of an output location: it holds exactly one plan; conflicting data is rejected."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 
-from subsynth.assets import assets
-from subsynth.build.records import plan_of
+from subsynth.assets import listing
 from subsynth.core.errors import OutputError, SubsynthError
-from subsynth.storage.paths import ASSETS, CARD, DATA, FIGURES, LICENCES, MANIFEST, PLAN, SCRATCH, SPEC
-from subsynth.storage.base import Storage
-from subsynth.spec.spec import SPLITS, Spec
 from subsynth.core.version import PIXELS
+from subsynth.format.manifest import recorded_plan
+from subsynth.spec.spec import SPLITS, Spec
+from subsynth.storage.base import Storage
+from subsynth.storage.paths import ASSETS, CARD, DATA, FIGURES, LICENCES, MANIFEST, PLAN, SCRATCH, SPEC
 
-_WRITTEN = (MANIFEST, CARD, LICENCES, *(f"{ASSETS}/{name}" for name in FIGURES))  # besides the spec and the shards
+_FIGURES = tuple(f"{ASSETS}/{name}" for name in FIGURES)
 
 
 def plan_digest(spec: Spec) -> str:
-    """SHA-256, hex, of all that the pixels hang on: spec, materials, and the version of the rendering."""
-    return hashlib.sha256(f"{PIXELS} {spec.digest()} {assets.digest(spec)}".encode()).hexdigest()
+    """SHA-256 (hex) of everything that determines the pixels: the spec, its assets, and the version of rendering."""
+    return hashlib.sha256(f"{PIXELS} {spec.digest()} {listing.assets_digest(spec)}".encode()).hexdigest()
 
 
-def refuse(spec: Spec, identity: str, place: Storage, names: set[str], overwrite: bool) -> str:
-    """What a place holds that is not of this plan, in words, or nothing.
+def check_ownership(spec: Spec, plan_sha256: str, storage: Storage, shard_names: set[str], overwrite: bool) -> str:
+    """Describe what the storage holds that does not belong to this plan; "" if there is nothing.
 
-    Raises OutputError if it holds such a thing, and even with `overwrite` if subsynth did not write it.
+    Raises OutputError if there is such data, unless `overwrite`; and even with `overwrite` if replacing it would
+    delete files that subsynth did not write.
     """
-    foreign = _foreign(spec, identity, place, names)
-    if foreign and not overwrite:
-        raise OutputError(f"{place.name} holds {foreign}; name another --out, or add --overwrite to replace it")
-    held = place.list_folder()
-    if foreign and SPEC not in held:
-        assets = place.list_folder(ASSETS) if ASSETS in held else {}
-        taken = [p for p in (MANIFEST, CARD, LICENCES, DATA) if p in held]
-        taken += [f"{ASSETS}/{name}" for name in FIGURES if name in assets]
-        if taken:  # what subsynth did not write, it does not delete
-            raise OutputError(
-                f"{place.name}/{taken[0]} is not subsynth's and would be lost; move it away or name another --out"
-            )
-    return foreign
+    conflict = _conflict(spec, plan_sha256, storage, shard_names)
+    if conflict and not overwrite:
+        raise OutputError(f"{storage.name} holds {conflict}; name another --out, or add --overwrite to replace it")
+    if conflict:
+        _check_removable(storage)
+    return conflict
 
 
-def clear(place: Storage) -> None:
-    """Remove a data set of subsynth's, finished or not: what it wrote and nothing else."""
-    own = [f"{SCRATCH}/{name}" for name in place.list_folder(SCRATCH) if name.endswith(".json")]
-    place.remove([PLAN, SPEC, *_WRITTEN, *(f"{DATA}/{name}" for name in _shards_in(place)), *own])
+def remove_dataset(storage: Storage) -> None:
+    """Remove a data set, finished or not: the files that subsynth wrote and no others."""
+    records = [f"{SCRATCH}/{name}" for name in storage.list_folder(SCRATCH) if name.endswith(".json")]
+    shards = [f"{DATA}/{name}" for name in _shard_files(storage)]
+    storage.remove([PLAN, SPEC, MANIFEST, CARD, LICENCES, *_FIGURES, *shards, *records])
 
 
-def take(spec: Spec, identity: str, place: Storage) -> None:
-    """Make a place this plan's. Of two plans at once one gets it, and the other is refused with OutputError."""
-    # The spec is there before the first shard, so that whose shards lie there can be told at any moment.
-    if place.create_exclusive(SPEC, spec.to_yaml()):
-        place.write_text(PLAN, identity)
+def take_ownership(spec: Spec, plan_sha256: str, storage: Storage) -> None:
+    """Claim the storage for a plan. If two plans claim it concurrently, one of them gets an OutputError."""
+    # The spec is written before the first shard, so that the owner of the shards is known at any moment.
+    if storage.create_exclusive(SPEC, spec.to_yaml()):
+        storage.write_text(PLAN, plan_sha256)
         return
-    other = _spec_in(place)
-    if isinstance(other, str) or other.digest() != spec.digest():
-        raise OutputError(f"{place.name} was taken by another spec just now; name another --out")
-    if not place.create_exclusive(PLAN, identity) and place.read(PLAN) != identity.encode():
+    stored = _stored_spec(storage)
+    if isinstance(stored, str) or stored.digest() != spec.digest():
+        raise OutputError(f"{storage.name} was taken by another spec just now; name another --out")
+    if not storage.create_exclusive(PLAN, plan_sha256) and storage.read(PLAN) != plan_sha256.encode():
         raise OutputError(
-            f"{place.name} was taken by another run just now, with other fonts, pictures or text, or of another "
+            f"{storage.name} was taken by another run just now, with other fonts, pictures or text, or with another "
             "version; name another --out"
         )
 
 
-def release(place: Storage) -> None:
-    """Take back a claim, unless shards lie under it: a worker may have put one that nobody was told of."""
-    if _shards_in(place):
-        return
-    place.remove([SPEC, *(f"{SCRATCH}/{name}" for name in place.list_folder(SCRATCH))])
+def release_ownership(storage: Storage) -> None:
+    """Undo `take_ownership`, unless there are shards: a worker may have stored one and died before it was recorded."""
+    if not _shard_files(storage):
+        storage.remove([SPEC, *(f"{SCRATCH}/{name}" for name in storage.list_folder(SCRATCH))])
 
 
-def held_by(place: Storage) -> Spec:
-    """The spec of a place that is a data set's. Raises OutputError if it is not."""
-    if place.read(SPEC) is None:
-        raise OutputError(f"{place.name}: no {SPEC} there; render into it first, or name another place")
-    spec = _spec_in(place)
+def stored_spec(storage: Storage) -> Spec:
+    """The spec of the data set in the storage. Raises OutputError if there is none that can be read."""
+    if storage.read(SPEC) is None:
+        raise OutputError(f"{storage.name}: no {SPEC} there; render into it first, or name another location")
+    spec = _stored_spec(storage)
     if isinstance(spec, str):
-        raise OutputError(f"{place.name} holds {spec}")
+        raise OutputError(f"{storage.name} holds {spec}")
     return spec
 
 
-def _foreign(spec: Spec, identity: str, place: Storage, names: set[str]) -> str:
-    held = sorted(name for name in place.list_folder() if name != SCRATCH)
-    if not held:
+def _conflict(spec: Spec, plan_sha256: str, storage: Storage, shard_names: set[str]) -> str:
+    names = sorted(name for name in storage.list_folder() if name != SCRATCH)
+    if not names:
         return ""
-    if SPEC not in held:
-        return f"{held[0]!r} and no {SPEC}: it is not a data set of subsynth's"
-    other = _spec_in(place)
-    if isinstance(other, str):
-        return other
-    if other.digest() != spec.digest():
-        return f"the data of another spec ({_difference(other, spec)})"
-    for name in _shards_in(place):
-        if name not in names:
-            return f"{DATA}/{name}, which is not of this data set"
-    recorded = _recorded(place)
-    if recorded and recorded != identity:
-        return "the data of the same spec made from other fonts, pictures or text, or by another version"
+    if SPEC not in names:
+        return f"{names[0]!r} and no {SPEC}: it is not a data set of subsynth's"
+    stored = _stored_spec(storage)
+    if isinstance(stored, str):
+        return stored
+    if stored.digest() != spec.digest():
+        return f"the data of another spec ({_difference(stored, spec)})"
+    for name in _shard_files(storage):
+        if name not in shard_names:
+            return f"{DATA}/{name}, which does not belong to this data set"
+    stored_plan = _stored_plan(storage)
+    if stored_plan and stored_plan != plan_sha256:
+        return "the data of the same spec rendered with other fonts, pictures or text, or by another version"
     return ""
 
 
-def _spec_in(place: Storage) -> Spec | str:
+def _check_removable(storage: Storage) -> None:
+    """Raise OutputError if the storage has no spec, but files under names that a data set would replace."""
+    names = storage.list_folder()
+    if SPEC in names:
+        return
+    assets_held = storage.list_folder(ASSETS) if ASSETS in names else {}
+    taken = [path for path in (MANIFEST, CARD, LICENCES, DATA) if path in names]
+    taken += [f"{ASSETS}/{name}" for name in FIGURES if name in assets_held]
+    if taken:
+        raise OutputError(
+            f"{storage.name}/{taken[0]} was not written by subsynth and would be lost; move it away or name "
+            "another --out"
+        )
+
+
+def _stored_spec(storage: Storage) -> Spec | str:
+    """The stored spec, or a description of one that cannot be read."""
     try:
-        return Spec.from_yaml((place.read(SPEC) or b"").decode("utf-8"), f"{place.name}/{SPEC}")
+        return Spec.from_yaml((storage.read(SPEC) or b"").decode("utf-8"), f"{storage.name}/{SPEC}")
     except (SubsynthError, UnicodeDecodeError) as error:
         return f"a {SPEC} that this version cannot read ({error})"
 
 
-def _shards_in(place: Storage) -> list[str]:
-    """The files in data/ that the card's patterns take for data."""
-    starts = tuple(f"{split}-" for split in SPLITS)
-    return sorted(n for n in place.list_folder(DATA) if n.startswith(starts) and n.endswith(".parquet"))
+def _shard_files(storage: Storage) -> list[str]:
+    """The files in data/ that match the card's patterns for data."""
+    prefixes = tuple(f"{split}-" for split in SPLITS)
+    return sorted(n for n in storage.list_folder(DATA) if n.startswith(prefixes) and n.endswith(".parquet"))
 
 
-def _recorded(place: Storage) -> str:
-    """The plan digest that the place was finished or begun with, or nothing."""
-    return plan_of(place) or (place.read(PLAN) or b"").decode(errors="replace")
+def _stored_plan(storage: Storage) -> str:
+    """The plan digest with which the data set was finished or started; "" if none is stored."""
+    return recorded_plan(storage.read(MANIFEST) or b"{}") or (storage.read(PLAN) or b"").decode(errors="replace")
 
 
-def _difference(there: Spec, here: Spec) -> str:
+def _difference(stored: Spec, current: Spec) -> str:
     """The first key in which two specs differ."""
-    one, two = dataclasses.asdict(there), dataclasses.asdict(here)
-    for key, value in one.items():
-        pairs = [(key, value, two[key])]
-        if dataclasses.is_dataclass(getattr(there, key)):
-            pairs = [(f"{key}.{k}", v, two[key][k]) for k, v in value.items()]
-        for name, old, new in pairs:
-            if old != new:
-                return f"{name} is {old} there and {new} here"
+    old_values, new_values = dataclasses.asdict(stored), dataclasses.asdict(current)
+    for key, old in old_values.items():
+        values = [(key, old, new_values[key])]
+        if dataclasses.is_dataclass(getattr(stored, key)):
+            values = [(f"{key}.{name}", value, new_values[key][name]) for name, value in old.items()]
+        for name, old_value, new_value in values:
+            if old_value != new_value:
+                return f"{name} is {old_value} there and {new_value} here"
     return "they differ"

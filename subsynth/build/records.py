@@ -1,4 +1,4 @@
-"""Entries: what is known of each finished shard, beside the shards until a manifest tells it."""
+"""Records of finished shards: one small JSON file per shard, kept beside the shards until the manifest holds them."""
 
 from __future__ import annotations
 
@@ -6,73 +6,64 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
 
-from subsynth.storage.paths import DATA, MANIFEST, SCRATCH
-from subsynth.storage.base import Storage
+from subsynth.core.errors import OutputError
+from subsynth.format.manifest import Manifest, ShardRecord
 from subsynth.format.shards import Shard
+from subsynth.storage.base import Storage
+from subsynth.storage.paths import DATA, MANIFEST, SCRATCH
 
-MANY = 500  # entries read at a time: few enough to hold, enough to keep a store busy
-
-Entry = dict[str, Any]
-
-
-def record(place: Storage, identity: str, entry: Entry) -> None:
-    """Keep the entry of a shard that is in its place, with the plan that it is of."""
-    place.write_text(_path(entry["file"].removeprefix(f"{DATA}/")), json.dumps({"plan": identity, **entry}))
+_BATCH = 500  # records read at a time: few enough for memory, enough to use an object store's concurrency
 
 
-def finished(
-    place: Storage, identity: str, wanted: Iterable[Shard], thorough: bool
-) -> Iterator[tuple[Shard, Entry | None]]:
-    """Each shard with its entry, if it is in its place and of this plan.
+def write_record(storage: Storage, plan_sha256: str, record: ShardRecord) -> None:
+    """Store the record of a shard that is in its final place, with the digest of its plan."""
+    storage.write_text(_record_path(record.name), json.dumps({"plan": plan_sha256, **record.to_json()}))
 
-    What counts is the size, and with `thorough` the bytes too, where the place lets them be read again.
+
+def finished_shards(
+    storage: Storage, plan_sha256: str, shards: Iterable[Shard], thorough: bool
+) -> Iterator[tuple[Shard, ShardRecord | None]]:
+    """Each shard with its record, or with None if it is not finished under this plan.
+
+    A finished shard has a record, or is in a manifest, and its file has the recorded size; with `thorough` also the
+    recorded SHA-256, where the storage can digest files.
     """
-    sizes, recorded = place.list_folder(DATA), place.list_folder(SCRATCH)
-    told = _manifest(place, identity)
-    shards = iter(wanted)
-    while some := list(islice(shards, MANY)):
-        asked = [s for s in some if f"{s.name}.json" in recorded and s.name in sizes]
-        texts = dict(zip(asked, place.read_many([_path(s.name) for s in asked]), strict=True))
-        for shard in some:
-            entry = _read(texts.get(shard), identity) or told.get(shard.name)
-            if entry and (sizes.get(shard.name) != entry.get("bytes") or (thorough and not _same(place, entry))):
-                entry = None
-            yield shard, entry
+    sizes, recorded = storage.list_folder(DATA), storage.list_folder(SCRATCH)
+    in_manifest = _manifest_records(storage, plan_sha256)
+    remaining = iter(shards)
+    while batch := list(islice(remaining, _BATCH)):
+        candidates = [s for s in batch if f"{s.name}.json" in recorded and s.name in sizes]
+        texts = storage.read_many([_record_path(s.name) for s in candidates])
+        records = {s: _parse(text, plan_sha256) for s, text in zip(candidates, texts, strict=True)}
+        for shard in batch:
+            record = records.get(shard) or in_manifest.get(shard.name)
+            if record and (sizes.get(shard.name) != record.bytes or (thorough and not _is_intact(storage, record))):
+                record = None
+            yield shard, record
 
 
-def plan_of(place: Storage) -> str:
-    """The plan that a manifest is of, or nothing."""
-    return str(_loaded(place).get("plan_sha256", ""))
-
-
-def _manifest(place: Storage, identity: str) -> dict[str, Entry]:
-    with contextlib.suppress(KeyError, TypeError, AttributeError):
-        manifest = _loaded(place)
-        if manifest["plan_sha256"] == identity:
-            return {e["file"].removeprefix(f"{DATA}/"): e for e in manifest["shards"]}
+def _manifest_records(storage: Storage, plan_sha256: str) -> dict[str, ShardRecord]:
+    """The records of a manifest of this plan, by file name; empty without one, or with one that cannot be read."""
+    with contextlib.suppress(OutputError):
+        manifest = Manifest.parse(storage.read(MANIFEST) or b"{}")
+        if manifest.plan_sha256 == plan_sha256:
+            return {record.name: record for record in manifest.shards}
     return {}
 
 
-def _loaded(place: Storage) -> dict[str, Any]:
-    with contextlib.suppress(ValueError):
-        manifest = json.loads(place.read(MANIFEST) or b"{}")
-        return manifest if isinstance(manifest, dict) else {}
-    return {}
-
-
-def _path(name: str) -> str:
+def _record_path(name: str) -> str:
     return f"{SCRATCH}/{name}.json"
 
 
-def _read(text: bytes | None, identity: str) -> Entry | None:
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-        entry: Entry = json.loads(text or b"{}")
-        if entry.pop("plan") == identity:
-            return entry
+def _parse(text: bytes | None, plan_sha256: str) -> ShardRecord | None:
+    """A stored record, if it is complete and of this plan: a crash may have cut it short."""
+    with contextlib.suppress(ValueError, OutputError):
+        value = json.loads(text or b"{}")
+        if isinstance(value, dict) and value.get("plan") == plan_sha256:
+            return ShardRecord.from_json(value)
     return None
 
 
-def _same(place: Storage, entry: Entry) -> bool:
-    return place.digest(entry["file"]) in (None, entry["sha256"])
+def _is_intact(storage: Storage, record: ShardRecord) -> bool:
+    return storage.digest(record.file) in (None, record.sha256)

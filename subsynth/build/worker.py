@@ -1,84 +1,90 @@
-"""Task: one shard rendered, put in its place and recorded there. What every engine does, and all that it does."""
+"""A worker renders shards of one job in its process: what every engine runs, on this machine or another."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 import cv2
 import pyarrow as pa
 
-from subsynth.build import ownership, records
-from subsynth.format import shards
-from subsynth.storage.addresses import open_storage
+from subsynth.build.ownership import plan_digest
+from subsynth.build.records import write_record
+from subsynth.build.split_renderers import SplitRenderers
 from subsynth.core.errors import OutputError
-from subsynth.assets.assets import materials
-from subsynth.storage.paths import PLAN
-from subsynth.format.shards import Shard
+from subsynth.core.progress import Progress
+from subsynth.format.shards import Shard, write_shard
 from subsynth.spec.spec import Spec
+from subsynth.storage.addresses import open_storage
+from subsynth.storage.base import Storage
+from subsynth.storage.paths import PLAN
 
 log = logging.getLogger(__name__)
-_split = ""  # in a worker: the split whose material is open
 
 
-class Job(NamedTuple):
-    """What a worker anywhere has to know: the spec, the address of the place, and the plan's digest."""
+@dataclass(frozen=True)
+class RenderJob:
+    """Everything that a worker has to know, on any machine. `plan_sha256` is the digest of the claimed plan."""
 
     spec: Spec
-    address: str
-    identity: str
+    address: str  # of the storage
+    plan_sha256: str
+    row_group: int  # rows of a parquet row group
 
 
-def perform(job: Job, shard: Shard, tick: Callable[[int], None]) -> None:
-    """Render a shard, put it in its place, and record it; `tick` is told of every row group.
+class Worker:
+    """Renders shards of a job. It keeps the assets of one split open at a time."""
 
-    Raises OutputError if the place cannot be written or has been taken over, and as rendering does.
-    """
-    _agreed(job)
-    there = open_storage(job.address)
-    with there.scratch() as folder:
-        temporary, entry = shards.write(job.spec, shard, folder, tick)
-        try:
-            there.put_file(temporary, entry["file"])
-        finally:
-            temporary.unlink(missing_ok=True)
-    records.record(there, job.identity, entry)
-    log.debug("%s: %d rows", entry["file"], entry["rows"])
+    def __init__(self, job: RenderJob):
+        """Raises OutputError if this machine would render other pixels, or does not see the claimed storage."""
+        self._job = job
+        self._storage = open_storage(job.address)
+        self._renderers = SplitRenderers(job.spec)
+        _check_plan(job, self._storage)
+
+    def render_shard(self, shard: Shard, progress: Progress) -> None:
+        """Render a shard, move it to its name and record it; `progress.advance(rows)` after each row group.
+
+        Raises OutputError if the storage cannot be written, and SubsynthError as rendering does.
+        """
+        renderer = self._renderers.get(shard.split)
+        with self._storage.scratch() as folder:
+            temporary, record = write_shard(renderer, shard, folder, progress, self._job.row_group)
+            try:
+                self._storage.put_file(temporary, record.file)
+            finally:
+                temporary.unlink(missing_ok=True)
+        write_record(self._storage, self._job.plan_sha256, record)
+        log.debug("%s: %d rows", record.file, record.rows)
 
 
-def alone() -> None:
-    """Make this process one of many workers: single-threaded, and giving back the memory that a shard needed."""
+@lru_cache(maxsize=1)
+def process_worker(job: RenderJob) -> Worker:
+    """The worker of this process, for engines whose processes render many shards of a job, one call each."""
+    return Worker(job)
+
+
+def limit_threads() -> None:
+    """Make this process one of many workers: single-threaded, and returning the memory that a shard needed."""
     cv2.setNumThreads(1)
     pa.set_cpu_count(1)
-    pa.set_memory_pool(pa.system_memory_pool())  # the default pool keeps what it had
+    pa.set_memory_pool(pa.system_memory_pool())  # the default pool does not return memory to the system
 
 
-def turn_to(split: str) -> None:
-    """Close the material of other splits: shards come split by split, and there is no need to hold two."""
-    global _split  # noqa: PLW0603 - what this process has open
-    if split != _split:
-        materials.cache_clear()
-        _split = split
-
-
-@lru_cache(maxsize=4)
-def _agreed(job: Job) -> None:
-    """Once a process: it sees the place that was claimed, and would make the same pixels."""
-    here = ownership.plan_digest(job.spec)
-    if here != job.identity:
+def _check_plan(job: RenderJob, storage: Storage) -> None:
+    local_plan = plan_digest(job.spec)
+    if local_plan != job.plan_sha256:
         raise OutputError(
-            f"{_host()}: its subsynth, fonts, pictures or text are not those that the run was begun with "
-            f"(plan {here[:12]}, not {job.identity[:12]}); install the same on every machine"
+            f"{_host()}: its subsynth, fonts, pictures or text are not those that the run was started with "
+            f"(plan {local_plan[:12]}, not {job.plan_sha256[:12]}); install the same on every machine"
         )
-    there = open_storage(job.address)
-    found = there.read(PLAN)
-    if found is None or found.decode(errors="replace") != job.identity:
+    claimed = storage.read(PLAN)
+    if claimed is None or claimed.decode(errors="replace") != job.plan_sha256:
         raise OutputError(
-            f"{there.name}: {_host()} does not find there what this run began; name an --out that every machine sees, "
-            "and let no other run take it"
+            f"{storage.name}: {_host()} does not see there what this run started; name an --out that every machine "
+            "sees, and let no other run write to it"
         )
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from subsynth import verify as verification
 from subsynth.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from subsynth.publish.hub import Changes, Published
+    from subsynth.publish.changes import Changes
+    from subsynth.publish.hub import Published
 
 
 @click.command()
@@ -40,13 +40,10 @@ def publish(directory: Path, repo: str, private: bool, tag: str | None, dry_run:
 
     _exit_at_once_on_interrupt(f"stopped; the same command sends what is missing to {repo}")
     with ProgressBar("verifying", " rows") as rows, ProgressBar(repo, "B", scaled=True) as upload:
-        rows.start(verification.rows_in(directory))
         if dry_run:
-            changes = hub.changes(directory, repo, private, tag, upload.message, rows.advance)
+            changes = hub.preview_changes(directory, repo, private, tag, rows, upload)
         else:
-            published = hub.publish(
-                directory, repo, private, tag, upload.message, rows.advance, upload.start, upload.advance
-            )
+            published = hub.publish(directory, repo, private, tag, rows, upload)
     click.echo(_planned(changes, repo, private, tag) if dry_run else _done(published, repo))
 
 

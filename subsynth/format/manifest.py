@@ -10,11 +10,11 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TextIO, TypeVar
 
 from subsynth.core.errors import OutputError
-from subsynth.storage.paths import DATA, MANIFEST
+from subsynth.storage.paths import MANIFEST
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class ShardRecord:
     @property
     def name(self) -> str:
         """The file's name in data/."""
-        return self.file.removeprefix(f"{DATA}/")
+        return PurePosixPath(self.file).name
 
     @classmethod
     def from_json(cls, value: object, source: str = MANIFEST) -> ShardRecord:

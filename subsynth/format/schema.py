@@ -1,4 +1,4 @@
-"""Columns: the schema of a data set, for Arrow, for the `datasets` library and for the card."""
+"""The columns of a data set: their schema for Arrow, for the `datasets` library and for the card."""
 
 from __future__ import annotations
 
@@ -11,66 +11,68 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from subsynth.planning.columns import Columns
 from subsynth.planning.recipe import COLUMNS, Recipe
 
-# What the card says of each column: meaning and unit.
-MEANING = {
-    "image": "the crop: RGB uint8, lossless PNG (with image_format jpeg: the file of its JPEG step where it has one)",
-    "ground_truth": "text 0, background 255: coverage of the glyph fill of at least one half; 1-bit PNG",
-    "index": "place in the split; with the spec it determines the sample",
-    "text": "what is written",
+# Meaning and unit of each column, for the card.
+DESCRIPTIONS = {
+    "image": "the crop: RGB uint8, lossless PNG (with image_format jpeg: the file of the JPEG step where there is one)",
+    "ground_truth": "text 0, background 255: text is where the glyph fill covers at least half a pixel; 1-bit PNG",
+    "index": "position in the split; with the spec it determines the sample",
+    "text": "the text in the image",
     "text_source": "where the line comes from",
-    "text_id": "its id there (Tatoeba: the sentence's number)",
+    "text_id": "its id there (Tatoeba: the number of the sentence)",
     "font": "family and style",
     "bold": "whether the face is bold",
-    "italic": "whether the text is slanted, by a true italic or a shear",
-    "shear": "tangent of the slant added to the outlines; 0 for true italics",
-    "font_size_px": "px an em",
-    "embolden_x_px": "px by which strokes are thickened across, so that thin ones keep a pixel",
-    "embolden_y_px": "px by which they are thickened down",
-    "x": "px from the left to where the baseline begins",
-    "y": "px from the top to the baseline",
+    "italic": "whether the text is slanted, by an italic face or a shear",
+    "shear": "tangent of the slant added to the outlines; 0 for italic faces",
+    "font_size_px": "pixels per em",
+    "embolden_x_px": "px added to the width of vertical strokes, so that thin ones are at least one pixel wide",
+    "embolden_y_px": "px added to the height of horizontal strokes",
+    "x": "px from the left edge to the start of the baseline",
+    "y": "px from the top edge to the baseline",
     "text_color": "fill, RGB 0..255",
-    "contrast": "ratio of luminances, 1..21, of the fill and what surrounds it, before degradation: how hard it is",
+    "contrast": "luminance contrast ratio, 1..21, of the fill and its surroundings before degradation: the difficulty",
     "outline_px": "radius of the outline, px; 0 is none",
     "outline_color": "RGB 0..255",
     "shadow_dx": "px to the right",
     "shadow_dy": "px down",
-    "shadow_blur_px": "softness, px",
+    "shadow_blur_px": "blur of the shadow, px",
     "shadow_opacity": "0..255; 0 is none",
     "box_color": "RGB 0..255",
     "box_opacity": "0..255; 0 is none",
     "box_padding_px": "px around the ink",
     "background": "photograph, or procedural/kind-number",
     "background_level": "scale of the photograph: 0 is the largest",
-    "background_x": "px in that scale",
-    "background_y": "px in that scale",
+    "background_x": "px at that scale",
+    "background_y": "px at that scale",
     "background_flip": "whether the crop is mirrored",
     "grade_saturation": "256 is unchanged",
     "grade_gain": "of R, G, B; 256 is unchanged",
     "grade_lift": "levels added",
-    "resample": "factor of lost resolution; 0 is none",
+    "resample": "factor by which resolution is lost; 0 is none",
     "blur_sigma": "sigma of the Gaussian blur, px; 0 is none",
     "noise_sigma": "standard deviation of the noise, levels; 0 is none",
-    "noise_offset": "where in the pool the noise is cut",
+    "noise_offset": "offset into the pool of noise values",
     "jpeg_quality": "1..100; 0 is none",
-    "jpeg_dx": "px into a macroblock",
-    "jpeg_dy": "px into a macroblock",
+    "jpeg_dx": "px into a macroblock at which the crop starts",
+    "jpeg_dy": "px into a macroblock at which the crop starts",
 }
 
 IMAGES = ("image", "ground_truth")
-_MODES = {"image": "RGB", "ground_truth": "L"}
-_HEAD = ("image", "ground_truth", "text")
-MEASURED = "contrast"  # the one column that is not decided but measured on the drawn sample
-NAMES = (*_HEAD, MEASURED, *(c for c in COLUMNS if c not in _HEAD))
+MEASURED = "contrast"  # the one column that is not planned but measured on the rendered sample
+_FIRST = ("image", "ground_truth", "text", MEASURED)
+NAMES = (*_FIRST, *(name for name in COLUMNS if name not in _FIRST))
+_IMAGE_MODES = {"image": "RGB", "ground_truth": "L"}
+COLOR = "color"  # the type of columns with three numbers
 
 
 @cache
-def kinds() -> dict[str, str]:
-    """Each column's type but the images', in the words of `datasets`; colours are "color"."""
+def column_types() -> dict[str, str]:
+    """The type of each column except images, in the names of `datasets`; COLOR for three numbers."""
     hints = typing.get_type_hints(Recipe)
-    words: dict[Any, str] = {int: "int64", float: "float64", bool: "bool", str: "string"}
-    return {MEASURED: "float64"} | {name: words.get(hints[name], "color") for name in COLUMNS}
+    names = {int: "int64", float: "float64", bool: "bool", str: "string"}
+    return {MEASURED: "float64"} | {name: names.get(hints[name], COLOR) for name in COLUMNS}
 
 
 def _color_dtype(name: str) -> str:
@@ -78,85 +80,83 @@ def _color_dtype(name: str) -> str:
 
 
 @cache
-def schema() -> pa.Schema:
-    """The Arrow schema, with the metadata by which `datasets` knows the features even without a card."""
+def arrow_schema() -> pa.Schema:
+    """The Arrow schema, with metadata from which `datasets` knows the features even without a card."""
     types = {"int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_(), "string": pa.string()}
-    picture = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    image_type = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     fields = []
     for name in NAMES:
         if name in IMAGES:
-            fields.append(pa.field(name, picture))
-        elif kinds()[name] == "color":
+            fields.append(pa.field(name, image_type))
+        elif column_types()[name] == COLOR:
             item = pa.int32() if _color_dtype(name) == "int32" else pa.uint8()
             fields.append(pa.field(name, pa.list_(item)))
         else:
-            fields.append(pa.field(name, types[kinds()[name]]))
-    return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features()}})})
+            fields.append(pa.field(name, types[column_types()[name]]))
+    return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": _features()}})})
 
 
-def table(decided: dict[str, Any], contrasts: list[float], images: list[bytes], truths: list[bytes]) -> pa.Table:
-    """Decided columns, measured contrasts and encoded images as one table.
+def arrow_table(columns: Columns, contrasts: list[float], images: list[bytes], ground_truths: list[bytes]) -> pa.Table:
+    """Planned columns, measured contrasts and encoded images as one table.
 
-    All is laid into Arrow's buffers as it is, without a Python object a value.
+    Arrow's buffers are filled directly, without a Python object per value. `pa.array` is not used because it imports
+    pandas, which takes longer than writing the columns of a shard.
     """
-    arrow = schema()
-    arrays = [_pictures(files) for files in (images, truths)]
+    schema = arrow_schema()
+    arrays = [_image_array(files) for files in (images, ground_truths)]
     for name in NAMES[len(IMAGES) :]:
-        kind = arrow.field(name).type
-        values = np.array(contrasts) if name == MEASURED else decided[name]
+        kind = schema.field(name).type
+        values = np.array(contrasts) if name == MEASURED else columns[name]
         if isinstance(values, list):
-            arrays.append(_bytes([text.encode() for text in values], kind))
+            arrays.append(_bytes_array([text.encode() for text in values], kind))
         elif pa.types.is_list(kind):
             offsets = np.arange(0, values.size + 1, 3, dtype=np.int32)
-            arrays.append(pa.ListArray.from_arrays(_numbers(offsets, pa.int32()), _numbers(values, kind.value_type)))
+            numbers = _number_array(values, kind.value_type)
+            arrays.append(pa.ListArray.from_arrays(_number_array(offsets, pa.int32()), numbers))
         else:
-            arrays.append(_numbers(values, kind))
-    return pa.Table.from_arrays(arrays, schema=arrow)
+            arrays.append(_number_array(values, kind))
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _pictures(files: list[bytes]) -> pa.Array:
-    return pa.StructArray.from_arrays(
-        [_bytes(files, pa.binary()), pa.nulls(len(files), pa.string())], ["bytes", "path"]
-    )
+def _image_array(files: list[bytes]) -> pa.Array:
+    paths = pa.nulls(len(files), pa.string())
+    return pa.StructArray.from_arrays([_bytes_array(files, pa.binary()), paths], ["bytes", "path"])
 
 
-# `pa.array` would import pandas, which takes longer than writing a shard's columns.
-
-
-def _numbers(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+def _number_array(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
     flat = np.ascontiguousarray(values, bool if kind == pa.bool_() else kind.to_pandas_dtype()).reshape(-1)
     buffer = np.packbits(flat, bitorder="little") if kind == pa.bool_() else flat
     return pa.Array.from_buffers(kind, len(flat), [None, pa.py_buffer(buffer)])
 
 
-def _bytes(values: list[bytes], kind: pa.DataType) -> pa.Array:
+def _bytes_array(values: list[bytes], kind: pa.DataType) -> pa.Array:
     offsets = np.zeros(len(values) + 1, np.int32)
     np.cumsum([len(v) for v in values], out=offsets[1:])
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))])
 
 
-def features() -> dict[str, Any]:
-    """The features as `datasets` keeps them in the schema's metadata."""
-    found: dict[str, Any] = {}
+def _features() -> dict[str, object]:
+    """The features as `datasets` stores them in the schema's metadata."""
+    features: dict[str, object] = {}
     for name in NAMES:
         if name in IMAGES:
-            found[name] = {"mode": _MODES[name], "_type": "Image"}
-        elif kinds()[name] == "color":
-            # A bare list is the one spelling that every version of `datasets` from 3 on reads.
-            found[name] = [{"dtype": _color_dtype(name), "_type": "Value"}]
+            features[name] = {"mode": _IMAGE_MODES[name], "_type": "Image"}
+        elif column_types()[name] == COLOR:
+            # A plain list is the one notation that every version of `datasets` since 3 reads.
+            features[name] = [{"dtype": _color_dtype(name), "_type": "Value"}]
         else:
-            found[name] = {"dtype": kinds()[name], "_type": "Value"}
-    return found
+            features[name] = {"dtype": column_types()[name], "_type": "Value"}
+    return features
 
 
-def card_features() -> list[dict[str, Any]]:
-    """The features as the card's YAML has them."""
-    found: list[dict[str, Any]] = []
+def card_features() -> list[dict[str, object]]:
+    """The features as the YAML of a card lists them."""
+    features: list[dict[str, object]] = []
     for name in NAMES:
         if name in IMAGES:
-            found.append({"name": name, "dtype": {"image": {"mode": _MODES[name]}}})
-        elif kinds()[name] == "color":
-            found.append({"name": name, "list": _color_dtype(name)})
+            features.append({"name": name, "dtype": {"image": {"mode": _IMAGE_MODES[name]}}})
+        elif column_types()[name] == COLOR:
+            features.append({"name": name, "list": _color_dtype(name)})
         else:
-            found.append({"name": name, "dtype": kinds()[name]})
-    return found
+            features.append({"name": name, "dtype": column_types()[name]})
+    return features

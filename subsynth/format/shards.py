@@ -1,111 +1,147 @@
-"""Shards: a range of indices becomes one parquet file, whole or not at all."""
+"""Shards: a contiguous range of samples of one split becomes one parquet file, written atomically."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TypedDict
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from subsynth.core.errors import OutputError
+from subsynth.core.progress import NoProgress, Progress
 from subsynth.format import png, schema
-from subsynth.format.content_digest import Content
-from subsynth.planning.planner import decide, recipes
-from subsynth.rendering.render import render
+from subsynth.format.content_digest import ContentDigest
+from subsynth.format.manifest import ShardRecord
+from subsynth.planning.planner import plan_columns, recipes_of
+from subsynth.rendering.render import Pair, Renderer
 from subsynth.spec.spec import Spec
 from subsynth.storage.paths import DATA, unique_suffix
 
-ROWS = 1250  # a shard: about 25 MB, which streams well and loses little when lost
-FILES, LARGEST = 4000, 16  # a split that would have more files has larger ones, of so many times ROWS at most
-GROUP = 250  # a row group: what a streaming reader fetches at a time
-
-# What the `datasets` library writes, so that the hub can tell changed chunks from unchanged ones.
+# What the `datasets` library writes, so that the hub recognises unchanged chunks of a changed file.
 _CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
 
 
-class Shard(NamedTuple):
-    """The samples start..stop-1 of a split, as file `number` of `of`."""
+@dataclass(frozen=True)
+class ShardLayout:
+    """How a split is divided into files.
+
+    A shard of 1,250 rows is about 25 MB, which streams well, and little is lost with an unfinished one. A split that
+    would have more than `max_shards` files has larger ones: `rows` is doubled until it fits, to at most 16 times.
+    """
+
+    rows: int = 1250  # per shard
+    row_group: int = 250  # rows that a streaming reader fetches at a time
+    max_shards: int = 4000
+    max_factor: int = 16
+
+
+DEFAULT_LAYOUT = ShardLayout()
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The samples start..stop-1 of a split, as file `number` of `count`."""
 
     split: str
     number: int
-    of: int
+    count: int
     start: int
     stop: int
 
     @property
     def name(self) -> str:
         """The file's name in data/."""
-        return f"{self.split}-{self.number:05d}-of-{self.of:05d}.parquet"
+        return f"{self.split}-{self.number:05d}-of-{self.count:05d}.parquet"
+
+    @property
+    def path(self) -> str:
+        """The file's path below the root of the data set."""
+        return f"{DATA}/{self.name}"
+
+    @property
+    def rows(self) -> int:
+        """Number of samples."""
+        return self.stop - self.start
 
 
-def shards(spec: Spec) -> list[Shard]:
+def list_shards(spec: Spec, layout: ShardLayout = DEFAULT_LAYOUT) -> list[Shard]:
     """All shards of a data set, in order."""
-    found = []
+    shards = []
     for split in spec.splits:
-        size, rows = spec.size(split), ROWS
-        while -(-size // rows) > FILES and rows < LARGEST * ROWS:
+        size, rows = spec.size(split), layout.rows
+        while -(-size // rows) > layout.max_shards and rows < layout.max_factor * layout.rows:
             rows *= 2
-        of = -(-size // rows)
-        found += [Shard(split, i, of, i * rows, min((i + 1) * rows, size)) for i in range(of)]
-    return found
+        count = -(-size // rows)
+        shards += [Shard(split, i, count, i * rows, min((i + 1) * rows, size)) for i in range(count)]
+    return shards
 
 
-def first(source: Path | IO[bytes]) -> dict[str, Any]:
-    """The first row of a file, without its images."""
+def first_row(source: Path | IO[bytes]) -> Mapping[str, object]:
+    """The first row of a shard's file, without its images."""
     with pq.ParquetFile(source) as file:
         batch = next(file.iter_batches(1, columns=[c for c in schema.NAMES if c not in schema.IMAGES]))
-    row: dict[str, Any] = batch.to_pylist()[0]
+    row: Mapping[str, object] = batch.to_pylist()[0]
     return row
 
 
-def write(spec: Spec, shard: Shard, folder: Path, tick: Callable[[int], None]) -> tuple[Path, dict[str, Any]]:
-    """Render a shard into a folder, as a temporary that is whole, and give its entry for the manifest.
+def write_shard(
+    renderer: Renderer,
+    shard: Shard,
+    folder: Path,
+    progress: Progress | None = None,
+    row_group: int = DEFAULT_LAYOUT.row_group,
+) -> tuple[Path, ShardRecord]:
+    """Render a shard of the renderer's split into a temporary file in `folder`; the file's path, and its record.
 
-    `tick` is told of every row group. Raises OutputError where the disk is full or refuses.
+    `progress.advance(rows)` is called after each row group. Nothing is left behind after an error. Raises OutputError
+    if the file cannot be written, for example because the disk is full, and SubsynthError as rendering does.
     """
+    progress = progress or NoProgress()
     temporary = folder / f"{shard.name}.{unique_suffix()}"
-    content = Content()
-    arrow_bytes = 0
-    keeps = spec.image_format == "jpeg"
+    content, arrow_bytes = ContentDigest(), 0
     try:
-        with pq.ParquetWriter(temporary, schema.schema(), **_options()) as writer:
+        with pq.ParquetWriter(temporary, schema.arrow_schema(), **_parquet_options()) as writer:
             writer.add_key_value_metadata({"content_defined_chunking": json.dumps(_CHUNKING)})
-            for start in range(shard.start, shard.stop, GROUP):
-                decided = decide(spec, shard.split, start, min(start + GROUP, shard.stop))
-                contrasts, images, truths = [], [], []
-                for recipe in recipes(spec, shard.split, decided):
-                    pair = render(recipe)
-                    content.pixels(pair.image, pair.ground_truth)
-                    images.append(pair.jpeg if keeps and pair.jpeg else png.color(pair.image))
-                    contrasts.append(pair.contrast)
-                    truths.append(png.binary(pair.ground_truth))
-                table = schema.table(decided, contrasts, images, truths)
-                content.columns(table)
+            for start in range(shard.start, shard.stop, row_group):
+                table = _render_table(renderer, start, min(start + row_group, shard.stop), content)
                 arrow_bytes += table.nbytes
-                writer.write_table(table, row_group_size=GROUP)
-                tick(len(table))
-        digest = file_digest(temporary)
-        size = temporary.stat().st_size
+                writer.write_table(table, row_group_size=row_group)
+                progress.advance(len(table))
+        size, digest = temporary.stat().st_size, file_digest(temporary)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise OutputError(
                 f"{temporary}: {error.strerror or error}; free some space or make it writable, "
-                "then run the same command again: it goes on from the finished shards"
+                "then run the same command again: it resumes after the finished shards"
             ) from error
         raise
-    return temporary, {
-        "file": f"{DATA}/{shard.name}",
-        "split": shard.split,
-        "rows": shard.stop - shard.start,
-        "bytes": size,
-        "sha256": digest,
-        "content_sha256": content.hexdigest(),
-        "arrow_bytes": arrow_bytes,
-    }
+    return temporary, ShardRecord(shard.path, shard.split, shard.rows, size, digest, content.hexdigest(), arrow_bytes)
+
+
+def _render_table(renderer: Renderer, start: int, stop: int, content: ContentDigest) -> pa.Table:
+    """Render the samples start..stop-1 as one table, and add them to the content digest."""
+    columns = plan_columns(renderer.assets, start, stop)
+    contrasts, images, ground_truths = [], [], []
+    for recipe in recipes_of(renderer.assets, columns):
+        pair = renderer.render(recipe)
+        content.add_pixels(pair.image, pair.ground_truth)
+        contrasts.append(pair.contrast)
+        images.append(_encode_image(pair, renderer.assets.spec.image_format))
+        ground_truths.append(png.encode_binary(pair.ground_truth))
+    table = schema.arrow_table(columns, contrasts, images, ground_truths)
+    content.add_columns(table)
+    return table
+
+
+def _encode_image(pair: Pair, image_format: str) -> bytes:
+    """The JPEG file that the image was decoded from, if the format asks for it and there is one; else a PNG file."""
+    return pair.jpeg if image_format == "jpeg" and pair.jpeg else png.encode_color(pair.image)
 
 
 def file_digest(path: Path) -> str:
@@ -114,14 +150,21 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _options() -> dict[str, Any]:
-    """Image bytes as they are (they are compressed already), the rest in snappy with dictionaries."""
-    leaves = [f"{c}.{leaf}" for c in schema.IMAGES for leaf in ("bytes", "path")]
-    others = [c for c in schema.NAMES if c not in schema.IMAGES]
-    paths = [f"{c}.list.element" if schema.kinds()[c] == "color" else c for c in others]
+class _ParquetOptions(TypedDict):
+    compression: dict[str, str]
+    use_dictionary: list[str]
+    write_page_index: bool
+    use_content_defined_chunking: dict[str, int]
+
+
+def _parquet_options() -> _ParquetOptions:
+    """Image bytes are stored as they are, since they are compressed already; the rest in snappy with dictionaries."""
+    image_leaves = [f"{name}.{leaf}" for name in schema.IMAGES for leaf in ("bytes", "path")]
+    other_names = [name for name in schema.NAMES if name not in schema.IMAGES]
+    other_leaves = [f"{n}.list.element" if schema.column_types()[n] == schema.COLOR else n for n in other_names]
     return {
-        "compression": dict.fromkeys(leaves, "NONE") | dict.fromkeys(paths, "SNAPPY"),
-        "use_dictionary": paths,
+        "compression": dict.fromkeys(image_leaves, "NONE") | dict.fromkeys(other_leaves, "SNAPPY"),
+        "use_dictionary": other_leaves,
         "write_page_index": True,
         "use_content_defined_chunking": _CHUNKING,
     }

@@ -1,4 +1,4 @@
-"""The local engine: tasks over processes of this machine."""
+"""The local engine: shards are rendered by processes of this machine."""
 
 from __future__ import annotations
 
@@ -7,73 +7,80 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import Any
 
-from subsynth.build import worker
+from subsynth.build.worker import RenderJob, Worker, limit_threads, process_worker
 from subsynth.core.errors import WorkerError
 from subsynth.core.processors import available_cores
+from subsynth.core.progress import NoProgress, Progress
 from subsynth.format.shards import Shard
-from subsynth.build.worker import Job
 
-DEATHS = 3  # a worker may die (killed, out of memory) so often before the run gives up
-AHEAD = 4  # tasks a worker has waiting
-
-_counter: Any = None  # in a worker: the shared count of rendered rows
+MAX_DEATHS = 3  # times that a worker may die (killed, out of memory) before the run gives up
+QUEUE_PER_WORKER = 4  # shards that wait for each worker
+POLL_SECONDS = 0.2
 
 
-def run(job: Job, todo: Sequence[Shard], workers: int | None, tick: Callable[[int], None]) -> Iterator[Shard]:
-    """Perform tasks, each once, in any order; yields each shard when it is in its place.
+def run(job: RenderJob, shards: Sequence[Shard], workers: int | None, progress: Progress) -> Iterator[Shard]:
+    """Render shards, each once, in any order; yields each shard once it is stored.
 
-    Raises SubsynthError as tasks do, and WorkerError when workers keep dying.
+    A dead worker is replaced and its shards are rendered again. Raises SubsynthError as rendering does, and
+    WorkerError if workers die more than MAX_DEATHS times.
     """
     workers = workers or available_cores()
-    if workers == 1 or len(todo) <= 1:
-        for shard in todo:
-            worker.perform(job, shard, tick)
-            yield shard
+    if workers == 1 or len(shards) <= 1:
+        yield from _run_in_process(job, shards, progress)
         return
-    left = dict.fromkeys(todo)
-    for death in range(DEATHS + 1):
+    remaining = dict.fromkeys(shards)
+    for deaths in range(MAX_DEATHS + 1):
         try:
-            for shard in _pool(job, list(left), workers, tick):
-                del left[shard]
+            for shard in _run_pool(job, list(remaining), workers, progress):
+                del remaining[shard]
                 yield shard
             return
         except BrokenProcessPool as error:
-            if death == DEATHS:
+            if deaths == MAX_DEATHS:
                 raise WorkerError(
-                    f"workers died {DEATHS + 1} times (killed, or out of memory?) with {len(left)} shards to go; "
-                    "run the same command again, with fewer --workers"
+                    f"workers died {MAX_DEATHS + 1} times (killed, or out of memory?) with {len(remaining)} shards to "
+                    "go; run the same command again, with fewer --workers"
                 ) from error
 
 
-def _pool(job: Job, todo: list[Shard], workers: int, tick: Callable[[int], None]) -> Iterator[Shard]:
+def _run_in_process(job: RenderJob, shards: Sequence[Shard], progress: Progress) -> Iterator[Shard]:
+    if shards:
+        worker = Worker(job)
+        for shard in shards:
+            worker.render_shard(shard, progress)
+            yield shard
+
+
+def _run_pool(job: RenderJob, shards: Sequence[Shard], workers: int, progress: Progress) -> Iterator[Shard]:
     context = multiprocessing.get_context("spawn")
-    rows = context.Value("Q", 0)
-    workers = min(workers, len(todo))
-    pool = ProcessPoolExecutor(workers, context, _start, (rows, os.getpid()))
-    told = 0
-    coming = iter(todo)
+    rows = context.Value("Q", 0)  # rendered by all workers
+    workers = min(workers, len(shards))
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (rows, os.getpid()))
+    reported = 0
+    queue = iter(shards)
     try:
-        waiting: dict[Future[None], Shard] = {}
+        pending: dict[Future[None], Shard] = {}
         while True:
-            for shard in islice(coming, workers * AHEAD - len(waiting)):
-                waiting[pool.submit(_work, job, shard)] = shard
-            if not waiting:
+            for shard in islice(queue, workers * QUEUE_PER_WORKER - len(pending)):
+                pending[pool.submit(_render_shard, job, shard)] = shard
+            if not pending:
                 return
-            done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            now = rows.value
-            tick(now - told)
-            told = now
+            done, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            rendered = rows.value
+            if rendered > reported:
+                progress.advance(rendered - reported)
+                reported = rendered
             for future in done:
                 future.result()
-                yield waiting.pop(future)
+                yield pending.pop(future)
     finally:
-        # Workers hold nothing that must be saved: an unfinished shard is a temporary file.
+        # Workers can be terminated at any moment: an unfinished shard is only a temporary file.
         processes = list((pool._processes or {}).values())
         pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
@@ -82,25 +89,35 @@ def _pool(job: Job, todo: list[Shard], workers: int, tick: Callable[[int], None]
             process.join()
 
 
-def _start(rows: Any, parent: int) -> None:
-    """Make this process a worker: deaf to Ctrl-C (the parent decides), and not outliving its parent."""
-    global _counter  # noqa: PLW0603 - the one way to hand a shared value to a pool's workers
-    _counter = rows
+class _SharedCounter(NoProgress):
+    """Progress of a worker process: adds rows to a counter that the parent reads."""
+
+    def __init__(self, rows: Any):
+        self._rows = rows
+
+    def advance(self, amount: int) -> None:
+        """Add rows."""
+        with self._rows.get_lock():
+            self._rows.value += amount
+
+
+_worker_progress: Progress = NoProgress()  # of this process; set in worker processes
+
+
+def _start_worker(rows: Any, parent: int) -> None:
+    """Make this process a worker: it ignores Ctrl-C, which the parent handles, and ends with its parent."""
+    global _worker_progress  # noqa: PLW0603 - a pool passes shared values to its processes only by their initializer
+    _worker_progress = _SharedCounter(rows)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    worker.alone()
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    limit_threads()
+    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
 
 
-def _follow(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
 
 
-def _work(job: Job, shard: Shard) -> None:
-    def tick(rows: int) -> None:
-        with _counter.get_lock():
-            _counter.value += rows
-
-    worker.turn_to(shard.split)
-    worker.perform(job, shard, tick)
+def _render_shard(job: RenderJob, shard: Shard) -> None:
+    process_worker(job).render_shard(shard, _worker_progress)

@@ -1,4 +1,4 @@
-"""The Ray engine: a task a shard, over whatever machines a Ray cluster has."""
+"""The Ray engine: one task per shard, on the machines of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -11,62 +11,83 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from subsynth.assets import assets
-from subsynth.build import worker
+from subsynth.assets.preparation import prepare
+from subsynth.build.worker import RenderJob, limit_threads, process_worker
 from subsynth.core import cache
-from subsynth.core.processors import available_cores
 from subsynth.core.errors import SubsynthError, WorkerError
+from subsynth.core.processors import available_cores
+from subsynth.core.progress import NoProgress, Progress
 from subsynth.format.shards import Shard
-from subsynth.build.worker import Job
 
-RETRIES = 5  # of a task whose node or process dies
-AHEAD = 2  # tasks waiting for each processor, so that none is idle and an autoscaler sees what is to be done
+MAX_RETRIES = 5  # of a task whose node or process dies
+QUEUE_PER_CPU = 2  # tasks that wait for each processor, so that none is idle and an autoscaler sees the demand
+
+Task = Callable[[RenderJob, Shard, str], None]  # (job, shard, working folder of the driver)
 
 
-def run(job: Job, todo: Sequence[Shard], workers: int | None, tick: Callable[[int], None]) -> Iterator[Shard]:
-    """Perform tasks on the cluster at hand (RAY_ADDRESS, or one that runs on this machine), else on a local one.
+def render_shard(job: RenderJob, shard: Shard, folder: str) -> None:
+    """The task, on any machine: prepare the assets there once, then render the shard."""
+    if Path(folder).is_dir():
+        os.chdir(folder)  # a spec may hold relative paths
+    limit_threads()
+    with cache.exclusive():
+        prepare(job.spec, job.spec.total)
+    process_worker(job).render_shard(shard, NoProgress())
 
-    `workers` is how many at once; None for all processors there are. Yields each shard when it is in its place.
-    Raises SubsynthError as tasks do, and WorkerError where Ray is missing, away, or its machines keep dying.
+
+def run(
+    job: RenderJob, shards: Sequence[Shard], workers: int | None, progress: Progress, task: Task = render_shard
+) -> Iterator[Shard]:
+    """Run one task per shard on the cluster of RAY_ADDRESS, else on one running on this machine, else on a new one.
+
+    `workers` is how many tasks run at a time; None for all processors. Yields each shard once it is stored. Raises
+    SubsynthError as tasks do, and WorkerError if Ray is missing, cannot be reached, or its machines keep dying.
     """
-    if not todo:
+    if not shards:
         return
-    with _cluster(workers) as ray:
-        remote = ray.remote(num_cpus=1, max_retries=RETRIES)(_work)
-        coming = iter(todo)
-        waiting: dict[Any, Shard] = {}
+    with _connect(workers) as ray:
         try:
-            while True:
-                # The driver holds a few tasks, not all: nothing here grows with the number of shards.
-                room = workers or AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
-                for shard in islice(coming, max(0, room - len(waiting))):
-                    waiting[remote.remote(job, shard, str(Path.cwd()))] = shard
-                if not waiting:
-                    return
-                done, _ = ray.wait(list(waiting), num_returns=1, timeout=1)
-                for reference in done:
-                    ray.get(reference)
-                    shard = waiting.pop(reference)
-                    tick(shard.stop - shard.start)
-                    yield shard
+            yield from _run_tasks(
+                ray, ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(task), job, shards, workers, progress
+            )
         except ray.exceptions.RayTaskError as error:
             cause = error.cause
             if isinstance(cause, SubsynthError):
                 raise cause from error
             raise
         except ray.exceptions.RayError as error:
-            told = " ".join(str(error).split())[:300]
+            message = " ".join(str(error).split())[:300]
             raise WorkerError(
-                f"Ray gave up on a shard ({type(error).__name__}: {told}); run the same command again: it goes on"
+                f"Ray gave up on a shard ({type(error).__name__}: {message}); run the same command again: it resumes"
             ) from error
 
 
+def _run_tasks(
+    ray: Any, remote: Any, job: RenderJob, shards: Sequence[Shard], workers: int | None, progress: Progress
+) -> Iterator[Shard]:
+    """Submit a limited number of tasks at a time: the driver's memory does not grow with the number of shards."""
+    queue = iter(shards)
+    pending: dict[Any, Shard] = {}
+    while True:
+        limit = workers or QUEUE_PER_CPU * max(1, int(ray.cluster_resources().get("CPU", 1)))
+        for shard in islice(queue, max(0, limit - len(pending))):
+            pending[remote.remote(job, shard, str(Path.cwd()))] = shard
+        if not pending:
+            return
+        done, _ = ray.wait(list(pending), num_returns=1, timeout=1)
+        for reference in done:
+            ray.get(reference)
+            shard = pending.pop(reference)
+            progress.advance(shard.rows)
+            yield shard
+
+
 @contextmanager
-def _cluster(workers: int | None) -> Iterator[Any]:
-    """Ray, connected; the connection ends with the run, and a cluster that was begun for it does too."""
+def _connect(workers: int | None) -> Iterator[Any]:
+    """Ray, connected. The connection ends with the run, and so does a cluster that was started for it."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no network but the cluster's own
     try:
-        import ray  # noqa: PLC0415 - an extra
+        import ray  # noqa: PLC0415 - an optional dependency
     except ImportError as error:
         raise WorkerError(f"--engine ray needs Ray ({error}); pip install 'subsynth[ray]'") from error
     if ray.is_initialized():
@@ -75,7 +96,7 @@ def _cluster(workers: int | None) -> Iterator[Any]:
     address = os.environ.get("RAY_ADDRESS")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        _reached(address)
+        _check_reachable(address)
         try:
             ray.init(address=address or "auto", **quiet)
         except ConnectionError:
@@ -83,10 +104,10 @@ def _cluster(workers: int | None) -> Iterator[Any]:
                 raise
             ray.init(address="local", num_cpus=workers or available_cores(), include_dashboard=False, **quiet)
     except Exception as error:  # whatever Ray and gRPC raise
-        told = " ".join(str(error).split())[:300]
+        message = " ".join(str(error).split())[:300]
         raise WorkerError(
-            f"RAY_ADDRESS {address or '(not set)'}: no Ray cluster could be reached or begun ({told}); start one, set "
-            "the address right, or leave --engine out"
+            f"RAY_ADDRESS {address or '(not set)'}: no Ray cluster could be reached or started ({message}); start one, "
+            "correct the address, or leave --engine out"
         ) from error
     try:
         yield ray
@@ -94,19 +115,8 @@ def _cluster(workers: int | None) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _reached(address: str | None) -> None:
-    """Raise OSError at once where nobody listens: Ray itself would try for minutes."""
+def _check_reachable(address: str | None) -> None:
+    """Raise OSError at once if nothing listens at the address: Ray itself would try for minutes."""
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()
-
-
-def _work(job: Job, shard: Shard, folder: str) -> None:
-    """On some machine: the task, after what it draws on is prepared there once."""
-    if Path(folder).is_dir():
-        os.chdir(folder)  # where a spec's own paths are relative to
-    worker.alone()
-    worker.turn_to(shard.split)
-    with cache.exclusive():
-        assets.prepare(job.spec, job.spec.total)
-    worker.perform(job, shard, lambda _rows: None)
