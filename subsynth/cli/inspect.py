@@ -102,8 +102,7 @@ def verify(directory: Path, sample: int, as_json: bool) -> None:
     """
     check_at_least_one("--sample", sample)
     with ProgressBar("verifying", " rows") as progress:
-        progress.start(verification.rows_in(directory))
-        report = verification.verify(directory, sample, progress.advance)
+        report = verification.verify(directory, sample, progress)
     click.echo(_json(report, directory) if as_json else _text(report))
     sys.exit(1 if report.violations else 0)
 

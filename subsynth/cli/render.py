@@ -9,7 +9,7 @@ import click
 
 from subsynth.assets import preparation
 from subsynth.build import engines
-from subsynth.build.build import Written, build_dataset, merge_ranks
+from subsynth.build.build import BuildResult, build_dataset, merge_ranks
 from subsynth.cli.options import LANG, N_TEST, SEED, SPEC, N, check_at_least_one, spec_from_options
 from subsynth.cli.progress import ProgressBar, prepare_assets
 from subsynth.core import cache
@@ -71,11 +71,11 @@ def render(
     prepare_assets(spec, spec.total)
     try:
         with ProgressBar(name, " pairs") as progress:
-            written = build_dataset(spec, out, workers, overwrite, progress.start, progress.advance, engine, part)
+            result = build_dataset(spec, out, workers, overwrite, progress, engine, part)
     except KeyboardInterrupt:
         click.echo(f"stopped; run the same command to resume from the finished shards in {name}", err=True)
         sys.exit(130)
-    click.echo(_summary(spec, name, written, time.monotonic() - started, part))
+    click.echo(_summary(spec, name, result, time.monotonic() - started, part))
 
 
 @click.command()
@@ -90,8 +90,8 @@ def merge(out: str) -> None:
     Examples:
       subsynth merge s3://bucket/sub_zh
     """
-    written = merge_ranks(out)
-    click.echo(f"{open_storage(out).name}: {written.pairs:,} pairs, {written.bytes / 1e6:,.1f} MB, complete")
+    result = merge_ranks(out)
+    click.echo(f"{open_storage(out).name}: {result.pairs:,} pairs, {result.bytes / 1e6:,.1f} MB, complete")
 
 
 @click.command()
@@ -150,17 +150,17 @@ def _rank_of(rank: int | None, world_size: int | None, engine: str, overwrite: b
     return rank, world_size
 
 
-def _summary(spec: Spec, name: str, written: Written, seconds: float, part: Rank | None) -> str:
+def _summary(spec: Spec, name: str, result: BuildResult, seconds: float, part: Rank | None) -> str:
     """The line that `subsynth render` prints at its end."""
-    resumed = f"; {written.found:,} pairs were finished before" if written.found else ""
+    resumed = f"; {result.resumed:,} pairs were finished before" if result.resumed else ""
     if part is not None:
         rank, world_size = part
         return (
-            f"rank {rank} of {world_size}: rendered {written.rendered:,} of its {written.pairs:,} pairs to {name} in "
+            f"rank {rank} of {world_size}: rendered {result.rendered:,} of its {result.pairs:,} pairs to {name} in "
             f"{seconds:.1f} s{resumed}; when all ranks are done: subsynth merge {name}"
         )
     sizes = " + ".join(f"{spec.size(split):,} {split}" for split in spec.splits) + " pairs"
-    megabytes = f"{written.bytes / 1e6:,.1f} MB"
-    if not written.rendered:
+    megabytes = f"{result.bytes / 1e6:,.1f} MB"
+    if not result.rendered:
         return f"{name} is complete already: {sizes}, {megabytes}"
     return f"wrote {sizes} ({megabytes}) to {name} in {seconds:.1f} s{resumed}"

@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -18,6 +19,7 @@ import yaml
 from subsynth.assets import licences
 from subsynth.core.errors import OutputError
 from subsynth.format import schema
+from subsynth.format.manifest import Manifest
 from subsynth.spec.spec import Spec
 
 SCORES = "scores.json"  # beside the card, if models were scored on the set
@@ -27,7 +29,7 @@ _SIZE_CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K
 _DIGEST_DIGITS = 16  # of a SHA-256, where the text quotes it
 
 
-def card(spec: Spec, manifest: Mapping[str, Any], example_row: Mapping[str, object]) -> str:
+def card(spec: Spec, manifest: Manifest, example_row: Mapping[str, object]) -> str:
     """The card of a data set; `example_row` is the first row of train."""
     template = Template((files("subsynth.report") / "card_template.md").read_text(encoding="utf-8"))
     return template.substitute(
@@ -36,18 +38,37 @@ def card(spec: Spec, manifest: Mapping[str, Any], example_row: Mapping[str, obje
         language=_LANGUAGE_NAMES[spec.lang],
         height=spec.height,
         width=spec.width,
-        pairs=f"{_rows(spec, manifest):,}",
-        generator=f"subsynth {manifest['subsynth']}",
+        pairs=f"{manifest.total_rows:,}",
+        generator=f"subsynth {manifest.version}",
         licence_summary="CC BY 4.0" if licences.is_all_bundled(spec) else "licence to be stated by its creator",
         licence=licences.set_licence(spec, "in `LICENSES.md`"),
-        splits=_split_rows(spec, manifest),
+        splits=_split_rows(manifest),
         columns=_column_rows(example_row),
         command=command(spec),
         seed=spec.seed,
-        spec_digest=manifest["spec_sha256"][:_DIGEST_DIGITS],
-        content_digest=manifest["content_sha256"][:_DIGEST_DIGITS],
+        spec_digest=manifest.spec_sha256[:_DIGEST_DIGITS],
+        content_digest=manifest.content_sha256[:_DIGEST_DIGITS],
         min_stroke=f"{spec.fonts.min_stroke_px:g}",
     )
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What the front matter of a card says of the data: its description, with the content digest, and rows by split."""
+
+    description: str
+    rows: Mapping[str, int]
+
+
+def dataset_info(text: str) -> DatasetInfo:
+    """Read the front matter of a card. Raises OutputError if it does not describe a data set."""
+    values = front_matter(text)
+    try:
+        info = values["dataset_info"]
+        rows = {split["name"]: split["num_examples"] for split in info["splits"]}
+        return DatasetInfo(str(info["description"]), rows)
+    except (KeyError, TypeError) as error:
+        raise OutputError(f"the card's YAML cannot be read: no usable dataset_info ({error!r})") from error
 
 
 def front_matter(text: str) -> dict[str, Any]:
@@ -88,12 +109,7 @@ def command(spec: Spec) -> str:
     return shlex.join([*parts, "--seed", str(spec.seed)])
 
 
-def _rows(spec: Spec, manifest: Mapping[str, Any]) -> int:
-    return sum(manifest["splits"][split]["rows"] for split in spec.splits)
-
-
-def _front_matter(spec: Spec, manifest: Mapping[str, Any]) -> str:
-    total = _rows(spec, manifest)
+def _front_matter(spec: Spec, manifest: Manifest) -> str:
     # The pattern names *.parquet, so that no other file in data/ is read as data.
     data_files = [{"split": split, "path": f"data/{split}-*.parquet"} for split in spec.splits]
     values = {
@@ -101,9 +117,9 @@ def _front_matter(spec: Spec, manifest: Mapping[str, Any]) -> str:
         "language": [spec.lang],
         "task_categories": ["image-segmentation", "image-to-text"],
         "tags": ["synthetic", "subtitles", "binarization", "ocr"],
-        "size_categories": [next((name for limit, name in _SIZE_CATEGORIES if total < limit), "n>1M")],
+        "size_categories": [_size_category(manifest.total_rows)],
         "configs": [{"config_name": "default", "data_files": data_files}],
-        "dataset_info": _dataset_info(spec, manifest),
+        "dataset_info": _dataset_info(manifest),
     }
     if licences.is_all_bundled(spec):
         values = {"license": "cc-by-4.0", **values}
@@ -111,38 +127,46 @@ def _front_matter(spec: Spec, manifest: Mapping[str, Any]) -> str:
     return text
 
 
-def _dataset_info(spec: Spec, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    totals = {split: manifest["splits"][split] for split in spec.splits}
+def _size_category(rows: int) -> str:
+    return next((name for limit, name in _SIZE_CATEGORIES if rows < limit), "n>1M")
+
+
+def _dataset_info(manifest: Manifest) -> dict[str, Any]:
+    totals = manifest.splits
     return {
         # `datasets` caches a local directory by its card, not by its shards. With the digest in here, inside
         # dataset_info, changed pixels change the card.
-        "description": f"content-sha256 {manifest['content_sha256']}",
+        "description": f"content-sha256 {manifest.content_sha256}",
         "features": schema.card_features(),
         "splits": [
-            {"name": split, "num_bytes": total["arrow_bytes"], "num_examples": total["rows"]}
+            {"name": split, "num_bytes": total.arrow_bytes, "num_examples": total.rows}
             for split, total in totals.items()
         ],
-        "download_size": sum(total["bytes"] for total in totals.values()),
-        "dataset_size": sum(total["arrow_bytes"] for total in totals.values()),
+        "download_size": manifest.total_bytes,
+        "dataset_size": sum(total.arrow_bytes for total in totals.values()),
     }
 
 
-def _split_rows(spec: Spec, manifest: Mapping[str, Any]) -> str:
-    totals = {split: manifest["splits"][split] for split in spec.splits}
+def _split_rows(manifest: Manifest) -> str:
     return "\n".join(
-        f"| {split} | {total['rows']:,} | {total['bytes'] / 1e6:,.1f} MB "
-        f"| {total['bytes'] / total['rows'] / 1e3:,.1f} kB |"
-        for split, total in totals.items()
+        f"| {split} | {total.rows:,} | {total.bytes / 1e6:,.1f} MB | {total.bytes / total.rows / 1e3:,.1f} kB |"
+        for split, total in manifest.splits.items()
     )
 
 
 def _column_rows(example_row: Mapping[str, object]) -> str:
-    types = schema.kinds()
     return "\n".join(
-        f"| `{name}` | {'image' if name in schema.IMAGES else {'color': 'list of 3'}.get(types[name], types[name])} "
-        f"| {schema.MEANING[name]} | {'' if name in schema.IMAGES else _example(example_row[name])} |"
+        f"| `{name}` | {_column_type(name)} | {schema.DESCRIPTIONS[name]} "
+        f"| {'' if name in schema.IMAGES else _example(example_row[name])} |"
         for name in schema.NAMES
     )
+
+
+def _column_type(name: str) -> str:
+    if name in schema.IMAGES:
+        return "image"
+    column_type = schema.column_types()[name]
+    return "list of 3" if column_type == schema.COLOR else column_type
 
 
 def _example(value: object) -> str:
