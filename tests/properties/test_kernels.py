@@ -1,4 +1,4 @@
-"""Compiled kernels give the bits of the plain functions: over the presets, and over specs pushed to their ends."""
+"""Both backends return the same bits at every stage: over the presets, and over specs with extreme values."""
 
 import dataclasses
 import os
@@ -7,33 +7,70 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from subsynth import plan, sub_en, sub_zh
-from subsynth.kernels import compilation
-from subsynth.rendering import numba_backend
-from subsynth.rendering.render import plainly
+from subsynth import sub_en, sub_zh
+from subsynth.assets.assets import Assets
+from subsynth.kernels.glyphs import line_box
+from subsynth.planning import layout
+from subsynth.planning.planner import plan_recipes
+from subsynth.rendering.numba_backend import NumbaBackend
+from subsynth.rendering.numpy_backend import NumpyBackend
+from subsynth.rendering.params import RenderParams
+from subsynth.rendering.render import Renderer
 from subsynth.spec.sections import Background, Degrade, Fill, Style
 
+PLAIN, COMPILED = NumpyBackend(), NumbaBackend()
 
-def assert_same(recipe):
-    plain = plainly(recipe)
-    image, file, ink_map, contrast = numba_backend.draw(recipe)
-    assert np.array_equal(image, plain.image), recipe
-    assert np.array_equal(np.where(ink_map >= 128, 0, 255), plain.ground_truth), recipe
-    assert file == plain.jpeg and contrast == plain.contrast
+
+def read_only(array):
+    array.setflags(write=False)
+    return array
+
+
+def assert_stages_agree(assets, recipe):
+    """Each stage of both backends, given the same input, returns the same; the stages that only read do not write."""
+    params = RenderParams.decode(recipe)
+    glyphs = assets.face(recipe.font)
+    line = layout.set_line(glyphs, recipe.text, params.shear)
+    ink = layout.pixel_bounds(layout.ink_box(line, params.size, params.embolden), params.x, params.y)
+    level = assets.scene(recipe.background).levels[recipe.background_level]
+
+    coverage = read_only(PLAIN.coverage(glyphs, line, params))
+    assert np.array_equal(COMPILED.coverage(glyphs, line, params), coverage), ("coverage", recipe)
+    planes = read_only(PLAIN.compose(level, coverage, ink, params))
+    assert np.array_equal(COMPILED.compose(level, coverage, ink, params), planes), ("compose", recipe)
+    light = PLAIN.surrounding_light(planes, coverage)
+    assert COMPILED.surrounding_light(planes, coverage) == light, ("surrounding_light", recipe)
+    image, file = PLAIN.degrade(planes.copy(), params)
+    compiled_image, compiled_file = COMPILED.degrade(planes.copy(), params)
+    assert np.array_equal(compiled_image, image), ("degrade", recipe)
+    assert compiled_file == file, ("degrade", recipe)
+
+
+def assert_backends_agree(assets, start, stop):
+    plain, compiled = Renderer(assets, PLAIN), Renderer(assets, COMPILED)
+    recipes = plan_recipes(assets, start, stop)
+    for recipe in recipes:
+        assert_stages_agree(assets, recipe)
+    for recipe in recipes[:40]:  # the stages are joined in the same way
+        one, other = plain.render(recipe), compiled.render(recipe)
+        assert np.array_equal(one.image, other.image), recipe
+        assert np.array_equal(one.ground_truth, other.ground_truth), recipe
+        assert (one.contrast, one.jpeg) == (other.contrast, other.jpeg), recipe
 
 
 @pytest.mark.parametrize("spec", [sub_en(), sub_zh()], ids=["en", "zh"])
-def test_thousands_of_recipes(spec):
-    for recipe in plan(spec, "train", 50_000, 51_500):
-        assert_same(recipe)
+def test_backends_agree_on_the_presets(spec):
+    assert_backends_agree(Assets.open(spec, "train"), 50_000, 51_500)
 
 
-ENDS = {
+EXTREMES = {
     "large": {"height": 96, "width": 700},
     "narrow": {"height": 64, "width": 90},
     "flat": {"height": 20, "width": 400, "margin_px": 1},
-    "heavy": {
+    "strong": {
         "style": Style(
             outline_range=(3.0, 16.0), max_shadow_offset_px=16, max_shadow_blur_px=16, box_opacity_range=(0, 1)
         ),
@@ -50,41 +87,57 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("name", ENDS)
+@pytest.mark.parametrize("name", EXTREMES)
 @pytest.mark.parametrize("preset", [sub_en, sub_zh], ids=["en", "zh"])
-def test_specs_at_their_ends(preset, name):
-    spec = dataclasses.replace(preset(seed=3), **ENDS[name])
-    text = dataclasses.replace(spec.text, max_chars=10)
-    for recipe in plan(dataclasses.replace(spec, text=text), "test", 0, 120):
-        assert_same(recipe)
+def test_backends_agree_on_extreme_specs(preset, name):
+    spec = dataclasses.replace(preset(seed=3), **EXTREMES[name])
+    short_lines = dataclasses.replace(spec.text, max_chars=10)
+    assert_backends_agree(Assets.open(dataclasses.replace(spec, text=short_lines), "test"), 0, 120)
 
 
-def test_the_setting_selects(tmp_path):
-    """The variable decides, an unknown value is refused, and without one nothing is compiled for a few samples."""
-    code = (
-        "from subsynth import kernels, pairs, sub_en; next(pairs(sub_en(), 'train', 0, 1)); print(kernels.described())"
+BOX = st.tuples(*[st.integers(-4096, 4096)] * 4).map(
+    lambda c: (min(c[0], c[2]), min(c[1], c[3]), max(c[0], c[2]), max(c[1], c[3]))
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(BOX | st.just((0, 0, 0, 0)), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(-500, 100_000), st.integers(-2000, 2000)), max_size=8),
+    st.integers(-700, 700),
+)
+def test_the_box_of_a_line_is_the_same_compiled(boxes, placed, shear):
+    boxes = np.array(boxes, dtype=np.int16)
+    glyphs, x, y = np.array(placed, dtype=np.int64).reshape(-1, 3).T.copy()
+    glyphs %= len(boxes)
+    assert line_box(boxes, glyphs, x, y, shear) == layout.line_box(boxes, glyphs, x, y, shear)
+
+
+def run_python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=False
     )
 
-    def run(**env):
-        return subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | env, capture_output=True, text=True, check=False
-        )
 
-    assert run(SUBSYNTH_KERNELS="numpy").stdout.strip() == "plain NumPy"
-    assert run(SUBSYNTH_KERNELS="numba").stdout.strip() == "numba"
-    assert run(SUBSYNTH_KERNELS="", SUBSYNTH_CACHE=str(tmp_path)).stdout.strip() == "plain NumPy"
+def test_the_environment_selects_the_backend(tmp_path):
+    """The variable decides, an unknown value is an error, and without it nothing is compiled for a few samples."""
+    code = (
+        "from subsynth import pairs, sub_en; from subsynth.kernels import compilation; "
+        "from subsynth.rendering.backend import select_backend; next(pairs(sub_en(), 'train', 0, 1)); "
+        "print(compilation.description(), type(select_backend()).__name__, sep=': ')"
+    )
+    assert run_python(code, SUBSYNTH_KERNELS="numpy").stdout.strip() == "plain NumPy: NumpyBackend"
+    assert run_python(code, SUBSYNTH_KERNELS="numba").stdout.strip() == "numba: NumbaBackend"
+    unset = run_python(code, SUBSYNTH_KERNELS="", SUBSYNTH_CACHE=str(tmp_path))
+    assert unset.stdout.strip() == "plain NumPy: NumpyBackend"
     assert not (tmp_path / "kernels").exists()
-    assert "SUBSYNTH_KERNELS is 'fast'; use numba or numpy" in run(SUBSYNTH_KERNELS="fast").stderr
+    assert "SUBSYNTH_KERNELS is 'fast'; use numba or numpy" in run_python(code, SUBSYNTH_KERNELS="fast").stderr
 
 
-def test_compiling_is_kept(tmp_path):
-    """A second process finds what the first has compiled."""
-    code = "from subsynth import kernels; c = kernels.begin(); print(c is None); c and kernels.finish(c); "
-    code += "print(kernels.described())"
-    env = os.environ | {"SUBSYNTH_CACHE": str(tmp_path), "SUBSYNTH_KERNELS": ""}
-    said = [
-        subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout.split()
-        for _ in range(2)
-    ]
-    assert said == [["False", "numba"], ["True", "numba"]]
-    assert compilation.available()
+def test_compiled_kernels_are_reused_by_the_next_process(tmp_path):
+    code = (
+        "from subsynth.kernels import compilation; child = compilation.start(); print(child is None); "
+        "child and compilation.finish(child); print(compilation.description())"
+    )
+    outputs = [run_python(code, SUBSYNTH_CACHE=str(tmp_path), SUBSYNTH_KERNELS="").stdout.split() for _ in range(2)]
+    assert outputs == [["False", "numba"], ["True", "numba"]]
