@@ -14,7 +14,7 @@ from subsynth.assets.backgrounds import Scene
 from subsynth.assets.corpus import Lines
 from subsynth.assets.glyphs import FaceGlyphs, open_face
 from subsynth.assets.listing import UNSEEN
-from subsynth.assets.subtitle_files import read_text_file
+from subsynth.assets.text_cleaning import is_ignorable
 from subsynth.core.errors import MaterialError, SpecError
 from subsynth.spec.spec import Spec
 
@@ -24,20 +24,20 @@ class FaceTable:
     """The faces of a split by family, weight and slant.
 
     faces: every face that may be drawn; families: the names of the F families;
-    face_of: int64 (2, 2, F), the face (index into faces) of each family for (bold, italic), -1 where it has none;
-    sheared: bool (2, 2, F), where that face has to be slanted by a shear.
+    candidates: int64 (2, 2, F, K), the faces (indices into faces) of each family for (bold, italic), padded with -1;
+    sheared: bool (2, 2, F), where these have to be slanted by a shear.
     """
 
     faces: tuple[FaceGlyphs, ...]
     families: tuple[str, ...]
-    face_of: NDArray[np.int64]
+    candidates: NDArray[np.int64]
     sheared: NDArray[np.bool_]
 
     @staticmethod
     def build(faces: tuple[FaceGlyphs, ...]) -> FaceTable:
-        """Sort faces into the table."""
+        """Sort faces into the table. Every face is a candidate for its own weight and slant."""
         families = tuple(dict.fromkeys(glyphs.face.family for glyphs in faces))
-        face_of = np.full((2, 2, len(families)), -1, np.int64)
+        lists: dict[tuple[int, int, int], list[int]] = {}
         sheared = np.zeros((2, 2, len(families)), np.bool_)
         for number, family in enumerate(families):
             own = [(i, glyphs.face) for i, glyphs in enumerate(faces) if glyphs.face.family == family]
@@ -45,14 +45,17 @@ class FaceTable:
                 of_weight = [(i, face) for i, face in own if face.bold == bool(bold)] or own
                 upright = [i for i, face in of_weight if not face.italic]
                 slanted = [i for i, face in of_weight if face.italic]
-                if upright:
-                    face_of[bold, 0, number] = upright[0]
-                face_of[bold, 1, number] = slanted[0] if slanted else upright[0]
+                lists[bold, 0, number] = upright
+                lists[bold, 1, number] = slanted or upright
                 sheared[bold, 1, number] = not slanted
         for bold in (0, 1):  # where every family is oblique by design, upright text is oblique too
-            if (face_of[bold, 0] < 0).all():
-                face_of[bold, 0] = face_of[bold, 1]
-        return FaceTable(faces, families, face_of, sheared)
+            if not any(lists[bold, 0, number] for number in range(len(families))):
+                for number in range(len(families)):
+                    lists[bold, 0, number] = lists[bold, 1, number]
+        candidates = np.full((2, 2, len(families), max(map(len, lists.values()))), -1, np.int64)
+        for place, members in lists.items():
+            candidates[place][: len(members)] = members
+        return FaceTable(faces, families, candidates, sheared)
 
     @cached_property
     def by_name(self) -> dict[str, FaceGlyphs]:
@@ -151,8 +154,7 @@ def _line_table(spec: Spec, split: str, faces: Sequence[FaceGlyphs]) -> LineTabl
 
 def _lines(spec: Spec, test: bool) -> Lines:
     if spec.text.files:
-        rows = (row for path in spec.text.files for row in read_text_file(path))
-        return corpus.divide(rows, spec.lang, spec.text.max_chars, test)
+        return corpus.user_lines(spec.text.files, spec.lang, spec.text.max_chars, test)
     known = corpus.SOURCES[spec.lang]
     for name in spec.text.sources:
         if name not in known:
@@ -167,7 +169,8 @@ def _by_source(
     if spec.text.files:
         return (np.flatnonzero(usable),), (1.0,)
     members, weights = [], []
-    for name, weight in spec.text.sources.items():
+    for name in corpus.SOURCES[spec.lang]:  # not in the order of the spec: specs with equal weights are equal
+        weight = spec.text.sources.get(name, 0.0)
         if weight > 0:
             number = lines.sources.index(name) if name in lines.sources else -1
             of_source = np.flatnonzero((lines.source == number) & usable)
@@ -179,15 +182,16 @@ def _by_source(
 
 
 def _covered(faces: Sequence[FaceGlyphs], lines: Lines) -> NDArray[np.bool_]:
-    """bool (faces, lines): whether a face can draw all characters of a line."""
+    """bool (faces, lines): whether a face can draw all characters of a line. Joiners need no glyph."""
     joined = np.frombuffer("".join(lines.text).encode("utf-32-le"), dtype="<u4").astype(np.uint32)
     codes, number = np.unique(joined, return_inverse=True)
     starts = np.cumsum(lines.length) - lines.length
-    return np.array([np.logical_and.reduceat(glyphs.covers(codes)[number], starts) for glyphs in faces])
+    free = np.array([is_ignorable(chr(code)) for code in codes], dtype=np.bool_)
+    return np.array([np.logical_and.reduceat((glyphs.covers(codes) | free)[number], starts) for glyphs in faces])
 
 
 def _uncovered_error(faces: Sequence[FaceGlyphs], lines: Lines, line: int) -> MaterialError:
-    codes = np.array([ord(c) for c in lines.text[line]], dtype=np.uint32)
+    codes = np.array([ord(c) for c in lines.text[line] if not is_ignorable(c)], dtype=np.uint32)
     best = max(faces, key=lambda glyphs: int(glyphs.covers(codes).sum()))
     code = int(codes[~best.covers(codes)][0])
     origin = f"{lines.sources[lines.source[line]]} {lines.id[line]}"

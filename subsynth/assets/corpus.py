@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from subsynth.assets.subtitle_files import TextRow
+from subsynth.assets.line_cutting import cut, cut_bundled
+from subsynth.assets.user_text import TextRow, content_digest, name_files, read_text_file
 from subsynth.core import cache
 from subsynth.data.folders import bundled_folder
 
-PACK = "lines-1"  # changes with the rules for cutting and dividing
-SOURCES = {"en": ("tatoeba",), "zh": ("tang", "tatoeba", "words")}  # sources of the bundled text
+PACK = "lines-2"  # changes with the rules for cutting and dividing
+SOURCES = {"en": ("tatoeba",), "zh": ("tatoeba", "words", "tang")}  # of the bundled text, in the order of their draws
 TEST_SHARE = 10  # one line in this many belongs to the test splits
-_STOPS = {"en": ".,;:!?", "zh": "，。！？；：、…—"}
 _NOT_ALNUM = re.compile(r"[\W_]+")
 
 
@@ -60,58 +60,42 @@ def bundled_digest(lang: str) -> str:
 
 def bundled_lines(lang: str, sources: Sequence[str], max_chars: int, test: bool) -> Lines:
     """The lines of some bundled sources (see `divide`), cut once and kept in the cache."""
-    key = json.dumps([bundled_digest(lang), list(sources), max_chars])
-    name = hashlib.sha256(key.encode()).hexdigest()[:24]
+
+    def divide_side(side: bool) -> Lines:
+        rows = (row for row in bundled_rows(lang) if row.source in sources)
+        return divide(rows, lang, max_chars, side, cut_bundled)
+
+    return _cached([bundled_digest(lang), *sources, str(max_chars)], divide_side, test)
+
+
+def user_lines(paths: Sequence[str], lang: str, max_chars: int, test: bool) -> Lines:
+    """The lines of a user's text files (see `divide`), parsed and cut once and kept in the cache.
+
+    Raises MaterialError for a file that cannot be used.
+    """
+
+    def divide_side(side: bool) -> Lines:
+        rows = (row for file in name_files(paths) for row in read_text_file(file.path, file.name))
+        return divide(rows, lang, max_chars, side)
+
+    return _cached(["files", content_digest(paths), lang, str(max_chars)], divide_side, test)
+
+
+def _cached(key: list[str], divide_side: Callable[[bool], Lines], test: bool) -> Lines:
+    """One side of a division, of which both sides are in the cache under the digest of its key."""
+    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
 
     def build(folder: Path) -> None:
-        rows = [row for row in bundled_rows(lang) if row.source in sources]
         for side in (False, True):
-            lines = divide(rows, lang, max_chars, side)
-            columns = ["\n".join(column) for column in (lines.text, lines.id, lines.sources)]
-            (folder / f"{side}.txt").write_text("\n\n".join(columns), encoding="utf-8")
+            lines = divide_side(side)
+            columns = {"text": lines.text, "id": lines.id, "sources": lines.sources}
+            (folder / f"{side}.json").write_text(json.dumps(columns, ensure_ascii=False), encoding="utf-8")
             np.save(folder / f"{side}.npy", lines.source)
 
     folder = cache.build_once(f"{PACK}/{name}", build)
-    columns = (folder / f"{test}.txt").read_text(encoding="utf-8").split("\n\n")
-    text, ids, names = (tuple(column.split("\n")) if column else () for column in columns)
-    return Lines(text, ids, np.load(folder / f"{test}.npy"), names)
-
-
-def cut(text: str, lang: str, max_chars: int) -> list[str]:
-    """Cut a line into pieces of at most `max_chars` characters, as evenly as its possible breaks allow.
-
-    A cut falls after punctuation where there is some near, otherwise at a space, otherwise (in Chinese, or in a word
-    longer than a whole line) between any two characters, but never before closing punctuation.
-    """
-    pieces = []
-    while len(text) > max_chars:
-        at = _best_break(text, lang, max_chars)
-        pieces.append(text[:at].strip())
-        text = text[at:].strip()
-    return [*pieces, text]
-
-
-def _best_break(text: str, lang: str, max_chars: int) -> int:
-    """Where to cut the first piece off a line that is too long: the number of its characters."""
-    parts = -(-len(text) // max_chars)
-    target = -(-len(text) // parts)
-    best, best_cost = max_chars, float("inf")
-    for at in range(max(1, target // 2), max_chars + 1):
-        before, after = text[at - 1], text[at]
-        if after in _STOPS[lang] or after in "”’》）)":
-            continue
-        if before in _STOPS[lang] and (lang == "zh" or after == " "):
-            cost = 0.0
-        elif after == " ":
-            cost = 4.0
-        elif lang == "zh" and not (before.isascii() and after.isascii()):
-            cost = 6.0
-        else:
-            cost = 40.0
-        cost += abs(at - target)
-        if cost < best_cost:
-            best, best_cost = at, cost
-    return best
+    columns = json.loads((folder / f"{test}.json").read_text(encoding="utf-8"))
+    text, ids, sources = (tuple(columns[c]) for c in ("text", "id", "sources"))
+    return Lines(text, ids, np.load(folder / f"{test}.npy"), sources)
 
 
 def letters_and_digits(text: str) -> str:
@@ -128,14 +112,20 @@ def is_test(text: str) -> bool:
     return int.from_bytes(digest, "little") % TEST_SHARE == 0
 
 
-def divide(rows: Iterable[TextRow], lang: str, max_chars: int, test: bool) -> Lines:
+def divide(
+    rows: Iterable[TextRow],
+    lang: str,
+    max_chars: int,
+    test: bool,
+    cut_line: Callable[[str, str, int], list[str]] = cut,
+) -> Lines:
     """Cut rows into lines, drop duplicates and lines without a letter or digit, and keep one side of the division.
 
     The side is that of the test splits if `test`, otherwise that of train. The order of the rows is kept.
     """
     kept: dict[str, TextRow] = {}
     for row in rows:
-        for piece in cut(row.text, lang, max_chars):
+        for piece in cut_line(row.text, lang, max_chars):
             if piece not in kept and is_test(piece) == test and any(c.isalnum() for c in piece):
                 kept[piece] = row
     sources = tuple(dict.fromkeys(row.source for row in kept.values()))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 EM = 4096
 TOLERANCE = 2.5
+MAX_REACH = int(np.iinfo(np.int16).max)  # 8 em
 
 
 class GlyphArrays(NamedTuple):
@@ -76,13 +77,11 @@ class _Pen:
 def extract_glyphs(font: Any, glyphs: Iterable[int]) -> GlyphArrays:
     """Extract and flatten the outlines of some glyphs, given in rising order; all others are left blank.
 
-    Raises OverflowError for a glyph that reaches further than 8 em.
+    A glyph that reaches further than MAX_REACH units from the origin is left blank as well: it fits no line.
     """
     count = font.face.glyph_count
     cubics, first_cubic = _extract_cubics(font, glyphs, count)
     points, pen, owner = _flatten(cubics)
-    if np.abs(points).max(initial=0) > np.iinfo(np.int16).max:
-        raise OverflowError("a glyph reaches further than 8 em")
     moved = np.concatenate(([True], (points[1:] != points[:-1]).any(axis=1)))[: len(points)] | ~pen
     points, pen, owner = points[moved], pen[moved], owner[moved]
     # The cubics of glyph g are first_cubic[g]:first_cubic[g + 1]; `owner` is the cubic that produced a point.
@@ -109,7 +108,7 @@ def merge_glyphs(one: GlyphArrays, other: GlyphArrays) -> GlyphArrays:
 
 
 def _extract_cubics(font: Any, glyphs: Iterable[int], count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Outlines as cubics (M, 9), see _Pen, and the first cubic of each glyph (G + 1,)."""
+    """Outlines as cubics (M, 9), see _Pen, and the first cubic of each glyph (G + 1,); too large glyphs are blank."""
     pen = _Pen()
     functions = pen.functions()
     first = np.zeros(count + 1, np.int64)
@@ -117,8 +116,15 @@ def _extract_cubics(font: Any, glyphs: Iterable[int], count: int) -> tuple[NDArr
         before = len(pen.cubics)
         font.draw_glyph(glyph, functions, None)
         first[glyph + 1] = len(pen.cubics) - before
+    cubics = np.array(pen.cubics, dtype=np.float64).reshape(-1, 9)
+    too_far = (np.abs(cubics[:, :8]) > MAX_REACH).any(axis=1)
+    if too_far.any():
+        owner = np.repeat(np.arange(count), first[1:])
+        left_out = np.unique(owner[too_far])
+        cubics = cubics[~np.isin(owner, left_out)]
+        first[left_out + 1] = 0
     np.cumsum(first, out=first)
-    return np.array(pen.cubics, dtype=np.float64).reshape(-1, 9), first
+    return cubics, first
 
 
 def _boxes(points: NDArray[np.int16], starts: NDArray[np.int32]) -> NDArray[np.int16]:

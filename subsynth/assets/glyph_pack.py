@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import uharfbuzz as hb
+from fontTools.unicodedata import script
 from numpy.typing import NDArray
 
 from subsynth.assets.glyph_outlines import EM, GlyphArrays, extract_glyphs
@@ -19,7 +22,10 @@ from subsynth.core.errors import MaterialError
 from subsynth.data.folders import bundled_folder
 from subsynth.data.font_catalogue import Face
 
-PACK = "outlines-4"  # changes with the layout of the packed arrays
+PACK = "outlines-5"  # changes with the layout of the packed arrays
+
+
+MANY_LETTERS = 5  # different letters of one script that share an outline only if it is a placeholder
 
 
 class FaceFacts(NamedTuple):
@@ -37,6 +43,8 @@ def open_font(face: Face) -> Any:
     """The uharfbuzz.Font of a face, scaled to EM. The file's content is not checked."""
     font = hb.Font(hb.Face(hb.Blob.from_file_path(face.path), face.number))
     font.scale = (EM, EM)
+    if face.variations:
+        font.set_variations(dict(face.variations))
     return font
 
 
@@ -99,33 +107,62 @@ def store_facts(faces: Sequence[Face], path: str | Path) -> None:
 
 
 def _key(face: Face) -> str:
-    return f"{face.sha256[:24]}-{face.number}"
+    axes = "".join(f"-{tag.strip()}{value:g}" for tag, value in face.variations)
+    return f"{face.sha256[:24]}-{face.number}{axes}"
 
 
 def _pack(face: Face, folder: Path) -> None:
     """Extract and store every outline of a face."""
     check_content(face)
     font = open_font(face)
-    try:
-        arrays = extract_glyphs(font, range(font.face.glyph_count))
-    except OverflowError as error:
-        raise MaterialError(f"font {face.path}: {error}; the font is damaged") from error
-    codes = _drawable(font, arrays.boxes)
+    arrays = extract_glyphs(font, range(font.face.glyph_count))
+    codes = drawable_codes(font, arrays)
     if not len(codes):
-        raise MaterialError(f"font {face.path}: it maps no character to a glyph with ink; name another font")
+        raise MaterialError(
+            f"font {face.path}: it maps no character to a glyph of its own with ink, of at most 8 em; name another font"
+        )
     thin = np.array(_thin_strokes(font, arrays, codes))
     for name, array in zip((*GlyphArrays._fields, "codes", "thin"), (*arrays, codes, thin), strict=True):
         np.save(folder / f"{name}.npy", array)
 
 
-def _drawable(font: Any, boxes: NDArray[np.int16]) -> NDArray[np.uint32]:
-    """Code points with ink, and those whose glyph is meant to be blank."""
-    codes = []
-    for code in sorted(font.face.unicodes):
-        glyph = font.get_nominal_glyph(code)
-        if 0 < glyph < len(boxes) and (boxes[glyph].any() or chr(code).isspace()):
-            codes.append(code)
-    return np.array(codes, dtype=np.uint32)
+def drawable_codes(font: Any, arrays: GlyphArrays) -> NDArray[np.uint32]:
+    """The code points that a font can draw, sorted: those with a glyph of their own, and those meant to be blank.
+
+    A glyph that repeats the outline of .notdef, or an outline that MANY_LETTERS letters of one script share, is a
+    placeholder: its code points count as missing. In a symbol font the characters U+0020 to U+00FF are those that
+    HarfBuzz maps to its private range.
+    """
+    outlines = _outline_digests(arrays)
+    glyph_of = {code: glyph for code in _mapped_codes(font) if (glyph := font.get_nominal_glyph(code) or 0) > 0}
+    letters: dict[tuple[bytes, str], set[str]] = {}
+    for code, glyph in glyph_of.items():
+        if chr(code).isalpha():
+            plain = unicodedata.normalize("NFKD", chr(code)).casefold()
+            letters.setdefault((outlines[glyph], script(chr(code))), set()).add(plain)
+    placeholders = {outline for (outline, _), shared in letters.items() if len(shared) >= MANY_LETTERS}
+    placeholders.add(outlines[0])
+    codes = [
+        code
+        for code, glyph in glyph_of.items()
+        if (arrays.boxes[glyph].any() and outlines[glyph] not in placeholders) or chr(code).isspace()
+    ]
+    return np.array(sorted(codes), dtype=np.uint32)
+
+
+def _mapped_codes(font: Any) -> set[int]:
+    """The code points of a font's cmap, and those that HarfBuzz maps to the private range of a symbol font."""
+    codes = {int(code) for code in font.face.unicodes}
+    return codes | {code - 0xF000 for code in codes if 0xF020 <= code <= 0xF0FF}
+
+
+def _outline_digests(arrays: GlyphArrays) -> list[bytes]:
+    """A digest of the outline of each glyph; b"" for a blank one."""
+    points, pen, _, starts, _ = arrays
+    return [
+        hashlib.blake2b(points[a:b].tobytes() + pen[a:b].tobytes(), digest_size=16).digest() if b > a else b""
+        for a, b in pairwise(starts.tolist())
+    ]
 
 
 def _thin_strokes(font: Any, arrays: GlyphArrays, codes: NDArray[np.uint32]) -> tuple[int, int]:

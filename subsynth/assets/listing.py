@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 
-from subsynth.assets import corpus
-from subsynth.assets.fonts import read_font_file
+from subsynth.assets import corpus, user_text
+from subsynth.assets.fonts import find_fonts, read_font_file
 from subsynth.assets.pictures import Picture, bundled_pictures, user_pictures
-from subsynth.assets.subtitle_files import read_text_file
 from subsynth.core.errors import MaterialError
 from subsynth.data import font_catalogue
 from subsynth.data.font_catalogue import Face
@@ -26,8 +25,9 @@ def faces_of(spec: Spec, unseen: bool) -> tuple[Face, ...]:
     faces: list[Face] = []
     files = spec.fonts.unseen_files if unseen else spec.fonts.files
     if files:
-        for path in files:
-            faces.extend(read_font_file(path))
+        for entry in files:
+            for path in find_fonts(entry):
+                faces.extend(read_font_file(path))
     else:
         for family in spec.fonts.unseen_families if unseen else spec.fonts.families:
             faces.extend(font_catalogue.bundled(family))
@@ -35,9 +35,11 @@ def faces_of(spec: Spec, unseen: bool) -> tuple[Face, ...]:
     for face in faces:
         if face.name in by_name:
             other = by_name[face.name]
+            if _identity(face) == _identity(other):
+                continue  # the same face, named twice
             raise MaterialError(f"font {face.path}: {face.name!r} is also the name of {other.path}; keep one of them")
         by_name[face.name] = face
-    return tuple(faces)
+    return tuple(by_name.values())
 
 
 def all_faces(spec: Spec) -> tuple[Face, ...]:
@@ -45,11 +47,16 @@ def all_faces(spec: Spec) -> tuple[Face, ...]:
     seen = faces_of(spec, False)
     unseen = faces_of(spec, True) if UNSEEN in spec.splits else ()
     for face in unseen:
-        if any((face.sha256, face.number) == (other.sha256, other.number) for other in seen):
+        if any(_identity(face) == _identity(other) for other in seen):
             raise MaterialError(
                 f"font {face.path}: {face.name!r} is among fonts and unseen fonts; keep it in one of them"
             )
     return seen + unseen
+
+
+def _identity(face: Face) -> tuple[str, int, tuple[tuple[str, float], ...]]:
+    """What two faces of equal content have in common."""
+    return face.sha256, face.number, face.variations
 
 
 @lru_cache(maxsize=8)
@@ -70,14 +77,12 @@ def assets_digest(spec: Spec) -> str:
     """SHA-256, hex, of the content of every font, picture and text file that a spec draws on."""
     digest = hashlib.sha256()
     for face in all_faces(spec):
-        digest.update(f"font {face.name} {face.sha256} {face.number}\n".encode())
+        digest.update(f"font {face.name} {_identity(face)}\n".encode())
     for test in (False, True):
         for picture in pictures_of(spec, test):
             digest.update(f"picture {picture.name} {picture.sha256} {test}\n".encode())
     if spec.text.files:
-        for path in spec.text.files:
-            for row in read_text_file(path):
-                digest.update("\t".join(row).encode())
+        digest.update(f"text files {user_text.content_digest(spec.text.files)}\n".encode())
     else:
         digest.update(f"text {corpus.bundled_digest(spec.lang)}\n".encode())
     return digest.hexdigest()

@@ -24,6 +24,7 @@ class Face:
     script: str  # "latin", "hans", or "" for a user's font
     role: str  # "train", "unseen", or "user"
     spdx: str
+    variations: tuple[tuple[str, float], ...] = ()  # axis values of an instance of a variable font
 
 
 @lru_cache(maxsize=1)

@@ -55,26 +55,27 @@ def choose_lines(assets: Assets, samples: StreamRange) -> LineChoice:
 
 
 def choose_faces(assets: Assets, samples: StreamRange, line: NDArray[np.int64]) -> FaceChoice:
-    """A family for each line (n,), drawn evenly from those that have a face of the drawn slant and cover the line.
+    """A face for each line (n,): a family, then one of its faces, each drawn evenly from those that cover the line.
 
-    Where there is none, the other weight and the other slant are tried in turn: one of the four has one, since every
-    line is covered by some face.
+    Candidates have the drawn weight and slant. Where there is none, the other weight and the other slant are tried in
+    turn: one of the four has one, since every line is covered by some face.
     """
     fonts: FaceTable = assets.fonts
     section: Fonts = assets.spec.fonts
     bold = rng.bernoulli(samples, "font.bold", section.p_bold).astype(np.int64)
     italic = rng.bernoulli(samples, "font.italic", section.p_italic).astype(np.int64)
-    able = np.zeros((len(line), len(fonts.families)), np.bool_)
+    able = np.zeros((len(line), *fonts.candidates.shape[2:]), np.bool_)
     for swap_bold, swap_italic in ((0, 0), (1, 0), (0, 1), (1, 1)):
         other_bold, other_italic = bold ^ swap_bold, italic ^ swap_italic
-        face = fonts.face_of[other_bold, other_italic]
-        able_now = (face >= 0) & assets.text.covered[face, line[:, None]]
-        take = ~able.any(axis=1) & able_now.any(axis=1)
+        face = fonts.candidates[other_bold, other_italic]
+        able_now = (face >= 0) & assets.text.covered[face, line[:, None, None]]
+        take = ~able.any(axis=(1, 2)) & able_now.any(axis=(1, 2))
         able[take] = able_now[take]
         bold, italic = np.where(take, other_bold, bold), np.where(take, other_italic, italic)
-    rank = rng.randint(samples, "font.family", able.sum(axis=1))
-    family = (able.cumsum(axis=1) == rank[:, None] + 1).argmax(axis=1)
-    face = fonts.face_of[bold, italic, family]
+    able_families: NDArray[np.bool_] = np.asarray(able.any(axis=2))
+    family = _draw_true(samples, "font.family", able_families)
+    member = _draw_true(samples, "font.face", np.take_along_axis(able, family[:, None, None], axis=1)[:, 0])
+    face = fonts.candidates[bold, italic, family, member]
     sheared = fonts.sheared[bold, italic, family]
     slant = round(math.tan(math.radians(section.shear_deg)) * SHEAR_GRID) / SHEAR_GRID
     by_design = np.array([glyphs.face.italic for glyphs in fonts.faces])[face]
@@ -85,3 +86,9 @@ def choose_faces(assets: Assets, samples: StreamRange, line: NDArray[np.int64]) 
         italic=sheared | by_design,
         shear=np.where(sheared, slant, 0.0),
     )
+
+
+def _draw_true(samples: StreamRange, stream: str, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each row of a mask (n, m), the column of one of its True values, drawn evenly: int64 (n,)."""
+    rank = rng.randint(samples, stream, mask.sum(axis=1))
+    return (mask.cumsum(axis=1) == rank[:, None] + 1).argmax(axis=1)

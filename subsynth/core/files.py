@@ -1,0 +1,35 @@
+"""Files that users name: read only if they are regular files of a bounded size."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from subsynth.core.errors import SubsynthError
+
+KINDS = {
+    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}  # fmt: skip
+
+
+def read_regular_file(path: str | Path, what: str, cure: str, limit: int, error: type[SubsynthError]) -> bytes:
+    """The content of a regular file of at most `limit` bytes; symbolic links are followed.
+
+    `what` ("corpus", "font") starts the message of the error that is raised otherwise, and `cure` ends it. Devices,
+    FIFOs and sockets are refused before anything is read: reading them could last for ever.
+    """
+    try:
+        # Not blocking: opening a FIFO would otherwise wait for a writer.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                kind = KINDS.get(stat.S_IFMT(status.st_mode), "not a regular file")
+                raise error(f"{what} {path}: it is {kind}; {cure}")
+            if status.st_size > limit:
+                raise error(f"{what} {path}: {status.st_size:,} bytes, more than {limit:,}; {cure}")
+            return file.read(limit + 1)
+    except (OSError, ValueError) as reason:  # ValueError: a NUL in the path
+        raise error(f"{what} {path}: {getattr(reason, 'strerror', None) or reason}; {cure}") from reason
