@@ -25,7 +25,8 @@ class ProgressBar:
         self._bar: tqdm[NoReturn] | None = None
 
     def start(self, total: int, done: int = 0) -> None:
-        """Draw the bar."""
+        """Draw the bar, in place of an earlier one."""
+        self.close()
         self._remaining = total - done
         self._bar = tqdm(
             desc=self.description,
@@ -47,12 +48,17 @@ class ProgressBar:
             self._bar.update(amount)
             self._remaining -= amount
             if self._remaining <= 0:
-                self._bar.close()
+                self.close()
 
     def message(self, text: str) -> None:
         """Write a line above the bar."""
         with tqdm.external_write_mode():
             click.echo(text, err=True)
+
+    def close(self) -> None:
+        """Stop drawing; the bar stays on the screen as it is, if `leave`."""
+        if self._bar is not None:
+            self._bar.close()
 
     def __enter__(self) -> Self:
         return self
@@ -60,8 +66,7 @@ class ProgressBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        self.close()
 
 
 class StepsBar(ProgressBar):
