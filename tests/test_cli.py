@@ -26,8 +26,8 @@ OPTIONS = [
 
 def examples(command: str) -> list[list[str]]:
     """The arguments of each call of `subsynth COMMAND` among the examples of its help text."""
-    shown = (cli.commands[command].help or "").partition("Examples:")[2]
-    lines = [re.split(r"\s{3,}", line.strip())[0] for line in shown.splitlines()]  # without the remark at its right
+    examples_text = (cli.commands[command].help or "").partition("Examples:")[2]
+    lines = [re.split(r"\s{3,}", line.strip())[0] for line in examples_text.splitlines()]  # without the remark after it
     calls = [call for line in lines for call in re.split(r"&&|\||>", line)]
     return [words[words.index(command) + 1 :] for call in calls if f"subsynth {command} " in call
             for words in [shlex.split(call)]]  # fmt: skip

@@ -174,4 +174,4 @@ def test_statistics_read_no_more_row_groups_than_they_need(directory, tmp_path):
     table = pq.read_table(next((directory / "data").glob("train-*.parquet")))
     pq.write_table(table, tmp_path / "groups.parquet", row_group_size=10)
     files = [tmp_path / "groups.parquet"] * 2
-    assert [stats.compute_stats(files, most).rows for most in (1, 10, 11, 30, 31, None)] == [10, 10, 20, 30, 40, 60]
+    assert [stats.compute_stats(files, rows).rows for rows in (1, 10, 11, 30, 31, None)] == [10, 10, 20, 30, 40, 60]
