@@ -19,11 +19,11 @@ _GREY, _RGB = 0, 2  # colour types
 _NONE, _PAETH = 0, 4  # filter types
 
 
-def encode_color(image: U8) -> bytes:
-    """RGB uint8 (H, W, 3) -> PNG. Compiled kernels and plain NumPy give the same bytes."""
+def encode_color(image: U8, compiled: bool | None = None) -> bytes:
+    """RGB uint8 (H, W, 3) -> PNG; the same bytes by compiled kernels and by NumPy (None: what this process uses)."""
     height, width = image.shape[:2]
     rows = np.ascontiguousarray(image).reshape(height, 3 * width)
-    if compilation.enabled():
+    if compilation.enabled() if compiled is None else compiled:
         from subsynth.kernels import png_encoding  # noqa: PLC0415 - imports numba
 
         stream = png_encoding.deflate(png_encoding.filtered(rows, 3).reshape(-1)).tobytes()
