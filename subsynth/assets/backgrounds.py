@@ -22,9 +22,10 @@ from subsynth.assets.pictures import Picture, decode_picture
 from subsynth.core import cache
 from subsynth.core.pixels import U8, luma
 
-PACK = "pyramid-2"  # changes with the layout of the packed arrays
+PACK = "pyramid-3"  # changes with the layout of the packed arrays
 FRAME_WIDTH, FRAME_HEIGHT = 640, 360  # px: every picture is scaled to cover a frame of this size
 STEP = 0.75  # scale of each level relative to the one before
+MAX_STRETCH = 8  # of the shape of a frame: a longer or taller picture is cut to its middle
 BLOCK = 4
 LEVELS = 4
 PROCEDURAL_SCENES = {"train": 6, "test": 2}  # of each kind
@@ -150,12 +151,21 @@ def _level(image: U8) -> Level:
 
 def _pyramid(picture: Picture, width: int, height: int) -> tuple[Level, ...]:
     """Decode and scale a picture."""
-    image = decode_picture(picture)
+    image = _middle(decode_picture(picture))
     levels = []
     for w, h in level_sizes(image.shape[1], image.shape[0], width, height):
         interpolation = cv2.INTER_AREA if w < image.shape[1] else cv2.INTER_LINEAR
         levels.append(_level(np.asarray(cv2.resize(image, (w, h), interpolation=interpolation), dtype=np.uint8)))
     return tuple(levels)
+
+
+def _middle(image: U8) -> U8:
+    """An image whose shape is extreme, cut to its middle: scaled to cover a frame, it would take gigabytes."""
+    height, width = image.shape[:2]
+    rows = min(height, max(1, MAX_STRETCH * width * FRAME_HEIGHT // FRAME_WIDTH))
+    columns = min(width, max(1, MAX_STRETCH * height * FRAME_WIDTH // FRAME_HEIGHT))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return image[top : top + rows, left : left + columns]
 
 
 def _pack(pictures: Sequence[Picture], width: int, height: int, folder: Path) -> None:

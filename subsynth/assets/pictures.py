@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
+import logging
+import threading
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,12 +19,20 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from subsynth.core.errors import MaterialError
+from subsynth.core.files import read_regular_file
 from subsynth.core.pixels import U8
 from subsynth.data.folders import bundled_folder
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 TEST_SHARE = 7  # of a user's pictures, one in this many is for the test splits
-MIN_SIZE = (1280, 720)  # px; JPEG files may be decoded at a reduced size that is not below this
+MAX_FILE = 1 << 30  # bytes
+MAX_PIXELS = 1 << 28  # that are decoded; a JPEG file may have 64 times as many
+REDUCED_SIZE = (1280, 720)  # px; a large picture is read at a reduced size that is not below this
+LARGE = 1 << 25  # px; larger pictures are reduced
+# What Pillow lists but cannot decode by itself, or only by running other programs.
+_NOT_DECODED = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})
+_pillow_limit = threading.Lock()
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,25 +67,35 @@ def bundled_pictures() -> tuple[Picture, ...]:
         )
 
 
-def user_pictures(folders: Sequence[str]) -> tuple[Picture, ...]:
-    """The pictures of a user's folders, divided by content: one in TEST_SHARE, at least one, is for the test splits.
+@lru_cache(maxsize=1)
+def suffixes() -> frozenset[str]:
+    """The file name endings, in lower case, of the formats that Pillow decodes."""
+    Image.init()
+    return frozenset(
+        suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN.keys() - _NOT_DECODED
+    )
 
-    Where two files share a name, the first digits of their digests are prepended. Files with other suffixes are
-    ignored. Raises MaterialError for a folder that cannot be read, or if there are fewer than two pictures.
+
+def user_pictures(folders: Sequence[str]) -> tuple[Picture, ...]:
+    """The pictures of a user's folders and their subfolders, one in TEST_SHARE, at least one, for the test splits.
+
+    They are divided by content. Where two files share a name, the first digits of their digests are prepended. Files
+    that are not pictures are counted in a warning. Raises MaterialError for a folder that cannot be read, or if there
+    are fewer than two pictures.
     """
     by_digest: dict[str, Picture] = {}
     for folder in folders:
-        try:
-            files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
-            for file in files:
-                digest = hashlib.sha256(file.read_bytes()).hexdigest()
-                by_digest.setdefault(digest, Picture(file.name, str(file.resolve()), digest, test=False))
-        except OSError as error:
-            raise MaterialError(f"folder {folder}: {error.strerror or error}; check background.folders") from error
+        files, others = _list_files(folder)
+        if others:
+            kinds = ", ".join(f"{n} {suffix or 'without an ending'}" for suffix, n in Counter(others).most_common(6))
+            log.warning("background.folders %s: %d files are not used: no pictures (%s)", folder, len(others), kinds)
+        for file in files:
+            digest = hashlib.sha256(_read(file)).hexdigest()
+            by_digest.setdefault(digest, Picture(file.name, str(file.resolve()), digest, test=False))
     if len(by_digest) < 2:
         raise MaterialError(
-            f"background.folders {list(folders)}: {len(by_digest)} pictures ({', '.join(SUFFIXES)}); "
-            "at least two are needed, since train and test share none"
+            f"background.folders {list(folders)}: {len(by_digest)} pictures; at least two are needed, since train and "
+            "test share none"
         )
     ordered = [by_digest[digest] for digest in sorted(by_digest)]
     names = Counter(picture.name for picture in ordered)
@@ -83,18 +105,79 @@ def user_pictures(folders: Sequence[str]) -> tuple[Picture, ...]:
     )
 
 
-def decode_picture(picture: Picture) -> U8:
-    """Decode a picture, upright and without alpha -> RGB uint8 (H, W, 3). Raises MaterialError if it is damaged."""
+def _list_files(folder: str) -> tuple[list[Path], list[str]]:
+    """The picture files of a folder, sorted, and the endings of its other files; hidden files count as neither."""
+    root = Path(folder).expanduser()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(picture.path) as image:
-                image.draft("RGB", MIN_SIZE)
-                upright = ImageOps.exif_transpose(image)
-                if upright.mode.startswith(("I", "F")):
-                    raise MaterialError(f"picture {picture.path}: mode {upright.mode} is not 8-bit; convert it")
-                return np.asarray(upright.convert("RGB"))
+        next(root.iterdir(), None)  # rglob passes over a folder that cannot be read
+        paths = sorted(p for p in root.rglob("*") if not p.name.startswith(".") and not p.is_dir())
+    except OSError as error:
+        raise MaterialError(f"folder {folder}: {error.strerror or error}; check background.folders") from error
+    files = [p for p in paths if p.suffix.lower() in suffixes() and p.is_file()]
+    used = set(files)
+    return files, [p.suffix.lower() for p in paths if p not in used]
+
+
+def _read(path: str | Path) -> bytes:
+    return read_regular_file(path, "picture", "remove or replace it", MAX_FILE, MaterialError)
+
+
+def decode_picture(picture: Picture) -> U8:
+    """Decode a picture, upright -> RGB uint8 (H, W, 3). Raises MaterialError if it is damaged or too large.
+
+    Transparent parts are laid over one colour (see `flatten_alpha`); large pictures are read at a reduced size.
+    """
+    content = _read(picture.path)
+    try:
+        with _without_pillow_limit(), Image.open(io.BytesIO(content)) as image:
+            image.draft("RGB", REDUCED_SIZE)
+            if image.width * image.height > MAX_PIXELS:
+                raise MaterialError(
+                    f"picture {picture.path}: {image.width} x {image.height} px are too many; reduce it"
+                )
+            if image.mode.startswith(("I", "F")):
+                raise MaterialError(f"picture {picture.path}: mode {image.mode} is not 8-bit; convert it")
+            upright = ImageOps.exif_transpose(_reduced(image))
+            return np.asarray(flatten_alpha(upright))
     except MaterialError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds of error for damaged files
-        raise MaterialError(f"picture {picture.path}: it cannot be read ({error}); remove or replace it") from error
+        reason = " ".join(str(error).split())[:200]
+        raise MaterialError(f"picture {picture.path}: it cannot be read ({reason}); remove or replace it") from error
+
+
+def flatten_alpha(image: Image.Image) -> Image.Image:
+    """An image in RGB; one with transparency is laid over white, or over black if what is visible is mostly light."""
+    if "A" not in image.getbands() and "a" not in image.getbands() and "transparency" not in image.info:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    alpha = np.asarray(layer.getchannel("A"), dtype=np.float64)
+    light = float((np.asarray(layer.convert("L")) * alpha).sum() / max(alpha.sum(), 1.0))
+    backdrop = Image.new("RGBA", layer.size, "black" if light > 127.5 else "white")
+    backdrop.alpha_composite(layer)
+    return backdrop.convert("RGB")
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """A large image reduced by a whole factor, so that it still covers REDUCED_SIZE."""
+    factor = min(image.width // REDUCED_SIZE[0], image.height // REDUCED_SIZE[1])
+    if image.width * image.height <= LARGE or factor < 2:
+        return image
+    exif = image.getexif()
+    reduced = (image.convert("RGBA" if "transparency" in image.info else "RGB") if image.mode == "P" else image).reduce(
+        factor
+    )
+    reduced.info = image.info | {"exif": exif.tobytes()}
+    return reduced
+
+
+@contextmanager
+def _without_pillow_limit() -> Iterator[None]:
+    """Pillow's own limit of pixels, which refuses more than MAX_PIXELS does, put aside."""
+    with _pillow_limit, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
