@@ -12,7 +12,7 @@ from subsynth.assets.assets import Assets
 from subsynth.assets.backgrounds import picture_scenes
 from subsynth.assets.fonts import read_font_file
 from subsynth.assets.pictures import decode_picture, user_pictures
-from subsynth.assets.subtitle_files import read_text_file
+from subsynth.assets.user_text import read_text_file
 from subsynth.data import font_catalogue
 from subsynth.format.shards import list_shards, write_shard
 from subsynth.rendering.render import Renderer
