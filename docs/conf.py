@@ -29,8 +29,9 @@ nitpicky = False  # types of NumPy, torch and click are named in signatures and 
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_type_aliases = {"U8": "U8"}
 autodoc_typehints_format = "short"
-python_maximum_signature_line_length = 88
+python_maximum_signature_line_length = 110
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"subsynth {release}"

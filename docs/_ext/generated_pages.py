@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 from sphinx.application import Sphinx
 
 from subsynth import Spec, sub_en, sub_zh
@@ -22,6 +23,7 @@ from subsynth.spec.weights import Weights
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = {int: "integers", float: "numbers", str: "strings"}
+EXAMPLES = "| Examples:"
 PLACEHOLDER = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
 
 
@@ -162,7 +164,17 @@ def replace(_app: Sphinx, _name: str, source: list[str]) -> None:
     source[0] = PLACEHOLDER.sub(lambda match: GENERATORS[match[1]](), source[0])
 
 
+def format_examples(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
+    """Turn the examples in the help text of a command into a block of code; sphinx-click makes them lines of prose."""
+    if EXAMPLES in lines:
+        start = lines.index(EXAMPLES)
+        examples = [f"   {line.removeprefix('|').strip()}" for line in lines[start + 1 :]]
+        lines[start:] = ["Examples:", "", ".. code-block:: shell", "", *examples, ""]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
+    app.setup_extension("sphinx_click")
     app.connect("source-read", replace)
+    app.connect("sphinx-click-process-description", format_examples)
     return {"parallel_read_safe": True}
