@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from subsynth.assets.assets import shared_assets
 from subsynth.assets.corpus import letters_and_digits
 from subsynth.build.ownership import plan_digest
 from subsynth.build.split_renderers import SplitRenderers
@@ -95,7 +96,7 @@ def verify(
     progress = progress or NoProgress()
     manifest, findings = Manifest.load(directory), _Findings()
     spec = _load_spec(directory, manifest, findings)
-    renderers = SplitRenderers(spec) if spec else None
+    renderers = SplitRenderers(spec, shared_assets) if spec else None
     expected = {shard.name: shard for shard in list_shards(spec, layout)} if spec else {}
     _check_documents(directory, manifest, findings)
     _check_names(directory, manifest, expected, findings)

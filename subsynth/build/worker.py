@@ -10,9 +10,10 @@ from functools import lru_cache
 import cv2
 import pyarrow as pa
 
+from subsynth.assets.assets import Assets
 from subsynth.build.ownership import plan_digest
 from subsynth.build.records import write_record
-from subsynth.build.split_renderers import SplitRenderers
+from subsynth.build.split_renderers import OpenAssets, SplitRenderers
 from subsynth.core.errors import OutputError
 from subsynth.core.progress import Progress
 from subsynth.format.shards import Shard, write_shard
@@ -37,11 +38,11 @@ class RenderJob:
 class Worker:
     """Renders shards of a job. It keeps the assets of one split open at a time."""
 
-    def __init__(self, job: RenderJob):
+    def __init__(self, job: RenderJob, open_assets: OpenAssets = Assets.open):
         """Raises OutputError if this machine would render other pixels, or does not see the claimed storage."""
         self._job = job
         self._storage = open_storage(job.address)
-        self._renderers = SplitRenderers(job.spec)
+        self._renderers = SplitRenderers(job.spec, open_assets)
         _check_plan(job, self._storage)
 
     def render_shard(self, shard: Shard, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""What a hub on loopback holds: repositories of data sets with commits and tags, files, faults, and its log."""
+"""The state of a test hub: repositories of data sets with commits and tags, files, faults, and a log of requests."""
 
 import hashlib
 import re
@@ -13,8 +13,8 @@ OWNER, READER, STRANGER = "hf_owner_of_subsynth", "hf_reader_of_subsynth", "hf_s
 ACCOUNTS = {OWNER: ("ann", "subsynth", "write"), READER: ("ann", "subsynth", "read"), STRANGER: ("bob", "", "write")}
 
 
-class Refusal(Exception):  # noqa: N818 - it is no error
-    """An answer other than a good one. `code` is the hub's own word for it, as its client reads it."""
+class Refusal(Exception):  # noqa: N818 - part of normal control flow, not an error
+    """An unsuccessful answer. `code` is the hub's name of the error, which its client reads."""
 
     def __init__(self, status: int, code: str = "", message: str = "", url: str = ""):
         self.status, self.code, self.message, self.url = status, code, message, url
@@ -23,8 +23,8 @@ class Refusal(Exception):  # noqa: N818 - it is no error
 @dataclass(frozen=True)
 class File:
     size: int
-    oid: str  # as git names it
-    sha256: str = ""  # of large files only
+    oid: str  # SHA-1, as in git
+    sha256: str = ""  # only of large files
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Repo:
     tags: dict[str, str] = field(default_factory=dict)
 
     def commit(self, title: str, tree: dict[str, File]) -> Commit:
-        told = f"{self.head} {title} {len(self.commits)} {sorted(tree.items())!r}"
-        made = Commit(hashlib.sha1(told.encode()).hexdigest(), self.head, title, tree)
-        self.commits[made.oid] = made
-        self.head = made.oid
-        return made
+        content = f"{self.head} {title} {len(self.commits)} {sorted(tree.items())!r}"
+        commit = Commit(hashlib.sha1(content.encode()).hexdigest(), self.head, title, tree)
+        self.commits[commit.oid] = commit
+        self.head = commit.oid
+        return commit
 
     def at(self, revision: str) -> Commit:
         revision = urllib.parse.unquote(revision)
@@ -58,18 +58,18 @@ class Repo:
         return self.commits[oid]
 
     def log(self) -> list[Commit]:
-        """The commits of main, newest first, without the empty one that the hub begins with."""
-        found, oid = [], self.head
+        """The commits of main, newest first, without the hub's own initial commit."""
+        commits, oid = [], self.head
         while self.commits[oid].parent:
-            found.append(self.commits[oid])
+            commits.append(self.commits[oid])
             oid = self.commits[oid].parent
-        return found
+        return commits
 
 
 @dataclass
 class Fault:
-    """What goes wrong: an answer with `status`, or a connection dropped `before`, within (`body`) or `after` the work,
-    or one on which nothing comes (`hang`, `hang after`) until the hub closes."""
+    """A planned failure of requests: an answer with `status`; or a connection that is dropped `before`, within
+    (`body`) or `after` the work; or one on which nothing is sent (`hang`, `hang after`) until the hub closes."""
 
     method: str
     pattern: str
@@ -89,28 +89,28 @@ class Request:
 
 
 class State:
-    """All that a hub holds. `leaks` lists requests that brought a token to where none belongs."""
+    """Everything that a hub holds. `leaks` lists requests that sent a token where none belongs."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.lock = threading.RLock()
         self.closing = threading.Event()
         self.repos: dict[str, Repo] = {}
-        self.small: dict[str, bytes] = {}  # git's name -> content
+        self.small: dict[str, bytes] = {}  # SHA-1 -> content
         self.files: dict[str, tuple[str, list[xet.Term]]] = {}  # SHA-256 -> Xet hash, terms
         self.xorbs: dict[str, list[xet.Chunk]] = {}
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
         self.leaks: list[str] = []
-        self.ignored = ""  # a path that uploads are to leave out, as by a .gitignore
+        self.ignored = ""  # a path that the hub excludes from commits, as a .gitignore does
 
     def fail(self, method: str, pattern: str, status: int = 0, *, times: int = 1, skip: int = 0, drop: str = "",
              headers: dict[str, str] | None = None) -> None:  # fmt: skip
-        """Let `times` requests whose path has `pattern` fail, after `skip` of them that go well."""
+        """Let the next `times` requests whose path matches `pattern` fail, after `skip` of them that succeed."""
         self.faults.append(Fault(method, pattern, status, times, skip, drop, headers or {}))
 
     def fault(self, method: str, path: str) -> Fault | None:
-        """What is to go wrong with this request."""
+        """The planned failure of this request, if there is one."""
         with self.lock:
             for fault in self.faults:
                 if fault.method == method and fault.times > 0 and re.search(fault.pattern, path):
@@ -121,11 +121,11 @@ class State:
         return None
 
     def count(self, method: str, pattern: str) -> int:
-        """How many such requests came."""
+        """How many such requests were received."""
         return sum(r.method == method and bool(re.search(pattern, r.path)) for r in self.requests)
 
     def uploaded(self) -> int:
-        """Bytes of content that came in whole, by LFS or Xet."""
+        """Bytes of content that were received completely, by LFS or Xet."""
         content = [r for r in self.requests if r.path.startswith(("/lfs/", "/cas/v1/xorbs/"))]
         return sum(r.sent for r in content if r.status == 200)
 
@@ -138,7 +138,7 @@ class State:
         return sha256 in self.files or (self.folder / sha256).exists()
 
     def read(self, file: File, start: int = 0, stop: int | None = None) -> bytes:
-        """Bytes of a file, from wherever they are kept."""
+        """Bytes start..stop-1 of a file, from wherever they are stored."""
         stop = file.size if stop is None else min(stop, file.size)
         if not file.sha256:
             return self.small[file.oid][start:stop]
@@ -146,41 +146,41 @@ class State:
             with (self.folder / file.sha256).open("rb") as blob:
                 blob.seek(start)
                 return blob.read(stop - start)
-        parts, at = [], 0
+        parts, position = [], 0
         for term in self.files[file.sha256][1]:
-            if at < stop and at + term.length > start:
+            if position < stop and position + term.length > start:
                 xorb = (self.folder / f"{term.xorb}.xorb").read_bytes()
                 for chunk in self.xorbs[term.xorb][term.start : term.stop]:
-                    if at < stop and at + chunk.length > start:
-                        parts.append(xet.unpacked(xorb, chunk)[max(0, start - at) : stop - at])
-                    at += chunk.length
+                    if position < stop and position + chunk.length > start:
+                        parts.append(xet.unpack(xorb, chunk)[max(0, start - position) : stop - position])
+                    position += chunk.length
             else:
-                at += term.length
+                position += term.length
         return b"".join(parts)
 
     def reconstruction(self, name: str, start: int, stop: int | None) -> dict[str, object]:
-        """How to put a file together, as Xet's clients read it, without the addresses of the xorbs."""
+        """How to reconstruct a file, in the form that Xet's clients read; the addresses of xorbs are relative."""
         terms = next((t for n, t in self.files.values() if n == name), None)
         if terms is None:
             raise Refusal(404)
-        at, skipped, wanted, ranges = 0, 0, [], {}
+        position, skipped, runs, ranges = 0, 0, [], {}
         for term in terms:
             chunks, first = self.xorbs[term.xorb], None
             for number in range(term.start, term.stop):
                 size = chunks[number].length
-                if at + size > start and (stop is None or at < stop):
+                if position + size > start and (stop is None or position < stop):
                     first = number if first is None else first
                     last = number + 1
-                    skipped = start - at if not wanted and first == number else skipped
-                at += size
+                    skipped = start - position if not runs and first == number else skipped
+                position += size
             if first is not None:
                 length = sum(c.length for c in chunks[first:last])
                 run = {"start": first, "end": last}
-                wanted.append({"hash": term.xorb, "unpacked_length": length, "range": run})
+                runs.append({"hash": term.xorb, "unpacked_length": length, "range": run})
                 bytes_ = {"start": chunks[first].start, "end": chunks[last - 1].stop - 1}
                 entry = {"range": run, "url": f"/xorbs/{term.xorb}", "url_range": bytes_}
                 if entry not in ranges.setdefault(term.xorb, []):
                     ranges[term.xorb].append(entry)
-        if not wanted:
+        if not runs:
             raise Refusal(416)
-        return {"offset_into_first_range": skipped, "terms": wanted, "fetch_info": ranges}
+        return {"offset_into_first_range": skipped, "terms": runs, "fetch_info": ranges}

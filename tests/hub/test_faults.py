@@ -1,11 +1,11 @@
-"""Whatever goes wrong on the way, the set is published once, whole, or the cause is told in one line."""
+"""Whatever fails, the data set is published completely by one commit, or the cause is reported in one line."""
 
 import re
 import signal
 
 import pytest
 
-from hub.conftest import LOAD, NAME, pixels, quick, until
+from hub.conftest import LOAD, NAME, pixels, quick, wait_until
 from hub.test_publish import digests, expected
 
 COMMIT = "/commit/main"
@@ -16,47 +16,47 @@ def transport(client):
     return "lfs" if "HF_HUB_DISABLE_XET" in client.env else "xet"
 
 
-def published(hub, client, directory, *flags):
-    """Publish, and see that it is there by one commit, however many tries it took."""
-    done = client.publish(directory, *flags)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("published "), done.stdout
+def assert_published(hub, client, directory, *flags):
+    """Publish, and check that one commit holds the data set, after however many tries; its standard error."""
+    result = client.publish(directory, *flags)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("published "), result.stdout
     assert digests(hub) == expected(directory)
     assert len(hub.repos[NAME].log()) == 1
-    assert not [f for f in hub.faults if f.times], "not all faults were met"
-    return done.stderr
+    assert not [f for f in hub.faults if f.times], "not every planned fault happened"
+    return result.stderr
 
 
 @pytest.mark.parametrize("status", [409, 412, 429, 500])
-def test_a_commit_refused_for_the_moment(hub, client, sets, status):
+def test_a_commit_refused_temporarily(hub, client, sets, status):
     hub.fail("POST", COMMIT, status)
-    told = published(hub, client, sets(60))
-    assert re.search(rf"answered {status} .*; trying again in 0.1 s", told)
-    assert hub.count("PUT", "^/lfs/") == 6, "sent again what was sent"
+    messages = assert_published(hub, client, sets(60))
+    assert re.search(rf"answered {status} .*; trying again in 0.1 s", messages)
+    assert hub.count("PUT", "^/lfs/") == 6, "files were sent twice"
 
 
 def test_pauses_grow(hub, client, sets):
     hub.fail("POST", COMMIT, 503, times=2)
-    done = client.run("-m", "subsynth", "publish", sets(60), "--repo", NAME)
-    assert re.findall(r"trying again in (\d+) s", done.stderr) == ["1", "2"]
+    result = client.run("-m", "subsynth", "publish", sets(60), "--repo", NAME)
+    assert re.findall(r"trying again in (\d+) s", result.stderr) == ["1", "2"]
     assert len(hub.repos[NAME].log()) == 1
 
 
 @pytest.mark.parametrize("drop", ["before", "after", "body"])
-def test_a_connection_cut_at_the_commit(hub, client, sets, drop):
-    """After the work is done, its answer is lost: another try must not commit again."""
+def test_a_connection_cut_during_the_commit(hub, client, sets, drop):
+    """If the commit succeeded and only its answer is lost, the next try must not commit again."""
     hub.fail("POST", COMMIT, drop=drop)
-    published(hub, client, sets(60))
+    assert_published(hub, client, sets(60))
     assert hub.count("POST", COMMIT) == (1 if drop == "after" else 2)
 
 
-def test_the_head_moves_in_between(hub, client, sets):
-    """A commit of someone else's between reading and writing is kept."""
+def test_the_head_moves_during_the_commit(hub, client, sets):
+    """A commit by somebody else between reading and writing is kept."""
     client.publish(sets(60))
     repo = hub.repos[NAME]
     hub.fail("POST", COMMIT, drop="hang")
     process = client.start("-m", "subsynth", "publish", sets(70), "--repo", NAME)
-    until(lambda: hub.count("POST", COMMIT) == 2)
+    wait_until(lambda: hub.count("POST", COMMIT) == 2)
     repo.commit("theirs", repo.at("main").tree | {"notes.txt": hub.put_small(b"theirs")})
     hub.closing.set()  # the hanging request ends
     _, err = process.communicate(timeout=100)
@@ -66,16 +66,16 @@ def test_the_head_moves_in_between(hub, client, sets):
 
 
 @pytest.mark.parametrize("header", [{"Retry-After": "3"}, {"RateLimit": '"api";r=0;t=2'}])
-def test_the_hub_s_own_pause_is_kept(hub, client, sets, header):
+def test_the_pause_that_the_hub_asks_for_is_kept(hub, client, sets, header):
     hub.fail("POST", "/api/repos/create", 429, headers=header)
-    assert "trying again in 3 s" in published(hub, client, sets(60))
+    assert "trying again in 3 s" in assert_published(hub, client, sets(60))
 
 
-def test_too_long_a_pause_is_the_user_s_to_wait(hub, client, sets):
+def test_a_long_pause_is_left_to_the_user(hub, client, sets):
     hub.fail("POST", COMMIT, 429, headers={"Retry-After": "3600"})
-    done = client.publish(sets(60))
-    assert done.returncode == 2 and "asks to wait 3600 s" in done.stderr
-    published(hub, client, sets(60))
+    result = client.publish(sets(60))
+    assert result.returncode == 2 and "asks to wait 3600 s" in result.stderr
+    assert_published(hub, client, sets(60))
 
 
 EVERYWHERE = [
@@ -91,24 +91,24 @@ TRANSPORT = {
 
 @pytest.mark.parametrize("fault", ["503", "before", "after"])
 def test_each_request_fails_once(hub, either, sets, fault):
-    """Answers that are lost are as good as work that is done: nothing is done twice."""
+    """Even if a request succeeded and only its answer is lost, nothing is done twice."""
     for method, pattern in EVERYWHERE + TRANSPORT[transport(either)]:
         hub.fail(method, pattern, **({"status": int(fault)} if fault.isdigit() else {"drop": fault}))
-    published(hub, either, sets(60), "--tag", "v1")
+    assert_published(hub, either, sets(60), "--tag", "v1")
     assert hub.repos[NAME].tags == {"v1": hub.repos[NAME].head}
     assert not hub.leaks
 
 
-def test_a_connection_cut_within_an_upload(hub, either, sets):
+def test_a_connection_cut_during_an_upload(hub, either, sets):
     hub.fail(*UPLOAD[transport(either)], drop="body", times=2)
-    published(hub, either, sets(60))
+    assert_published(hub, either, sets(60))
     assert either.python(LOAD, NAME, "test") == pixels(quick(60), "test")
 
 
-def test_upload_addresses_that_have_expired(hub, either, sets):
-    """Storage refuses by 403, which of the hub itself would be final; new addresses are asked for."""
+def test_expired_upload_addresses(hub, either, sets):
+    """The storage answers 403, which from the hub itself would be final; new addresses are requested."""
     hub.fail(*UPLOAD[transport(either)], status=403)
-    published(hub, either, sets(60))
+    assert_published(hub, either, sets(60))
 
 
 @pytest.mark.parametrize(
@@ -120,96 +120,95 @@ def test_upload_addresses_that_have_expired(hub, either, sets):
         (404, "hf auth whoami", COMMIT),
     ],
 )
-def test_a_refusal_is_told_at_once(hub, client, sets, status, word, where):
+def test_a_refusal_is_final(hub, client, sets, status, word, where):
     hub.fail("POST", where, status, times=99)
-    done = client.publish(sets(60))
-    assert done.returncode == 2 and word in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    result = client.publish(sets(60))
+    assert result.returncode == 2 and word in result.stderr
+    assert len(result.stderr.splitlines()) == 1
     assert hub.count("POST", where) == 1
 
 
-def test_a_ticket_refused_is_told_at_once(hub, client, sets):
-    """The one request that only Xet makes, and whose refusal reaches Python as another kind of error."""
+def test_a_refused_xet_token_is_final(hub, client, sets):
+    """This request is made by the Xet client, which reports a refusal as another kind of error."""
     del client.env["HF_HUB_DISABLE_XET"]
     hub.fail("GET", "/xet-write-token/", 403, times=99)
-    done = client.publish(sets(60))
-    assert done.returncode == 2 and "role `write`" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    result = client.publish(sets(60))
+    assert result.returncode == 2 and "role `write`" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
 
 
-def test_card_refused_by_the_hub(hub, client, sets):
+def test_a_card_refused_by_the_hub(hub, client, sets):
     hub.fail("POST", "/api/validate-yaml$", 400)
-    done = client.publish(sets(60))
-    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    result = client.publish(sets(60))
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
     assert not hub.repos[NAME].log()
 
 
-def test_a_hub_that_never_answers_is_given_up(hub, client, sets):
+def test_retries_end(hub, client, sets):
     hub.fail("POST", "/api/repos/create$", 500, times=99)
     code = f"""
-import sys
-from subsynth import hub, retry
-retry.PAUSES = (0.1, 0.1)
-hub.publish(__import__("pathlib").Path(sys.argv[1]), "{NAME}")
+import pathlib, sys
+from subsynth.publish.hub import publish
+publish(pathlib.Path(sys.argv[1]), "{NAME}", pauses=(0.1, 0.1))
 """
-    done = client.run("-c", code, sets(60))
-    assert "HubError" in done.stderr and "answered 500" in done.stderr and "3 times in a row" in done.stderr
+    result = client.run("-c", code, sets(60))
+    assert "HubError" in result.stderr and "answered 500" in result.stderr and "3 times in a row" in result.stderr
     assert hub.count("POST", "/api/repos/create$") == 3
 
 
-def test_killed_within_an_upload(hub, client, sets):
-    """The same command sends what is missing and nothing else."""
+def test_killed_during_an_upload(hub, client, sets):
+    """The same command sends only what is missing."""
     hub.fail("PUT", "^/lfs/", skip=3, times=5, drop="hang")
     process = client.start("-m", "subsynth", "publish", sets(2600), "--repo", NAME)
-    until(lambda: hub.count("PUT", "^/lfs/") >= 4)
+    wait_until(lambda: hub.count("PUT", "^/lfs/") >= 4)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    whole = [r.path for r in hub.requests if r.method == "PUT" and r.status == 200]
-    assert whole and not hub.repos[NAME].log()
+    complete = [r.path for r in hub.requests if r.method == "PUT" and r.status == 200]
+    assert complete and not hub.repos[NAME].log()
     hub.faults.clear()
-    published(hub, client, sets(2600))
+    assert_published(hub, client, sets(2600))
     sent = [r.path for r in hub.requests if r.method == "PUT" and r.status == 200]
-    assert len(sent) == len(set(sent)) > len(whole)
+    assert len(sent) == len(set(sent)) > len(complete)
 
 
 def test_killed_between_upload_and_commit(hub, either, sets):
-    """By Xet too, nothing of what the hub has taken is sent again."""
+    """Nothing that the hub has received is sent again."""
     hub.fail("POST", COMMIT, drop="hang")
     process = either.start("-m", "subsynth", "publish", sets(60), "--repo", NAME)
-    until(lambda: hub.count("POST", COMMIT) == 1)
+    wait_until(lambda: hub.count("POST", COMMIT) == 1)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     sent = hub.uploaded()
     assert sent and not hub.repos[NAME].log()
-    published(hub, either, sets(60))
+    assert_published(hub, either, sets(60))
     assert hub.uploaded() == sent
 
 
 def test_killed_before_the_answer_to_the_commit(hub, client, sets):
     hub.fail("POST", COMMIT, drop="hang after")
     process = client.start("-m", "subsynth", "publish", sets(60), "--repo", NAME, "--tag", "v1")
-    until(lambda: hub.count("POST", COMMIT) == 1 and len(hub.repos[NAME].log()) == 1)
+    wait_until(lambda: hub.count("POST", COMMIT) == 1 and len(hub.repos[NAME].log()) == 1)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    done = client.publish(sets(60), "--tag", "v1")
-    assert done.returncode == 0 and "up to date" in done.stdout
+    result = client.publish(sets(60), "--tag", "v1")
+    assert result.returncode == 0 and "up to date" in result.stdout
     assert len(hub.repos[NAME].log()) == 1
     assert hub.repos[NAME].tags == {"v1": hub.repos[NAME].head}
 
 
-def test_ctrl_c_is_told_in_one_line(hub, either, sets):
+def test_ctrl_c_ends_the_upload_with_one_line(hub, either, sets):
     hub.fail(*UPLOAD[transport(either)], drop="hang")
     process = either.start("-m", "subsynth", "publish", sets(60), "--repo", NAME)
-    until(lambda: hub.count(*UPLOAD[transport(either)]) >= 1)
+    wait_until(lambda: hub.count(*UPLOAD[transport(either)]) >= 1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "stopped; the same command sends what is missing" in err
     hub.faults.clear()
-    published(hub, either, sets(60))
+    assert_published(hub, either, sets(60))
 
 
-def test_a_file_that_the_hub_leaves_out_is_noticed(hub, client, sets):
-    """Such as by a .gitignore there: what was sent is compared with what is held."""
+def test_a_file_excluded_by_the_hub_is_noticed(hub, client, sets):
+    """For example by a .gitignore there: what the hub holds is compared with what was sent."""
     hub.ignored = "LICENSES.md"
-    done = client.publish(sets(60))
-    assert done.returncode == 2 and "holds other files than were sent (LICENSES.md)" in done.stderr
+    result = client.publish(sets(60))
+    assert result.returncode == 2 and "holds other files than were sent (LICENSES.md)" in result.stderr

@@ -1,4 +1,4 @@
-"""Xet storage, as much of it as a server needs: xorbs of chunks, shards that say of which chunks a file is made."""
+"""The parts of the Xet format that a server needs: xorbs hold chunks, shards list the chunks of each file."""
 
 import struct
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ BOOKEND = b"\xff" * 32
 
 
 def text(digest: bytes) -> str:
-    """A hash as text: four little-endian words of 64 bits."""
+    """A hash as text: four little-endian 64-bit words."""
     return "".join(f"{word:016x}" for word in struct.unpack("<4Q", digest))
 
 
 @dataclass
 class Chunk:
-    start: int  # where its header begins in the xorb
+    start: int  # of its header in the xorb
     stop: int
     scheme: int
     length: int
@@ -22,33 +22,33 @@ class Chunk:
 
 def chunks(xorb: bytes) -> list[Chunk]:
     """The chunks of an uploaded xorb."""
-    found, at = [], 0
-    while at < len(xorb) and xorb[at : at + 7] != b"XETBLOB":
-        _, packed, scheme, length = CHUNK.unpack_from(xorb, at)
-        stop = at + CHUNK.size + int.from_bytes(packed, "little")
-        found.append(Chunk(at, stop, scheme, int.from_bytes(length, "little")))
-        at = stop
-    return found
+    result, start = [], 0
+    while start < len(xorb) and xorb[start : start + 7] != b"XETBLOB":
+        _, packed, scheme, length = CHUNK.unpack_from(xorb, start)
+        stop = start + CHUNK.size + int.from_bytes(packed, "little")
+        result.append(Chunk(start, stop, scheme, int.from_bytes(length, "little")))
+        start = stop
+    return result
 
 
-def unpacked(xorb: bytes, chunk: Chunk) -> bytes:
-    """The bytes of a chunk: as they are, by LZ4, or by LZ4 of the four byte planes."""
+def unpack(xorb: bytes, chunk: Chunk) -> bytes:
+    """The bytes of a chunk, stored raw, in LZ4, or in LZ4 of the four byte planes."""
     data = xorb[chunk.start + CHUNK.size : chunk.stop]
     if chunk.scheme == 0:
         return data
     data = lz4(data)
     if chunk.scheme == 1:
         return data
-    whole, at = bytearray(len(data)), 0
+    content, start = bytearray(len(data)), 0
     for plane in range(4):
         size = len(range(plane, len(data), 4))
-        whole[plane::4] = data[at : at + size]
-        at += size
-    return bytes(whole)
+        content[plane::4] = data[start : start + size]
+        start += size
+    return bytes(content)
 
 
 def lz4(frame: bytes) -> bytes:
-    """A frame of LZ4 unpacked."""
+    """The content of an LZ4 frame."""
     flags, at, out = frame[4], 7, bytearray()
     at += 8 * bool(flags & 8) + 4 * bool(flags & 1)
     while size := int.from_bytes(frame[at : at + 4], "little"):
@@ -81,11 +81,11 @@ def _block(block: bytes, out: bytearray) -> None:
         at += literals
         if at >= len(block):
             return
-        back = int.from_bytes(block[at : at + 2], "little")
+        offset = int.from_bytes(block[at : at + 2], "little")
         at += 2
         length = more(token & 15) + 4
-        start = len(out) - back
-        while length:  # a match may reach into what it writes
+        start = len(out) - offset
+        while length:  # a match may overlap its own output
             part = out[start : start + length]
             out += part
             start, length = start + len(part), length - len(part)
@@ -102,8 +102,8 @@ class Term:
 
 
 def files(shard: bytes) -> dict[str, tuple[str, list[Term]]]:
-    """Of an uploaded shard: for each file's SHA-256 its Xet hash and its terms."""
-    found, at = {}, 48
+    """The files of an uploaded shard: SHA-256 -> Xet hash and terms."""
+    result, at = {}, 48
     while shard[at : at + 32] != BOOKEND:
         name = text(shard[at : at + 32])
         flags, count = struct.unpack_from("<II", shard, at + 32)
@@ -115,6 +115,6 @@ def files(shard: bytes) -> dict[str, tuple[str, list[Term]]]:
             at += 48
         at += 48 * count * (flags >> 31)  # records for verification
         if flags >> 30 & 1:
-            found[text(shard[at : at + 32])] = (name, terms)
+            result[text(shard[at : at + 32])] = (name, terms)
             at += 48
-    return found
+    return result

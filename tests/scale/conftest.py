@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 import s3fs
 
-SECRET = "not-to-be-shown-anywhere"
+SECRET = "not-to-be-shown-anywhere"  # must appear in no output
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """All files of a directory, by their names below it."""
+    """All files of a directory: path below it -> content."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 class Bucket:
-    """A fresh bucket. `env` is what a client needs to reach it."""
+    """A new bucket. `env` holds the environment variables with which a client reaches it."""
 
     def __init__(self, endpoint: str):
         self.endpoint, self.name = endpoint, f"b{uuid.uuid4().hex[:12]}"
@@ -42,19 +42,19 @@ class Bucket:
         return f"s3://{self.name}/{path}"
 
     def files(self, path: str) -> dict[str, bytes]:
-        """All objects under a path, by their names below it."""
+        """All objects below a path: the rest of their names -> content."""
         root = f"{self.name}/{path}"
         return {name[len(root) + 1 :]: self.fs.cat(name) for name in self.fs.find(root)}
 
     def render(self, *args: object, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line against this bucket, and see that it never shows the secret."""
-        done = subprocess.run(
+        """Run the command line with access to this bucket, and check that it never prints the secret."""
+        result = subprocess.run(
             [sys.executable, "-m", "subsynth", *map(str, args)],
             env=os.environ | self.env | env, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
-        assert SECRET not in done.stdout + done.stderr
-        assert not check or done.returncode == 0, done.stderr
-        return done
+        assert SECRET not in result.stdout + result.stderr
+        assert not check or result.returncode == 0, result.stderr
+        return result
 
 
 @pytest.fixture(scope="session")
@@ -86,12 +86,14 @@ def bucket(s3_server) -> Bucket:
 
 
 class Relay:
-    """Hands bytes on to the server, and cuts a connection in the middle of the body of a PUT whose path has a word."""
+    """Forwards bytes to the server, and cuts connections in the middle of the body of a PUT to a path with a word.
+
+    It cuts `times` connections; `cuts` counts them, and `answered` the bytes of the server's answers.
+    """
 
     def __init__(self, endpoint: str, word: bytes, times: int):
         self.target = int(endpoint.rpartition(":")[2])
-        self.word, self.left, self.cuts = word, times, 0
-        self.answered = 0  # bytes
+        self.word, self.remaining, self.cuts, self.answered = word, times, 0, 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -103,17 +105,17 @@ class Relay:
             except OSError:
                 return
             server = socket.create_connection(("127.0.0.1", self.target))
-            threading.Thread(target=self._up, args=(client, server), daemon=True).start()
-            threading.Thread(target=self._down, args=(server, client), daemon=True).start()
+            threading.Thread(target=self._forward_requests, args=(client, server), daemon=True).start()
+            threading.Thread(target=self._forward_answers, args=(server, client), daemon=True).start()
 
-    def _up(self, client: socket.socket, server: socket.socket) -> None:
-        hurt, passed = False, 0
+    def _forward_requests(self, client: socket.socket, server: socket.socket) -> None:
+        cutting, forwarded = False, 0
         try:
             while data := client.recv(65536):
                 line = data.split(b"\r\n", 1)[0]
-                if line.startswith(b"PUT ") and self.word in line and self.left:
-                    self.left, hurt, passed = self.left - 1, True, 0
-                if hurt and (passed := passed + len(data)) > 200_000:
+                if line.startswith(b"PUT ") and self.word in line and self.remaining:
+                    self.remaining, cutting, forwarded = self.remaining - 1, True, 0
+                if cutting and (forwarded := forwarded + len(data)) > 200_000:
                     self.cuts += 1
                     break
                 server.sendall(data)
@@ -121,7 +123,7 @@ class Relay:
             pass
         _reset(server, client)
 
-    def _down(self, server: socket.socket, client: socket.socket) -> None:
+    def _forward_answers(self, server: socket.socket, client: socket.socket) -> None:
         try:
             while data := server.recv(65536):
                 self.answered += len(data)
@@ -131,21 +133,21 @@ class Relay:
         _reset(client)
 
 
-def _reset(*ends: socket.socket) -> None:
-    for end in ends:
+def _reset(*connections: socket.socket) -> None:
+    for connection in connections:
         with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
-        end.close()
+            connection.shutdown(socket.SHUT_RDWR)
+        connection.close()
 
 
 @pytest.fixture
 def relay(s3_server):
-    made = []
+    relays = []
 
-    def make(word: bytes, times: int) -> Relay:
-        made.append(Relay(s3_server, word, times))
-        return made[-1]
+    def start(word: bytes, times: int) -> Relay:
+        relays.append(Relay(s3_server, word, times))
+        return relays[-1]
 
-    yield make
-    for one in made:
-        one.listener.close()
+    yield start
+    for each in relays:
+        each.listener.close()

@@ -1,4 +1,4 @@
-"""Ranks: parts rendered by any machines in any order, and merged into what one machine would have made."""
+"""Ranks: parts are rendered in any order, by any processes, and merged into the data set of a single run."""
 
 import os
 import signal
@@ -25,26 +25,26 @@ def spec_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory, spec_file):
-    """The files of one undisturbed local run."""
-    out = tmp_path_factory.mktemp("calm") / "set"
+def undisturbed(tmp_path_factory, spec_file):
+    """The files of one local run without ranks."""
+    out = tmp_path_factory.mktemp("undisturbed") / "set"
     subprocess.run([sys.executable, "-m", "subsynth", "render", "--spec", spec_file, "--out", out], check=True)
     return files(out)
 
 
-def test_any_order_one_killed_and_run_again(bucket, monkeypatch, spec_file, calm):
+def test_ranks_in_any_order_with_one_killed_and_run_again(bucket, monkeypatch, spec_file, undisturbed):
     for key, value in bucket.env.items():
         monkeypatch.setenv(key, value)
     out, spec = bucket.address("set"), Spec.load(spec_file)
     first = f"{bucket.name}/set/{paths.SCRATCH}/train-00000-of-00004.parquet.json"
 
-    def there():
+    def stored():
         return bucket.files("set")
 
     build_dataset(spec, out, workers=1, rank=(3, 4))
     early = bucket.render("merge", out, check=False)
     assert early.returncode == 2 and "6 of 7 shards are not finished" in early.stderr
-    assert paths.MANIFEST not in there()
+    assert paths.MANIFEST not in stored()
     flags = ["--spec", spec_file, "--rank", 0, "--world-size", 4, "--out", out, "--workers", 1]
     victim = subprocess.Popen(
         [sys.executable, "-m", "subsynth", "render", *map(str, flags)],
@@ -60,18 +60,18 @@ def test_any_order_one_killed_and_run_again(bucket, monkeypatch, spec_file, calm
         build_dataset(spec, out, workers=1, rank=(rank, 4))
     with pytest.raises(OutputError, match="1 of 7 shards are not finished"):
         merge_ranks(out)
-    told = bucket.render("render", *flags).stdout
-    assert "100 of its 1,350" in told and "1,250 pairs were finished before" in told and "subsynth merge" in told
+    output = bucket.render("render", *flags).stdout
+    assert "100 of its 1,350" in output and "1,250 pairs were finished before" in output and "subsynth merge" in output
     assert "complete" in bucket.render("merge", out).stdout
-    assert there() == calm
-    merge_ranks(out)  # merged again: the same
-    assert there() == calm
+    assert stored() == undisturbed
+    merge_ranks(out)  # a second merge changes nothing
+    assert stored() == undisturbed
     assert build_dataset(spec, out, workers=1, rank=(1, 4)).rendered == 0
     assert build_dataset(spec, out, workers=1).rendered == 0
-    assert there() == calm
+    assert stored() == undisturbed
 
 
-def test_at_the_same_time_in_one_directory(bucket, tmp_path, spec_file, calm):
+def test_concurrent_ranks_in_one_directory(bucket, tmp_path, spec_file, undisturbed):
     out = str(tmp_path / "set")
     parts = [
         subprocess.Popen(
@@ -80,27 +80,27 @@ def test_at_the_same_time_in_one_directory(bucket, tmp_path, spec_file, calm):
         )
         for rank in range(3)
     ]  # fmt: skip
-    whole = bucket.render("merge", out, check=False)  # while they write
-    assert whole.returncode == 2
+    early = bucket.render("merge", out, check=False)  # while they write
+    assert early.returncode == 2
     assert [part.wait(timeout=120) for part in parts] == [0, 0, 0]
     bucket.render("merge", out)
-    assert files(tmp_path / "set") == calm
+    assert files(tmp_path / "set") == undisturbed
 
 
-def test_a_whole_run_finishes_what_ranks_began(small, tmp_path):
-    build_dataset(small, tmp_path / "calm", workers=1)
+def test_a_run_without_ranks_finishes_what_ranks_started(small, tmp_path):
+    build_dataset(small, tmp_path / "expected", workers=1)
     build_dataset(small, tmp_path / "set", workers=1, rank=(1, 3))
-    done = build_dataset(small, tmp_path / "set", workers=1)
-    assert done.found == 10 and files(tmp_path / "set") == files(tmp_path / "calm")
+    result = build_dataset(small, tmp_path / "set", workers=1)
+    assert result.resumed == 10 and files(tmp_path / "set") == files(tmp_path / "expected")
 
 
 def test_more_ranks_than_shards(small, tmp_path):
-    done = [build_dataset(small, tmp_path / "set", workers=1, rank=(r, 9)).rendered for r in range(9)]
-    assert sum(done) == 60 and done[4:] == [0] * 5
+    rendered = [build_dataset(small, tmp_path / "set", workers=1, rank=(r, 9)).rendered for r in range(9)]
+    assert sum(rendered) == 60 and rendered[4:] == [0] * 5
     assert merge_ranks(tmp_path / "set").pairs == 60
 
 
-def test_merge_needs_a_set(tmp_path, small):
+def test_merge_needs_a_data_set(tmp_path, small):
     with pytest.raises(OutputError, match=r"no spec\.yaml there"):
         merge_ranks(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
@@ -111,7 +111,7 @@ def test_merge_needs_a_set(tmp_path, small):
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "word"),
     [
         (["--rank", 1], "go together"),
         (["--world-size", 2], "go together"),
@@ -123,6 +123,6 @@ def test_merge_needs_a_set(tmp_path, small):
         (["--engine", "spark"], "'spark'"),
     ],
 )
-def test_flags_that_cannot_be(run, flags, told):
+def test_invalid_combinations_of_options(run, flags, word):
     result = run("render", "--n", 3, *flags)
-    assert result.code == 2 and told in result.err and len(result.err.strip().splitlines()) == 1
+    assert result.code == 2 and word in result.err and len(result.err.strip().splitlines()) == 1

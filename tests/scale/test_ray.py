@@ -1,4 +1,4 @@
-"""Ray: a real cluster of several nodes, one of which dies, writing to a real S3 server."""
+"""The Ray engine on a real cluster of several nodes, one of which dies, writing to a real S3 server."""
 
 import os
 import subprocess
@@ -10,25 +10,28 @@ import pytest
 from scale.conftest import files
 from subsynth import Spec, WorkerError, sub_en
 from subsynth.build.build import build_dataset
-from subsynth.build.engines import engine
+from subsynth.build.engines import find_engine
+from subsynth.build.worker import RenderJob
+from subsynth.core.progress import NoProgress
+from subsynth.format.shards import list_shards
 
 SPEC = "lang: en\nn: 10000\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
 
 
 @pytest.fixture
 def cluster(bucket, monkeypatch):
-    """A head without processors. Its nodes have their own way to the bucket, as machines of a cluster do."""
+    """A head node without processors. The nodes that a test adds reach the bucket by their environment."""
     for key, value in (bucket.env | {"RAY_USAGE_STATS_ENABLED": "0"}).items():
         monkeypatch.setenv(key, value)
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    yield made
-    made.shutdown()
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    yield cluster
+    cluster.shutdown()
 
 
 @pytest.mark.slow
-def test_a_node_dies_and_all_shards_are_there(bucket, tmp_path, cluster):
+def test_the_death_of_a_node_loses_no_shard(bucket, tmp_path, cluster):
     nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
     (tmp_path / "spec.yaml").write_text(SPEC)
     flags = ["--spec", str(tmp_path / "spec.yaml"), "--out", bucket.address("set")]
@@ -42,19 +45,19 @@ def test_a_node_dies_and_all_shards_are_there(bucket, tmp_path, cluster):
         assert run.poll() is None and time.monotonic() < deadline, run.communicate()
         time.sleep(0.1)
     cluster.remove_node(nodes[1], allow_graceful=False)
-    told, error = run.communicate(timeout=240)
+    output, error = run.communicate(timeout=240)
     assert run.returncode == 0, error
-    assert "wrote 10,000 train" in told
-    bucket.render("render", "--spec", tmp_path / "spec.yaml", "--out", tmp_path / "here")
-    assert bucket.files("set") == files(tmp_path / "here")
+    assert "wrote 10,000 train" in output
+    bucket.render("render", "--spec", tmp_path / "spec.yaml", "--out", tmp_path / "local")
+    assert bucket.files("set") == files(tmp_path / "local")
 
 
 @pytest.mark.slow
-def test_a_cluster_of_its_own(tmp_path, monkeypatch):
-    """Without a cluster at hand one is begun; paths in a spec are relative to where the command is given."""
-    text = "".join(f"line number {i} is all right\n" for i in range(300))
+def test_a_cluster_is_started_if_none_runs(tmp_path, monkeypatch):
+    """Relative paths in a spec are relative to the working directory of the command, on every machine."""
+    text = "".join(f"This is line number {i}\n" for i in range(300))
     (tmp_path / "lines.txt").write_text(text)
-    (tmp_path / "spec.yaml").write_text("lang: en\ntext: {files: [lines.txt]}\n")  # beside the working directory
+    (tmp_path / "spec.yaml").write_text("lang: en\ntext: {files: [lines.txt]}\n")
     args = ["render", "--spec", "spec.yaml", "--n", 1300, "--n-test", 10, "--workers", 2]
 
     def render(*more):
@@ -63,25 +66,22 @@ def test_a_cluster_of_its_own(tmp_path, monkeypatch):
             cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
 
-    done = render("--out", "set", "--engine", "ray")
-    assert done.returncode == 0, done.stderr
+    result = render("--out", "set", "--engine", "ray")
+    assert result.returncode == 0, result.stderr
     monkeypatch.chdir(tmp_path)
-    build_dataset(Spec.load("spec.yaml", n=1300, n_test=10), "calm", workers=1)
-    assert files(tmp_path / "set") == files(tmp_path / "calm")
+    build_dataset(Spec.load("spec.yaml", n=1300, n_test=10), "local", workers=1)
+    assert files(tmp_path / "set") == files(tmp_path / "local")
 
 
-def test_no_cluster_at_the_address(run, tmp_path, monkeypatch):
+def test_an_address_without_a_cluster(run, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     result = run("render", "--n", 3, "--engine", "ray", "--out", "set", timeout=180)
     assert result.code == 2 and "127.0.0.1:1" in result.err and len(result.err.strip().splitlines()) == 1
     assert not (tmp_path / "set").exists()
 
 
-def test_without_ray_one_line_tells_what_to_install(monkeypatch):
-    from subsynth.build.worker import Job
-    from subsynth.format import shards
-
+def test_the_error_without_ray_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     spec = sub_en(n=3)
     with pytest.raises(WorkerError, match=r"pip install 'subsynth\[ray\]'"):
-        list(engine("ray")(Job(spec, "set", ""), shards.shards(spec), None, lambda _: None))
+        list(find_engine("ray")(RenderJob(spec, "set", "", 250), list_shards(spec), None, NoProgress()))

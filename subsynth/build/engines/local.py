@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import Any
 
+from subsynth.assets.assets import shared_assets
 from subsynth.build.worker import RenderJob, Worker, limit_threads, process_worker
 from subsynth.core.errors import WorkerError
 from subsynth.core.processors import available_cores
@@ -51,7 +52,7 @@ def run(job: RenderJob, shards: Sequence[Shard], workers: int | None, progress: 
 
 def _run_in_process(job: RenderJob, shards: Sequence[Shard], progress: Progress) -> Iterator[Shard]:
     if shards:
-        worker = Worker(job)
+        worker = Worker(job, shared_assets)  # this process has opened them already, to check them
         for shard in shards:
             worker.render_shard(shard, progress)
             yield shard
