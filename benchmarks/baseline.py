@@ -1,26 +1,34 @@
-"""How fast the baseline trains and scores, against the plain way of doing the same: ratios, in one run.
+"""How fast the baseline trains and scores, compared with a plain implementation, as ratios within one run.
 
     python benchmarks/baseline.py [--width 64] [--batch 8] [--rounds 5]
 
-Plain is float32, channels first, SSIM by convolution, Adam unfused, norms as they are. Rounds are interleaved, and
-each figure is the best of its rounds. On a GPU the same, with the device waited for.
+The plain implementation uses float32, channels first, SSIM by convolution, Adam that is not fused, and norms that are
+not folded. Rounds of both are interleaved; each figure is the best of its rounds. On a GPU, each round waits for the
+device.
 """
 
 import argparse
 import time
+from unittest.mock import patch
 
 import torch
 from torch.nn import functional
 
-from dbram_baseline.data.sources import as_target
-from dbram_baseline.model import Discriminator, folded, generator
-from dbram_baseline.train import one_step
-from dbram_baseline.training import config, losses
+from dbram_baseline.data.tensors import as_target
+from dbram_baseline.evaluation.evaluate import prepare_network
+from dbram_baseline.networks.device import network_dtype, select_device, uses_bf16
+from dbram_baseline.networks.discriminators import PixelDiscriminator
+from dbram_baseline.networks.factory import build_generator
+from dbram_baseline.training.config import Config
+from dbram_baseline.training.step import Learner, paired_step
+
+MODELS = {"dbram": "DB-RAM", "pix2pix": "pix2pix"}
+VARIANTS = ("plain", "ours")
 
 
 def ssim_by_convolution(x, y):
-    place = torch.arange(11.0, device=x.device) - 5
-    line = torch.exp(-(place**2) / 4.5)
+    offset = torch.arange(11.0, device=x.device) - 5
+    line = torch.exp(-(offset**2) / 4.5)
     window = (line[:, None] * line / line.sum() ** 2).expand(x.shape[1], 1, 11, 11)
 
     def blur(image):
@@ -32,43 +40,60 @@ def ssim_by_convolution(x, y):
     return ((2 * mx * my + 1e-4) * (2 * c + 9e-4) / ((mx**2 + my**2 + 1e-4) * (vx + vy + 9e-4))).mean(dim=(1, 2, 3))
 
 
-def trainer(model, width, on, fast, batch):
+def training(model, width, device, ours, batch):
+    """A function that trains for one step."""
     torch.manual_seed(0)
-    made = config.Config(model=model, width=width, discriminator_width=width, batch=batch)
-    nets = {"generator": generator(model, width).to(on), "discriminator": Discriminator(width).to(on)}
-    images = torch.rand(batch, 3, 32, 280, device=on) * 2 - 1
-    if fast:
-        nets = {k: n.to(memory_format=torch.channels_last) for k, n in nets.items()}
+    config = Config(model=model, width=width, discriminator_width=width, batch=batch)
+    networks = {
+        "generator": build_generator(model, width).to(device),
+        "discriminator": PixelDiscriminator(width).to(device),
+    }
+    images = torch.rand(batch, 3, 32, 280, device=device) * 2 - 1
+    if ours:
+        networks = {k: n.to(memory_format=torch.channels_last) for k, n in networks.items()}
         images = images.contiguous(memory_format=torch.channels_last)
-    adams = {k: torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999), fused=fast) for k, n in nets.items()}
-    truths = as_target((torch.rand(batch, 32, 280, device=on) > 0.1).byte() * 255)
-    bf16 = fast and config.autocasts("auto", on)
+    optimizers = {k: torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999), fused=ours) for k, n in networks.items()}
+    truths = as_target((torch.rand(batch, 32, 280, device=device) > 0.1).byte() * 255)
+    learner = Learner(config, networks, optimizers, bf16=ours and uses_bf16("auto", device))
 
     def step():
-        kept = losses.ssim
-        losses.ssim = kept if fast else ssim_by_convolution
-        try:
-            one_step(nets, adams, images, truths, made, bf16)
-        finally:
-            losses.ssim = kept
+        if ours:
+            paired_step(learner, images, truths)
+        else:
+            with patch("dbram_baseline.training.losses.ssim", ssim_by_convolution):
+                paired_step(learner, images, truths)
 
     return step
 
 
-def scorer(model, width, on, fast, batch):
+def scoring(model, width, device, ours, batch):
+    """A function that runs a generator on one batch."""
     torch.manual_seed(0)
-    net = generator(model, width).eval().to(on)
-    images = torch.rand(batch, 3, 32, 280, device=on) * 2 - 1
-    if fast:
-        kind = torch.bfloat16 if config.autocasts("auto", on) else torch.float32
-        net = folded(net).to(kind, memory_format=torch.channels_last)
-        images = images.to(kind).contiguous(memory_format=torch.channels_last)
+    network = build_generator(model, width).eval().to(device)
+    images = torch.rand(batch, 3, 32, 280, device=device) * 2 - 1
+    if ours:
+        network = prepare_network(network, device)
+        images = images.to(network_dtype("auto", device)).contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def score():
-        net(images)
+        network(images)
 
     return score
+
+
+def best_seconds(functions, rounds, device):
+    """The best time of each function, the rounds interleaved."""
+    best = dict.fromkeys(functions, float("inf"))
+    for i in range(rounds + 1):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            if i:  # the first round warms up
+                best[name] = min(best[name], time.perf_counter() - start)
+    return best
 
 
 def main():
@@ -76,34 +101,25 @@ def main():
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    on = config.device("auto")
-    best = {}
-    for kind, make in (("training", trainer), ("scoring", scorer)):
-        runs = {
-            (kind, model, how): make(model, given.width, on, how == "ours", given.batch)
-            for model in ("dbram", "pix2pix")
-            for how in ("plain", "ours")
+    options = parser.parse_args()
+    device = select_device("auto")
+    precision = "bf16" if uses_bf16("auto", device) else "fp32"
+    print(f"{device.type}, {torch.get_num_threads()} threads, ours in {precision}; width {options.width}, "
+          f"{options.batch} images\n")  # fmt: skip
+    header = [f"{name} {variant}" if variant else "" for name in MODELS.values() for variant in (*VARIANTS, "")]
+    print(f"| images/s | {' | '.join(header)} |\n{'|---' * (len(header) + 1)}|")
+    for prepare in (training, scoring):
+        functions = {
+            (model, variant): prepare(model, options.width, device, variant == "ours", options.batch)
+            for model in MODELS
+            for variant in VARIANTS
         }
-        for name, run in runs.items():
-            run()
-            best[name] = float("inf")
-        for _ in range(given.rounds):
-            for name, run in runs.items():
-                start = time.perf_counter()
-                run()
-                if on.type == "cuda":
-                    torch.cuda.synchronize()
-                best[name] = min(best[name], time.perf_counter() - start)
-    bf16 = "bf16" if config.autocasts("auto", on) else "fp32"
-    print(f"{on.type}, {torch.get_num_threads()} threads, ours in {bf16}; width {given.width}, {given.batch} images\n")
-    print("| images/s | DB-RAM plain | DB-RAM ours | | pix2pix plain | pix2pix ours | |\n|---|---|---|---|---|---|---|")
-    for kind in ("training", "scoring"):
+        seconds = best_seconds(functions, options.rounds, device)
         cells = []
-        for model in ("dbram", "pix2pix"):
-            plain, ours = (given.batch / best[kind, model, how] for how in ("plain", "ours"))
+        for model in MODELS:
+            plain, ours = (options.batch / seconds[model, variant] for variant in VARIANTS)
             cells += [f"{plain:.1f}", f"{ours:.1f}", f"{ours / plain:.2f}x"]
-        print(f"| {kind} | {' | '.join(cells)} |")
+        print(f"| {prepare.__name__} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Classical binarization methods."""
+"""Classical binarization: thresholds, and the graph cut of Howe."""

@@ -1,1 +1,1 @@
-"""Data: references such as "dibco:PATH:2013", and the pairs that they stand for."""
+"""Data: references such as "dibco:PATH:2013", and the images and ground truth behind them."""

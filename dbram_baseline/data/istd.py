@@ -1,65 +1,76 @@
-"""Shadows (ISTD: Wang, Li and Yang, CVPR 2018), which are removed by the same generators, in colour.
+"""Shadow removal (ISTD: Wang, Li and Yang, CVPR 2018), which the same generators learn, in colour.
 
-`istd:PATH` is the folder ISTD_Dataset as it is unpacked: train/train_A (with the shadow), train_B (its mask) and
-train_C (without it), and test/test_A, test_B, test_C, of one name each. Pictures are made 256 x 256 px, which is the
-size that removals are compared at.
+`istd:PATH` is the unpacked folder ISTD_Dataset: train/train_A (with the shadow), train_B (mask of the shadow) and
+train_C (without it), and test/test_A, test_B and test_C, with the same file names in each. Images are resized to
+256 x 256 px, the size at which results are compared.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from dbram_baseline.data.pages import ENDINGS, picture
+from dbram_baseline.arrays import U8, Mask
+from dbram_baseline.data.pages import SUFFIXES, read_image
+from dbram_baseline.data.refs import DataRef
 from dbram_baseline.errors import BaselineError
 
-U8 = NDArray[np.uint8]
 SIDE = 256  # px
 
 
-class Shadows(NamedTuple):
-    """Images with a shadow and without, (N, 256, 256, 3) RGB, and where it is, bool (N, 256, 256)."""
+@dataclass(frozen=True)
+class Shadows:
+    """Images with a shadow and without it, (N, 256, 256, 3) RGB; masks (N, 256, 256), True in shadow."""
 
     images: U8
-    free: U8
-    masks: NDArray[np.bool_]
+    shadow_free: U8
+    masks: Mask
 
 
-def shadows(where: str, split: str, most: int = 0) -> Shadows:
-    """The pictures of a split (`most` of them, if not 0), by their names. Raises BaselineError for what is missing."""
-    name, root = f"istd:{where}", Path(where)
-    folders = {kind: root / split / f"{split}_{kind}" for kind in "ABC"}
-    for folder in folders.values():
-        if not folder.is_dir():
-            raise BaselineError(
-                f"--data {name}: no folder {folder}; get ISTD from its authors (DeepInsight-PCALab/ST-CGAN on GitHub) "
-                f"and unpack it, so that {root} holds train/train_A, train_B, train_C and test/test_A, test_B, test_C"
-            )
-    found: dict[str, dict[str, Path]] = {kind: {} for kind in folders}
-    for kind, folder in folders.items():
-        for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS):
-            if path.stem in found[kind]:
-                raise BaselineError(f"--data {name}: {found[kind][path.stem]} and {path} have one name; keep one")
-            found[kind][path.stem] = path
-    for kind, paths in found.items():
-        for stem in sorted(found["A"].keys() ^ paths.keys()):
-            lacks = folders[kind if stem in found["A"] else "A"]
-            raise BaselineError(f"--data {name}: {lacks} has no picture of the name {stem}, which other folders have")
-    names = sorted(found["A"])[: most or None]
-    if not names:
-        raise BaselineError(f"--data {name}: no pictures in {folders['A']}")
+def load_shadows(ref: DataRef, split: str, limit: int = 0) -> Shadows:
+    """The images of a split in the order of their names, at most `limit` if it is not 0.
 
-    def read(kind: str, how: int, by: int) -> U8:
-        some = (picture(name, found[kind][stem], how) for stem in names)
-        return np.stack([np.asarray(cv2.resize(p, (SIDE, SIDE), interpolation=by), np.uint8) for p in some])
+    Raises BaselineError for missing folders and files.
+    """
+    folders = {part: Path(ref.path) / split / f"{split}_{part}" for part in "ABC"}
+    files = {part: _files(ref, folder) for part, folder in folders.items()}
+    for part, paths in files.items():
+        for stem in sorted(files["A"].keys() ^ paths.keys()):
+            folder = folders[part if stem in files["A"] else "A"]
+            raise BaselineError(f"--data {ref.name}: {folder} has no image named {stem}, which other folders have")
+    stems = sorted(files["A"])[: limit or None]
+    if not stems:
+        raise BaselineError(f"--data {ref.name}: no images in {folders['A']}")
+
+    def read(part: str, flag: int, interpolation: int) -> U8:
+        images = (read_image(ref, files[part][stem], flag) for stem in stems)
+        return np.stack(
+            [np.asarray(cv2.resize(i, (SIDE, SIDE), interpolation=interpolation), np.uint8) for i in images]
+        )
 
     masks = read("B", cv2.IMREAD_GRAYSCALE, cv2.INTER_NEAREST)
     return Shadows(
         read("A", cv2.IMREAD_COLOR_RGB, cv2.INTER_AREA),
         read("C", cv2.IMREAD_COLOR_RGB, cv2.INTER_AREA),
-        masks > (127 if masks.max() > 1 else 0),  # some are stored as 0 and 1
+        masks > (127 if masks.max() > 1 else 0),  # some masks are stored as 0 and 1
     )
+
+
+def _files(ref: DataRef, folder: Path) -> dict[str, Path]:
+    """The images of a folder by their names without a suffix."""
+    if not folder.is_dir():
+        raise BaselineError(
+            f"--data {ref.name}: no folder {folder}; get ISTD from its authors (DeepInsight-PCALab/ST-CGAN on GitHub) "
+            f"and unpack it, so that {ref.path} holds train/train_A, train_B, train_C and test/test_A, test_B, test_C"
+        )
+    files: dict[str, Path] = {}
+    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
+        if path.stem in files:
+            raise BaselineError(
+                f"--data {ref.name}: {files[path.stem]} and {path} have the same name; keep one of them"
+            )
+        files[path.stem] = path
+    return files

@@ -1,64 +1,71 @@
-"""Pages with their ground truth, and the squares that they are cut into for training."""
+"""Pages with their ground truth, and the square patches that networks are trained on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from dbram_baseline.arrays import U8
+from dbram_baseline.data.refs import DataRef
 from dbram_baseline.errors import BaselineError
 
-U8 = NDArray[np.uint8]
-PATCH = 256  # px, of the paper
-ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
+PATCH = 256  # px, as in the paper
+SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
 
 
-class Page(NamedTuple):
-    """A page: image (H, W, 3) RGB, truth (H, W) of 0 (text) and 255."""
+@dataclass(frozen=True)
+class Page:
+    """A page: image (H, W, 3) RGB, ground truth (H, W) of 0 (text) and 255. `name` is "set/page"."""
 
-    name: str  # the set's, and the page's
+    name: str
     image: U8
     truth: U8
 
 
-def picture(name: str, path: Path, how: int) -> U8:
-    """A picture of the data called `name`, decoded by cv2. Raises BaselineError if it cannot be."""
+def read_image(ref: DataRef, path: Path, flag: int) -> U8:
+    """Decode an image file with one of OpenCV's IMREAD flags. Raises BaselineError if that is impossible."""
     if not path.exists():
-        raise BaselineError(f"--data {name}: {path} is missing")
-    pixels = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), how)
+        raise BaselineError(f"--data {ref.name}: {path} is missing")
+    pixels = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), flag)
     if pixels is None:
-        raise BaselineError(f"--data {name}: {path} cannot be decoded")
+        raise BaselineError(f"--data {ref.name}: {path} cannot be decoded")
     return np.asarray(pixels, np.uint8)
 
 
-def pair(name: str, image: list[Path], truth: Path) -> tuple[U8, U8]:
-    """An image, of one file or of a file a plane, and its truth. Grey truths (the Bickley diary has them) are cut in
-    the middle."""
-    if len(image) == 1:
-        pixels = picture(name, image[0], cv2.IMREAD_COLOR_RGB)
+def read_pair(ref: DataRef, image_paths: Sequence[Path], truth_path: Path) -> tuple[U8, U8]:
+    """An image, from one file or from one file per plane, and its ground truth.
+
+    Grey levels in a ground truth (the Bickley diary has them) are thresholded at the middle.
+    """
+    if len(image_paths) == 1:
+        image = read_image(ref, image_paths[0], cv2.IMREAD_COLOR_RGB)
     else:
-        planes = [picture(name, path, cv2.IMREAD_GRAYSCALE) for path in image]
+        planes = [read_image(ref, path, cv2.IMREAD_GRAYSCALE) for path in image_paths]
         if len({p.shape for p in planes}) > 1:
-            raise BaselineError(f"--data {name}: {', '.join(map(str, image))} differ in size")
-        pixels = np.stack(planes, axis=2)
-    grey = picture(name, truth, cv2.IMREAD_GRAYSCALE)
-    if pixels.shape[:2] != grey.shape:
-        raise BaselineError(f"--data {name}: {image[0]} and {truth} differ in size")
-    middle = 1 if grey.max() == 1 else 128  # some are stored as 0 and 1
-    return pixels, np.where(grey < middle, 0, 255).astype(np.uint8)
+            raise BaselineError(f"--data {ref.name}: {', '.join(map(str, image_paths))} differ in size")
+        image = np.stack(planes, axis=2)
+    grey = read_image(ref, truth_path, cv2.IMREAD_GRAYSCALE)
+    if image.shape[:2] != grey.shape:
+        raise BaselineError(f"--data {ref.name}: {image_paths[0]} and {truth_path} differ in size")
+    middle = 1 if grey.max() == 1 else 128  # some ground truths are stored as 0 and 1
+    return image, np.where(grey < middle, 0, 255).astype(np.uint8)
 
 
-def patches(some: list[Page], side: int = PATCH) -> tuple[U8, U8]:
-    """Pages cut into squares: (N, side, side, 3) and (N, side, side). The last of a row or column overlaps the one
-    before; a page that is smaller is made larger by repeating its border."""
+def cut_patches(pages: Sequence[Page], side: int = PATCH) -> tuple[U8, U8]:
+    """Cut pages into squares: images (N, side, side, 3) and ground truths (N, side, side).
+
+    The last patch of a row or column overlaps the one before it. A page smaller than a patch is extended by
+    repeating its border.
+    """
     images, truths = [], []
-    for page in some:
+    for page in pages:
         height, width = page.truth.shape
-        lack = ((0, max(0, side - height)), (0, max(0, side - width)))
-        image, truth = np.pad(page.image, (*lack, (0, 0)), mode="edge"), np.pad(page.truth, lack, mode="edge")
+        border = ((0, max(0, side - height)), (0, max(0, side - width)))
+        image, truth = np.pad(page.image, (*border, (0, 0)), mode="edge"), np.pad(page.truth, border, mode="edge")
         for top in _starts(truth.shape[0], side):
             for left in _starts(truth.shape[1], side):
                 images.append(image[top : top + side, left : left + side])
@@ -66,5 +73,5 @@ def patches(some: list[Page], side: int = PATCH) -> tuple[U8, U8]:
     return np.stack(images), np.stack(truths)
 
 
-def _starts(size: int, side: int) -> list[int]:
-    return [*range(0, size - side, side), size - side]
+def _starts(length: int, side: int) -> list[int]:
+    return [*range(0, length - side, side), length - side]

@@ -1,1 +1,1 @@
-"""Evaluation: metrics, predictions of a network, text readers and Markdown tables."""
+"""Evaluation: metrics, the outputs of networks and classical methods, text readers, tables."""

@@ -1,159 +1,131 @@
-"""Cells of the paper's tables: what is measured, and the file in which a finished one is kept."""
+"""Results: the values of finished cells, and the files that they are stored in."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import os
-import platform
-import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from dbram_baseline.data import sources as data
+from dbram_baseline.arrays import U8
+from dbram_baseline.data.fingerprint import fingerprint
+from dbram_baseline.data.refs import DataRef
 from dbram_baseline.errors import BaselineError
-
-U8 = NDArray[np.uint8]
-
-
-class Missing(NamedTuple):
-    """A cell that is not measured, and why."""
-
-    table: str
-    data: str
-    system: str
-    why: str
+from dbram_baseline.evaluation.values import Interval, MetricValues
+from dbram_baseline.reproduction.cell import Cell, MissingCell
+from dbram_baseline.reproduction.provenance import commit, machine
+from dbram_baseline.training.resume import MACHINE_FIELDS
 
 
-@dataclass(frozen=True, eq=False)
-class Cell:
-    """One system on one set. `data` and `system` are the column and the row of the table."""
+@dataclass(frozen=True)
+class CellResult:
+    """A finished cell: the means of its metrics, and with what they were measured."""
 
-    table: str
-    data: str
-    system: str
-    measured_on: str  # a name of data, as --data takes it
-    split: str
-    most: int  # images at most; 0 for all
-    quick: bool
-    seed: int  # of the rendered set, the weights and the order
-    trained_on: str = ""  # "" where nothing is trained
-    preset: str = ""
-    reader: str = ""
-    config: dict[str, Any] = dataclasses.field(default_factory=dict)  # of a run, whole
+    cell: Cell
+    values: Mapping[str, Interval]
+    n: int  # images
+    seconds: float
+    commit: str
+    machine: str
+    fingerprints: Mapping[str, str]  # of the data, by its reference
 
-    @property
-    def name(self) -> str:
-        """What its files are called."""
-        return _name(self.table, self.data, self.system)
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> CellResult:
+        """Read what `to_json` wrote. Raises KeyError or TypeError."""
+        values = {key: Interval.from_json(value) for key, value in record["values"].items()}
+        rest = (record[key] for key in ("n", "seconds", "commit", "machine", "data"))
+        return cls(Cell.from_json(record["cell"]), values, *rest)
 
-
-def kept(folder: Path, cell: Cell) -> dict[str, Any] | None:
-    """The record of a finished cell, if there is one. Raises BaselineError if it is of another configuration, or if
-    other data lie under the names of its sets now."""
-    path = folder / f"{cell.name}.json"
-    if not path.exists():
-        return None
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    was, asked = record["cell"], dataclasses.asdict(cell)
-    for key in [k for k in asked if k != "config"]:
-        if was.get(key) != asked[key]:
-            raise _another(path, key.replace("_", " "), was.get(key), asked[key])
-    for key in [k for k in asked["config"] if k not in ("device", "workers", "compile", "save_every")]:
-        if was["config"].get(key) != asked["config"][key]:
-            raise _another(path, key, was["config"].get(key), asked["config"][key])
-    for name, then in record["data"].items():
-        now = data.fingerprint(name)
-        if now and then != now:  # a set that was cleared away contradicts nothing
-            raise BaselineError(f"{path} was measured when other data lay in {name}; name another --out, or remove it")
-    return record
+    def to_json(self) -> dict[str, Any]:
+        """The result as a JSON object."""
+        return {
+            "cell": self.cell.to_json(), "values": {key: value.to_json() for key, value in self.values.items()},
+            "n": self.n, "seconds": self.seconds, "commit": self.commit, "machine": self.machine,
+            "data": dict(self.fingerprints),
+        }  # fmt: skip
 
 
-def stored(folder: Path, missing: Missing) -> dict[str, Any] | None:
-    """The record of a cell that was finished before its set went missing, if there is one."""
-    path = folder / f"{_name(*missing[:3])}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+class ResultStore:
+    """A folder with a JSON file and a picture for each finished cell. Files are written atomically."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def load(self, cell: Cell) -> CellResult | None:
+        """The result of a cell, if it is finished.
+
+        Raises BaselineError if it was measured with another configuration, or if the data has changed since.
+        """
+        path = self.folder / f"{cell.name}.json"
+        if not path.exists():
+            return None
+        record = json.loads(path.read_text(encoding="utf-8"))
+        _check_same(path, record["cell"], cell.to_json())
+        for name, before in record["data"].items():
+            now = fingerprint(DataRef.parse(name))
+            if now and before != now:  # a set that has been removed contradicts nothing
+                raise BaselineError(f"{path} was measured when {name} had other data; name another --out, or remove it")
+        return _parse(path, record)
+
+    def load_missing(self, missing: MissingCell) -> CellResult | None:
+        """The result of a cell that was finished before its data was no longer named, if there is one."""
+        path = self.folder / f"{missing.name}.json"
+        return _parse(path, json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    def save(self, cell: Cell, values: MetricValues, samples: U8, seconds: float, device: torch.device) -> CellResult:
+        """Store the values of a cell and the picture of sample outputs."""
+        self.save_picture(cell.name, samples)
+        data = {n: fingerprint(DataRef.parse(n)) for n in (cell.measured_on, cell.trained_on) if n}
+        result = CellResult(
+            cell, values.intervals(), len(values), round(seconds, 1), commit(), machine(device), data
+        )  # fmt: skip
+        self._write(f"{cell.name}.json", (json.dumps(result.to_json(), indent=1) + "\n").encode())
+        return result
+
+    def save_picture(self, name: str, rgb: U8) -> None:
+        """Store a PNG, by its name without a suffix."""
+        self._write(f"{name}.png", cv2.imencode(".png", rgb[:, :, ::-1])[1].tobytes())
+
+    def load_picture(self, name: str) -> U8 | None:
+        """A stored picture, RGB, if there is one."""
+        path = self.folder / f"{name}.png"
+        bgr = cv2.imread(str(path)) if path.exists() else None
+        return None if bgr is None else np.asarray(bgr[:, :, ::-1], np.uint8)
+
+    def _write(self, name: str, content: bytes) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        scratch = self.folder / f".{name}.tmp"
+        scratch.write_bytes(content)
+        scratch.replace(self.folder / name)
 
 
-def _name(table: str, column: str, system: str) -> str:
-    return f"{table}-{column}-{system}".replace(" ", "_").replace(",", "").replace("/", "_")
+def picture_name(table: str, column: str, what: str) -> str:
+    """The name of the picture of a column's images or ground truths."""
+    return f"{table}-{column.replace('/', '_')}-{what}"
 
 
-def _another(path: Path, key: str, was: Any, now: Any) -> BaselineError:
-    return BaselineError(f"{path} was measured with {key} {was!r}, now {now!r}; name another --out, or remove the file")
+def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise BaselineError if a cell was measured with another configuration than it has now."""
+    pairs = [(key.replace("_", " "), before.get(key), now[key]) for key in now if key != "config"]
+    training = [key for key in now["config"] if key not in MACHINE_FIELDS]
+    pairs += [(key, before["config"].get(key), now["config"][key]) for key in training]
+    for key, old, new in pairs:
+        if old != new:
+            name = "limit" if key == "most" else key
+            raise BaselineError(
+                f"{path} was measured with {name} {old!r}, now {new!r}; name another --out, or remove the file"
+            )
 
 
-def keep(folder: Path, cell: Cell, values: dict[str, NDArray[np.float64]], strip: U8, seconds: float,
-         on: torch.device) -> dict[str, Any]:  # fmt: skip
-    """Write a finished cell: the means over images with their 95 % intervals, and a strip of sample outputs."""
-    put_picture(folder / f"{cell.name}.png", strip)
-    record = {
-        "cell": dataclasses.asdict(cell), "values": {k: interval(v) for k, v in values.items()},
-        "n": len(next(iter(values.values()))), "seconds": round(seconds, 1), "commit": commit(),
-        "machine": machine(on), "data": {n: data.fingerprint(n) for n in (cell.measured_on, cell.trained_on) if n},
-    }  # fmt: skip
-    _put(folder / f"{cell.name}.json", (json.dumps(record, indent=1) + "\n").encode())
-    return record
-
-
-def put_picture(path: Path, rgb: U8) -> None:
-    """Write a PNG, whole or not at all."""
-    _put(path, cv2.imencode(".png", rgb[:, :, ::-1])[1].tobytes())
-
-
-def _put(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_bytes(content)
-    scratch.replace(path)
-
-
-def interval(values: NDArray[np.float64]) -> dict[str, float | None]:
-    """Mean, and the 95 % interval of it over images (Student's t); no interval for one image alone."""
-    from scipy import stats  # noqa: PLC0415 - takes its time
-
-    some = values[np.isfinite(values)]
-    if not len(some):
-        return {"mean": None, "low": None, "high": None}
-    mean = float(some.mean())
-    if len(some) == 1:
-        return {"mean": mean, "low": None, "high": None}
-    reach = float(stats.t.ppf(0.975, len(some) - 1) * some.std(ddof=1) / np.sqrt(len(some)))
-    return {"mean": mean, "low": mean - reach, "high": mean + reach}
-
-
-@lru_cache(maxsize=1)
-def commit() -> str:
-    """The commit of the checkout that this file lies in, or the version that is installed."""
-    from subsynth import __version__  # noqa: PLC0415
-
-    def git(*args: str) -> str:
-        done = subprocess.run(
-            ["git", *args], cwd=Path(__file__).parent, capture_output=True, text=True, check=False, timeout=20
-        )
-        return done.stdout.strip() if done.returncode == 0 else ""
-
+def _parse(path: Path, record: Mapping[str, Any]) -> CellResult:
     try:
-        found = git("rev-parse", "--short=12", "HEAD")
-        tracked = git("ls-files", "--", Path(__file__).name)
-        changed = git("status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.TimeoutExpired):
-        found = tracked = changed = ""
-    return found + (" and changes" if changed else "") if found and tracked else f"subsynth {__version__}"
-
-
-def machine(on: torch.device) -> str:
-    """Processor, cores, device and versions."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        model = next((ln.split(":", 1)[1].strip() for ln in info.read_text().splitlines() if "model name" in ln), model)
-    device = f", {torch.cuda.get_device_name(on)}" if on.type == "cuda" else ""
-    return f"{model}, {os.cpu_count()} cores{device}; Python {platform.python_version()}, torch {torch.__version__}"
+        return CellResult.from_json(record)
+    except (KeyError, TypeError) as error:
+        raise BaselineError(
+            f"{path}: not a result of this version ({error}); remove it, or name another --out"
+        ) from error

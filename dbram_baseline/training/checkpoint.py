@@ -1,8 +1,8 @@
-"""Checkpoints: weights as safetensors with the configuration in them, and beside them what going on needs.
+"""Checkpoints: the weights as safetensors with the configuration inside, and beside them the state for resuming.
 
-`last.safetensors` names by its step the `state-<step>.pt` that belongs to it. The state is written first, the
-weights then take the place of the older ones in one move, and only then the older state goes: whenever a run is
-killed, one whole checkpoint is there.
+`last.safetensors` contains its step, which names the `state-<step>.pt` that belongs to it. The state is written
+first, then the weights replace the older ones atomically, and only then is the older state removed. Whenever a run is
+killed, one complete checkpoint exists.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,68 +21,118 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dbram_baseline.errors import BaselineError
-from dbram_baseline.model import generator
+from dbram_baseline.networks.factory import build_generator
 from dbram_baseline.training.config import Config
+from dbram_baseline.training.step import Learner
 
 LAST = "last.safetensors"
+_METADATA = "dbram_baseline"  # key of the metadata in the file
 
 
-def save(folder: Path, step: int, nets: dict[str, nn.Module], state: dict[str, Any], about: dict[str, Any]) -> None:
-    """Write networks (by name), optimizer and random state, and `about` (Config, data, preset) as one checkpoint."""
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """The metadata of a checkpoint: how it was trained, and for how many steps."""
+
+    config: Config
+    data: str  # as given to --data
+    preset: str
+    step: int
+
+    @property
+    def label(self) -> str:
+        """The name of the network in tables."""
+        return f"{self.config.model} {self.config.width}, step {self.step:,}"
+
+    def to_json(self) -> str:
+        """The metadata as JSON text."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> CheckpointInfo:
+        """Read what `to_json` wrote. Raises KeyError, TypeError or ValueError."""
+        record = json.loads(text)
+        return cls(Config(**record["config"]), record["data"], record["preset"], record["step"])
+
+
+def save_checkpoint(folder: Path, info: CheckpointInfo, networks: Mapping[str, nn.Module], learner: Learner,
+                    device: torch.device) -> None:  # fmt: skip
+    """Write the networks, the optimizers, the pools and the random state as one checkpoint, replacing the last."""
+    state_path = folder / f"state-{info.step}.pt"
     scratch = folder / f"state.{os.getpid()}.tmp"
-    torch.save(state, scratch)
-    _in_place(scratch, folder / f"state-{step}.pt")
+    torch.save(_state(learner, device), scratch)
+    _replace(scratch, state_path)
     tensors = {
-        f"{name}.{k}": v.detach().cpu().contiguous() for name, net in nets.items() for k, v in net.state_dict().items()
+        f"{name}.{key}": value.detach().cpu().contiguous()
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
     }
-    told = about | {"config": dataclasses.asdict(about["config"]), "step": step}
     scratch = folder / f"last.{os.getpid()}.tmp"
-    save_file(tensors, scratch, {"dbram_baseline": json.dumps(told)})
-    _in_place(scratch, folder / LAST)
+    save_file(tensors, scratch, {_METADATA: info.to_json()})
+    _replace(scratch, folder / LAST)
     for old in folder.glob("state-*.pt"):
-        if old.name != f"state-{step}.pt":
+        if old != state_path:
             old.unlink()
 
 
-def _in_place(scratch: Path, path: Path) -> None:
+def _replace(scratch: Path, path: Path) -> None:
+    """Move a file to its name, after its content has reached the disk."""
     with scratch.open("rb") as file:
         os.fsync(file.fileno())
     scratch.replace(path)
 
 
-def about(path: Path) -> dict[str, Any]:
-    """What a checkpoint tells of itself: config (a Config), data, preset, step. Raises BaselineError."""
+def read_info(path: Path) -> CheckpointInfo:
+    """The metadata of a checkpoint. Raises BaselineError."""
     try:
         with safe_open(str(path), "pt") as file:
-            told = json.loads(file.metadata()["dbram_baseline"])
-        return told | {"config": Config(**told["config"])}
+            return CheckpointInfo.from_json(file.metadata()[_METADATA])
     except FileNotFoundError as error:
         raise BaselineError(f"{path}: no such checkpoint; train one: python -m dbram_baseline.train") from error
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise BaselineError(f"{path}: not a checkpoint of dbram_baseline's ({error})") from error
+        raise BaselineError(f"{path}: not a checkpoint of dbram_baseline ({error})") from error
 
 
-def load(path: Path, nets: dict[str, nn.Module]) -> None:
-    """Put a checkpoint's weights into networks, by their names. Raises BaselineError if they do not fit."""
+def load_weights(path: Path, networks: Mapping[str, nn.Module]) -> None:
+    """Load the weights of networks, by their names. Raises BaselineError if they do not fit."""
     with safe_open(str(path), "pt") as file:
-        for name, net in nets.items():
-            mine = {k.removeprefix(f"{name}."): file.get_tensor(k) for k in file.keys() if k.startswith(f"{name}.")}  # noqa: SIM118
+        keys = list(file.keys())
+        for name, network in networks.items():
+            weights = {k.removeprefix(f"{name}."): file.get_tensor(k) for k in keys if k.startswith(f"{name}.")}
             try:
-                net.load_state_dict(mine)
+                network.load_state_dict(weights)
             except RuntimeError as error:
-                raise BaselineError(f"{path}: its {name} is another network ({str(error).splitlines()[0]})") from error
+                reason = str(error).splitlines()[0]
+                raise BaselineError(f"{path}: its {name} is a different network ({reason})") from error
 
 
-def state(path: Path, step: int) -> dict[str, Any]:
-    """Optimizer and random state of a checkpoint; only plain tensors and numbers are read from the file."""
-    found: dict[str, Any] = torch.load(path.parent / f"state-{step}.pt", weights_only=True, map_location="cpu")
-    return found
+def load_state(path: Path, step: int, learner: Learner, device: torch.device) -> None:
+    """Restore the optimizers, the pools and the random state beside a checkpoint.
+
+    Only tensors and plain values are read from the file, so that it cannot run code.
+    """
+    state = torch.load(path.parent / f"state-{step}.pt", weights_only=True, map_location="cpu")
+    for name, optimizer in learner.optimizers.items():
+        optimizer.load_state_dict(state["adam"][name])
+    torch.set_rng_state(state["rng"])
+    if device.type == "cuda" and "cuda_rng" in state:
+        torch.cuda.set_rng_state(state["cuda_rng"], device)
+    learner.pools = {name: images.to(device) for name, images in state.get("memory", {}).items()}
 
 
-def trained(path: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """A checkpoint's generator in evaluation mode, and what it tells of itself."""
-    told = about(path)
-    made: Config = told["config"]
-    net = generator(made.model, made.width, made.attn1, made.norm, made.dropout)
-    load(path, {"generator": net})
-    return net.eval(), told
+def _state(learner: Learner, device: torch.device) -> dict[str, Any]:
+    """The content of the state file, as `load_state` reads it."""
+    state: dict[str, Any] = {
+        "adam": {name: optimizer.state_dict() for name, optimizer in learner.optimizers.items()},
+        "rng": torch.get_rng_state(),
+        "memory": {name: images.cpu() for name, images in learner.pools.items()},
+    }
+    return state | ({"cuda_rng": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def load_generator(path: Path) -> tuple[nn.Module, CheckpointInfo]:
+    """The generator of a checkpoint, in evaluation mode, and the metadata. Raises BaselineError."""
+    info = read_info(path)
+    config = info.config
+    network = build_generator(config.model, config.width, config.attn1, config.norm, config.dropout)
+    load_weights(path, {"generator": network})
+    return network.eval(), info

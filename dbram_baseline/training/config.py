@@ -1,62 +1,72 @@
-"""Config: every hyperparameter of a training run, typed, with its unit, its presets, and a flag each."""
+"""Config: every hyperparameter of a training run, with its unit, its presets and its command-line option."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import click
-import torch
 
 from dbram_baseline.errors import BaselineError
-from dbram_baseline.model import DISCRIMINATORS, VARIANTS
+from dbram_baseline.networks.device import PRECISIONS
+from dbram_baseline.networks.factory import DISCRIMINATORS, MODELS
 
-PRECISIONS = ("auto", "bf16", "fp32")
+Value = str | int | float | bool
+Overrides = Mapping[str, Value | None]  # by the names of Config's fields; None is not given
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _is(default: Any, told: str, *choices: str) -> Any:
-    return dataclasses.field(default=default, metadata={"told": told, "choices": choices})
+def _field(default: Any, help_text: str, *choices: str, minimum: int | None = None) -> Any:
+    """A field of Config with the help text, the choices and the lowest value of its option."""
+    return dataclasses.field(default=default, metadata={"help": help_text, "choices": choices, "minimum": minimum})
 
 
 @dataclass(frozen=True)
 class Config:
-    """The defaults are the paper's: preset `paper`."""
+    """The hyperparameters of a run; the defaults are the paper's (preset `paper`)."""
 
-    model: str = _is("dbram", "variant of the generator", *VARIANTS)
-    width: int = _is(64, "channels of the generator's first convolution")
-    attn1: str = _is("table", "first attention as Table 1 prints it, or as Eq. 4 has it", "table", "eq4")
-    norm: str = _is("batch", "normalisation", "batch", "instance")
-    dropout: float = _is(0.5, "probability of dropout in the residual blocks")
-    discriminator: str = _is("pixel", "three 1x1 convolutions, or the PatchGAN of pix2pix", *DISCRIMINATORS)
-    discriminator_width: int = _is(64, "channels of the discriminator's first convolution")
-    adversarial: float = _is(1.0, "weight of the adversarial term; 0 trains without a discriminator")
-    l1: float = _is(5.0, "weight of L1, lambda of Eq. 7")
-    ssim: float = _is(5.0, "weight of 1 - SSIM, beta of Eq. 7")
-    bce: float = _is(0.0, "weight of binary cross-entropy, not in the paper")
-    fm: float = _is(0.0, "weight of 1 - F-measure, of the FCN")
-    pfm: float = _is(0.0, "weight of 1 - pseudo-F-measure, of the FCN")
-    cycle: float = _is(10.0, "weight of the cycle's L1, both ways; cyclegan only")
-    identity: float = _is(5.0, "weight of L1 between a truth and what becomes of it; cyclegan only")
-    batch: int = _is(16, "pairs a step, on all devices together")
-    epochs: int = _is(200, "passes over the data")
-    steps: int = _is(0, "steps, in place of epochs; 0: by epochs")
-    epoch_pairs: int = _is(20_000, "pairs that an epoch has where they are rendered on the fly")
-    crop: int = _is(0, "px of width that training crops are cut to; 0: whole images")
-    lr: float = _is(2e-4, "learning rate of both Adams, constant for half of the run, then linear to 0")
-    beta1: float = _is(0.5, "first beta of both Adams")
-    precision: str = _is("auto", "auto is bf16 where the hardware has it", *PRECISIONS)
-    seed: int = _is(0, "seed of weights, order and dropout")
-    validation: int = _is(256, "pairs kept from training, off the end of train, to validate on")
-    validate_every: int = _is(0, "steps between validations; 0: an epoch")
-    save_every: int = _is(200, "steps between checkpoints: what a killed run loses at most")
-    workers: int = _is(2, "threads that decode, or processes that render")
-    compile: bool = _is(False, "compile the networks by torch.compile")
-    device: str = _is("auto", "auto, cpu, cuda, cuda:1, ...")
+    model: str = _field("dbram", "generator", *MODELS)
+    width: int = _field(64, "channels of the generator's first convolution", minimum=4)
+    attn1: str = _field("table", "first attention as printed in Table 1, or as in Eq. 4", "table", "eq4")
+    norm: str = _field("batch", "normalisation", "batch", "instance")
+    dropout: float = _field(0.5, "probability of dropout in the residual blocks")
+    discriminator: str = _field("pixel", "three 1x1 convolutions, or the PatchGAN of pix2pix", *DISCRIMINATORS)
+    discriminator_width: int = _field(64, "channels of the discriminator's first convolution", minimum=1)
+    adversarial: float = _field(1.0, "weight of the adversarial term; 0 trains without a discriminator")
+    l1: float = _field(5.0, "weight of L1, lambda in Eq. 7")
+    ssim: float = _field(5.0, "weight of 1 - SSIM, beta in Eq. 7")
+    bce: float = _field(0.0, "weight of binary cross-entropy, not in the paper")
+    fm: float = _field(0.0, "weight of 1 - F-measure, used by the FCN")
+    pfm: float = _field(0.0, "weight of 1 - pseudo-F-measure, used by the FCN")
+    cycle: float = _field(10.0, "weight of the cycle's L1 in both directions; cyclegan only")
+    identity: float = _field(
+        5.0, "weight of L1 between an image and its translation into its own domain; cyclegan only"
+    )
+    batch: int = _field(16, "pairs per step, over all devices", minimum=1)
+    epochs: int = _field(200, "passes over the data", minimum=1)
+    steps: int = _field(0, "steps, instead of epochs; 0: by epochs", minimum=0)
+    epoch_pairs: int = _field(20_000, "pairs per epoch where pairs are rendered during training", minimum=1)
+    crop: int = _field(0, "width of training crops, px; 0: whole images", minimum=0)
+    lr: float = _field(2e-4, "learning rate of Adam, constant for half of the run, then linear to 0")
+    beta1: float = _field(0.5, "first beta of Adam")
+    precision: str = _field("auto", "auto is bf16 where the hardware has it", *PRECISIONS)
+    seed: int = _field(0, "seed of weights, order and dropout", minimum=0)
+    validation: int = _field(256, "pairs at the end of train that are kept for validation", minimum=1)
+    validate_every: int = _field(0, "steps between validations; 0: an epoch", minimum=0)
+    save_every: int = _field(200, "steps between checkpoints: the most that a killed run loses", minimum=1)
+    workers: int = _field(2, "threads that decode, or processes that render", minimum=0)
+    compile: bool = _field(False, "compile the networks with torch.compile")
+    device: str = _field("auto", "auto, cpu, cuda, cuda:1, ...")
+
+    @property
+    def is_cyclegan(self) -> bool:
+        """Whether the model is trained without pairs, by the step of CycleGAN."""
+        return self.model == "cyclegan"
 
 
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: dict[str, dict[str, Value]] = {
     "ci": {
         "width": 8, "discriminator_width": 8, "dropout": 0.0, "batch": 8, "crop": 96, "steps": 40, "lr": 2e-3,
         "precision": "fp32", "validation": 32, "epoch_pairs": 320,
@@ -67,13 +77,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "small": {"width": 32, "discriminator_width": 32, "dropout": 0.0, "epochs": 20},
     "paper": {},
-    # The paper's way with documents, in patches of 256 x 256 px.
+    # As the paper trains on documents, in patches of 256 x 256 px.
     "pages": {"batch": 1, "norm": "instance", "validation": 32},
-    "demo-pages": {  # a quarter wide, and strips of the patches: three minutes a run on two cores
+    "demo-pages": {  # a quarter of the width, on strips of the patches: three minutes per run on two cores
         "width": 16, "discriminator_width": 16, "dropout": 0.0, "batch": 2, "crop": 64, "steps": 2000,
         "norm": "instance", "validation": 32, "validate_every": 500,
     },
-    # Of `reproduce --quick`: half a minute a run on two cores.
+    # Used by `reproduce --quick`: half a minute per run on two cores.
     "quick": {
         "width": 8, "discriminator_width": 8, "dropout": 0.0, "batch": 8, "crop": 96, "steps": 450, "lr": 1e-3,
         "validation": 32,
@@ -84,78 +94,64 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-
-# What a model is trained by where that is not DB-RAM's way; presets set none of these.
-RECIPES: dict[str, dict[str, Any]] = {
+# The published hyperparameters of the models that are not trained like DB-RAM. No preset sets these fields.
+RECIPES: dict[str, dict[str, Value]] = {
     "pix2pix": {"discriminator": "patch", "l1": 100.0, "ssim": 0.0},  # Isola et al., 2017
-    "cgan": {"l1": 0.0, "ssim": 0.0},  # the adversarial term alone, an ablation of the same paper
-    # Tensmeyer and Martinez, 2017, but for its optimizer: by Adam here, as all are, in place of SGD.
+    "cgan": {"l1": 0.0, "ssim": 0.0},  # the adversarial term alone, an ablation in the same paper
+    # Tensmeyer and Martinez, 2017; but with Adam, as all models here, instead of SGD.
     "fcn": {"adversarial": 0.0, "l1": 0.0, "ssim": 0.0, "fm": 1.0, "pfm": 1.0, "dropout": 0.0},
     "cyclegan": {"discriminator": "patch", "l1": 0.0, "ssim": 0.0, "norm": "instance", "dropout": 0.0},
 }
+LOSS_TERMS = ("adversarial", "l1", "ssim", "bce", "fm", "pfm")  # of training on pairs
 
 
-def flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A flag for each hyperparameter."""
+def hyperparameter_options(command: Command) -> Command:
+    """Add an option for each hyperparameter to a click command."""
+    types = get_type_hints(Config)
     for field in reversed(dataclasses.fields(Config)):
-        kind = get_type_hints(Config)[field.name]
-        choices = field.metadata["choices"]
-        name = "--" + field.name.replace("_", "-")
-        told = f"{field.metadata['told']}  [paper: {field.default}]"
-        taken: Any = None if kind is bool else click.Choice(choices) if choices else kind
-        option = click.option(
-            f"{name}/--no-{field.name}" if kind is bool else name, field.name, type=taken, default=None, help=told
-        )
-        command = option(command)
+        option, choices = "--" + field.name.replace("_", "-"), field.metadata["choices"]
+        help_text = f"{field.metadata['help']}  [paper: {field.default}]"
+        if types[field.name] is bool:
+            add = click.option(f"{option}/--no-{field.name}", field.name, default=None, help=help_text)
+        else:
+            value_type = click.Choice(choices) if choices else types[field.name]
+            add = click.option(option, field.name, type=value_type, default=None, help=help_text)
+        command = add(command)
     return command
 
 
-def config(preset: str, given: dict[str, Any]) -> Config:
-    """The preset, the model's own recipe, and what was given on top. Raises BaselineError for what cannot be."""
-    asked = {k: v for k, v in given.items() if v is not None}
-    if "epochs" in asked:  # a preset's steps do not go before epochs that were asked for
-        asked = {"steps": 0} | asked
-    model = asked.get("model", "dbram")
-    if model == "cyclegan" and "epochs" not in asked:  # 50 in the paper, of 200
-        asked["epochs"] = max(1, PRESETS[preset].get("epochs", Config.epochs) // 4)
-    made = Config(**(PRESETS[preset] | RECIPES.get(model, {}) | asked))
-    at_least = {"width": 4, "discriminator_width": 1, "batch": 1, "epochs": 1, "epoch_pairs": 1, "validation": 1}
-    at_least |= {"save_every": 1, "workers": 0, "steps": 0, "validate_every": 0, "seed": 0, "crop": 0}
-    for name, least in at_least.items():
-        if getattr(made, name) < least:
-            raise BaselineError(f"--{name.replace('_', '-')} is {getattr(made, name)}; at least {least} is needed")
-    terms = ("adversarial", "l1", "ssim", "bce", "fm", "pfm")
-    for name in (*terms, "cycle", "identity"):
-        if not 0 <= getattr(made, name) < float("inf"):
-            raise BaselineError(f"--{name} is {getattr(made, name)}; a weight of 0 or more is needed")
-    if not 0 <= made.dropout < 1 or not 0 < made.lr < 1 or not 0 <= made.beta1 < 1:
-        raise BaselineError(f"--dropout {made.dropout}, --lr {made.lr}, --beta1 {made.beta1}: not all within 0 and 1")
-    if 0 < made.crop < 16:
-        raise BaselineError(f"--crop is {made.crop}; at least 16 px are needed, or 0 for whole images")
-    told = ", ".join("--" + name for name in terms)
-    if not any(getattr(made, name) for name in terms):
-        raise BaselineError(f"{told} are all 0: there is nothing to learn from")
-    if made.model == "cyclegan" and (not made.adversarial or any(getattr(made, name) for name in terms[1:])):
-        raise BaselineError(f"--model cyclegan sees no pairs: of {told} all but the first are 0 there")
-    return made
+def build_config(preset: str, overrides: Overrides) -> Config:
+    """The preset, then the model's own recipe, then the overrides. Raises BaselineError for invalid values."""
+    given = {k: v for k, v in overrides.items() if v is not None}
+    if "epochs" in given:  # requested epochs take precedence over the steps of a preset
+        given = {"steps": 0} | given
+    model = str(given.get("model", "dbram"))
+    if model == "cyclegan" and "epochs" not in given:  # the paper trains it for 50 epochs, the others for 200
+        given["epochs"] = max(1, int(PRESETS[preset].get("epochs", Config.epochs)) // 4)
+    values: dict[str, Any] = PRESETS[preset] | RECIPES.get(model, {}) | given
+    config = Config(**values)
+    _check(config)
+    return config
 
 
-def device(name: str) -> torch.device:
-    """The device that is meant. Raises BaselineError if it is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(name)
-        torch.zeros(1, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise BaselineError(f"--device {name!r}: {str(error).splitlines()[0]}; auto takes what there is") from error
-    return found
-
-
-def autocasts(precision: str, on: torch.device) -> bool:
-    """Whether the network runs in bf16: where the hardware multiplies it, or where it is asked for."""
-    if precision != "auto":
-        return precision == "bf16"
-    if on.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return on.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+def _check(config: Config) -> None:
+    """Raise BaselineError for values that no run can have."""
+    for field in dataclasses.fields(Config):
+        value, minimum = getattr(config, field.name), field.metadata["minimum"]
+        if minimum is not None and value < minimum:
+            raise BaselineError(f"--{field.name.replace('_', '-')} is {value}; must be at least {minimum}")
+    for name in (*LOSS_TERMS, "cycle", "identity"):
+        if not 0 <= getattr(config, name) < float("inf"):
+            raise BaselineError(f"--{name} is {getattr(config, name)}; a weight must be finite and at least 0")
+    for name in ("dropout", "beta1"):
+        if not 0 <= getattr(config, name) < 1:
+            raise BaselineError(f"--{name} is {getattr(config, name)}; must be at least 0 and below 1")
+    if not 0 < config.lr < 1:
+        raise BaselineError(f"--lr is {config.lr}; must be above 0 and below 1")
+    if 0 < config.crop < 16:
+        raise BaselineError(f"--crop is {config.crop}; must be at least 16 px, or 0 for whole images")
+    options = ", ".join("--" + name for name in LOSS_TERMS)
+    if not any(getattr(config, name) for name in LOSS_TERMS):
+        raise BaselineError(f"{options} are all 0: there is nothing to learn from")
+    if config.is_cyclegan and (not config.adversarial or any(getattr(config, name) for name in LOSS_TERMS[1:])):
+        raise BaselineError(f"--model cyclegan is trained without pairs: of {options}, only the first may be above 0")

@@ -1,34 +1,33 @@
-"""What the generator and the discriminator are trained by: Eq. 1, 6 and 7.
+"""The losses of the generator and of the discriminator: Eq. 1, 6 and 7.
 
     L_G = adversarial * BCE(D(x, G(x)), 1) + l1 * |y - G(x)| + ssim * (1 - SSIM(y, G(x))) [+ bce * BCE(y, G(x))]
         [+ fm * (1 - FM(y, G(x))) + pfm * (1 - PFM(y, G(x)))]
     L_D = (BCE(D(x, y), 1) + BCE(D(x, G(x)), 0)) / 2
 
-A weight of 0 leaves its term out. In the paper l1 and ssim are 5 and bce, an option of ours, 0; fm and pfm are
-those of the FCN (Tensmeyer and Martinez, 2017). All of it is reckoned in float32, whatever the network runs in:
-the variances of SSIM cancel in fewer bits.
+A weight of 0 omits its term. In the paper l1 and ssim are 5; bce is an option of ours, 0 by default; fm and pfm are
+the loss of the FCN (Tensmeyer and Martinez, 2017). All terms are computed in float32, whatever the precision of the
+networks, because the variances in SSIM lose their digits to cancellation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
 from torch.nn import functional
 
-from dbram_baseline.evaluation import metrics
+from dbram_baseline.evaluation.pseudo_f_measure import pseudo_weights
 
 WINDOW, SIGMA, C1, C2 = 11, 1.5, 0.01**2, 0.03**2
 
 
 @lru_cache(maxsize=32)
 def _band(size: int, device: torch.device) -> Tensor:
-    """The Gaussian window as a matrix (size, size - 10) whose columns hold it, one place further each."""
-    place = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
-    weights = torch.exp(-(place**2) / (2 * SIGMA**2))
+    """A banded matrix (size, size - 10): column i holds the Gaussian window from row i."""
+    offset = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
+    weights = torch.exp(-(offset**2) / (2 * SIGMA**2))
     weights /= weights.sum()
     band = torch.zeros(size, size - WINDOW + 1, dtype=torch.float64)
     for i in range(size - WINDOW + 1):
@@ -37,14 +36,15 @@ def _band(size: int, device: torch.device) -> Tensor:
 
 
 def ssim(x: Tensor, y: Tensor) -> Tensor:
-    """Structural similarity (Wang 2004) of images (B, C, H, W) in [0, 1]: one value an image, (B,), float32.
+    """Structural similarity (Wang et al., 2004) of images (B, C, H, W) in [0, 1]: float32 (B,), one value per image.
 
-    An 11x11 Gaussian of sigma 1.5, no padding, the mean over planes. The blur is two products with banded
-    matrices, which gives the value of the convolution in a fraction of its time. Raises ValueError under 11 px.
+    The window is an 11x11 Gaussian of sigma 1.5 without padding; the value is the mean over planes. The blur is
+    computed as two products with banded matrices, which takes a fraction of the time of a convolution. Raises
+    ValueError for images smaller than 11 px.
     """
     height, width = x.shape[2:]
     if min(height, width) < WINDOW:
-        raise ValueError(f"images of {height} x {width} px are smaller than the window of SSIM, {WINDOW} px")
+        raise ValueError(f"images of {height} x {width} px are smaller than the {WINDOW} px window of SSIM")
     with torch.autocast(x.device.type, enabled=False):
         x, y = x.float(), y.float()
         down, across = _band(height, x.device).T, _band(width, x.device)
@@ -55,9 +55,9 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
 
 
 def generator_terms(fake: Tensor, truth: Tensor, logits: Tensor | None) -> dict[str, Tensor]:
-    """The terms of L_G without their weights; `logits` are those of D(x, G(x)), if it takes part.
+    """The terms of L_G without their weights; `logits` are D(x, G(x)), or None without a discriminator.
 
-    `fake` and `truth` are (B, 3, H, W) in [-1, 1]: L1 is taken there, SSIM in [0, 1].
+    `fake` and `truth` are (B, 3, H, W) in [-1, 1]. L1 is computed in that range, SSIM in [0, 1].
     """
     fake, truth = fake.float(), truth.float()
     terms = {"l1": (fake - truth).abs().mean(), "ssim": 1 - ssim((fake + 1) / 2, (truth + 1) / 2).mean()}
@@ -71,20 +71,19 @@ def generator_terms(fake: Tensor, truth: Tensor, logits: Tensor | None) -> dict[
 
 
 def f_measure_terms(fake: Tensor, truth: Tensor) -> dict[str, Tensor]:
-    """1 - F-measure and 1 - pseudo-F-measure of greys (B, 3, H, W) in [-1, 1], a grey counting as so much of text.
+    """1 - F-measure and 1 - pseudo-F-measure of outputs (B, 3, H, W) in [-1, 1]; a grey counts as a share of text.
 
-    Sums run over the whole batch of a process, so that images with little text have little say; where there is none
-    at all, both are 1 and pull nowhere.
+    The sums run over all images of a process's batch, so that images with little text have little weight. Without
+    any text, both terms are 1 and their gradients 0.
     """
-    text, real = ((1 - i.float().mean(dim=1)) / 2 for i in (fake, truth))
-    masks = (real > 0.5).cpu().numpy()
-    weights = [metrics.pseudo_weights(mask) for mask in masks]
-    recalled, punished = (torch.from_numpy(np.stack(w)).to(fake.device) for w in zip(*weights, strict=True))
-    right = text * real
-    precision = right.sum() / text.sum().clamp(min=1e-6)
-    recall = right.sum() / real.sum().clamp(min=1e-6)
-    pseudo_precision = (right * (1 + punished)).sum() / (text * (1 + punished)).sum().clamp(min=1e-6)
-    pseudo_recall = (right * recalled).sum() / (real * recalled).sum().clamp(min=1e-6)
+    text, truth_text = ((1 - i.float().mean(dim=1)) / 2 for i in (fake, truth))
+    weights = [pseudo_weights(mask) for mask in (truth_text > 0.5).cpu().numpy()]
+    by_recall, by_precision = (torch.from_numpy(np.stack(w)).to(fake.device) for w in zip(*weights, strict=True))
+    hits = text * truth_text
+    precision = hits.sum() / text.sum().clamp(min=1e-6)
+    recall = hits.sum() / truth_text.sum().clamp(min=1e-6)
+    pseudo_precision = (hits * (1 + by_precision)).sum() / (text * (1 + by_precision)).sum().clamp(min=1e-6)
+    pseudo_recall = (hits * by_recall).sum() / (truth_text * by_recall).sum().clamp(min=1e-6)
     return {
         "fm": 1 - 2 * precision * recall / (precision + recall).clamp(min=1e-6),
         "pfm": 1 - 2 * pseudo_precision * pseudo_recall / (pseudo_precision + pseudo_recall).clamp(min=1e-6),
@@ -92,27 +91,12 @@ def f_measure_terms(fake: Tensor, truth: Tensor) -> dict[str, Tensor]:
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """L_D from the logits of real and (detached) generated truths, halved as in pix2pix."""
-    right = functional.binary_cross_entropy_with_logits(real.float(), torch.ones_like(real).float())
-    wrong = functional.binary_cross_entropy_with_logits(fake.float(), torch.zeros_like(fake).float())
-    return (right + wrong) / 2
+    """L_D from the logits of real and of (detached) generated ground truths, halved as in pix2pix."""
+    real_loss = functional.binary_cross_entropy_with_logits(real.float(), torch.ones_like(real).float())
+    fake_loss = functional.binary_cross_entropy_with_logits(fake.float(), torch.zeros_like(fake).float())
+    return (real_loss + fake_loss) / 2
 
 
 def least_squares(logits: Tensor, real: bool) -> Tensor:
-    """LSGAN (Mao et al., 2017): the squared distance of logits from 1, or from 0."""
+    """LSGAN (Mao et al., 2017): the mean squared distance of logits from 1 if `real`, else from 0."""
     return ((logits.float() - float(real)) ** 2).mean()
-
-
-def descend(loss: Tensor, adams: Sequence[torch.optim.Optimizer], world: int = 1) -> None:
-    """One step of optimizers down a loss, by the mean of the gradients of all processes."""
-    for adam in adams:
-        adam.zero_grad(set_to_none=True)
-    loss.backward()
-    if world > 1:  # in one message
-        grads = [p.grad for adam in adams for group in adam.param_groups for p in group["params"]]
-        flat = torch.cat([g.reshape(-1) for g in grads])
-        distributed.all_reduce(flat)
-        for g, part in zip(grads, (flat / world).split([g.numel() for g in grads]), strict=True):
-            g.copy_(part.view_as(g))
-    for adam in adams:
-        adam.step()

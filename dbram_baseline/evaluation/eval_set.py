@@ -1,0 +1,69 @@
+"""The images that systems are evaluated on, with their ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sized
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from dbram_baseline.arrays import Images, Mask
+from dbram_baseline.data.documents import load_pages
+from dbram_baseline.data.istd import load_shadows
+from dbram_baseline.data.pairs import decode_pairs
+from dbram_baseline.data.refs import DataRef, Kind
+from dbram_baseline.evaluation.pseudo_f_measure import PseudoWeights, pseudo_weights
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class EvalSet:
+    """Images and their ground truth: arrays, or lists for pages of different sizes.
+
+    Images are uint8 (H, W, 3) RGB and ground truths uint8 (H, W), text 0 and background 255. For shadow removal,
+    `masks` (N, H, W) are True in shadow, and the ground truths are the shadow-free images, uint8 (H, W, 3).
+    """
+
+    images: Images
+    truths: Images
+    masks: Mask | None = None
+    quiet: bool = True  # no progress bars
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def weights(self) -> list[PseudoWeights]:
+        """The weights of each ground truth for the pseudo-F-measure, computed at the first use."""
+        return parallel_map(lambda truth: pseudo_weights(truth < 128), self.truths, "weights", self.quiet)
+
+    @property
+    def text_share(self) -> float:
+        """The share of pixels that are text."""
+        return sum(int((t < 128).sum()) for t in self.truths) / sum(t.size for t in self.truths)
+
+
+def load_eval_set(ref: DataRef, split: str, limit: int = 0, quiet: bool = True) -> EvalSet:
+    """Load a split, at most `limit` images if it is not 0. Raises BaselineError."""
+    if ref.kind is Kind.SHADOWS:
+        shadows = load_shadows(ref, split, limit)
+        return EvalSet(shadows.images, shadows.shadow_free, shadows.masks, quiet)
+    if ref.kind is Kind.PAGES:
+        pages = load_pages(ref, split)[: limit or None]
+        return EvalSet([p.image for p in pages], [p.truth for p in pages], quiet=quiet)
+    return EvalSet(*decode_pairs(ref, split, limit, quiet=quiet), quiet=quiet)
+
+
+def parallel_map(
+    function: Callable[[Item], Result], items: Iterable[Item], description: str, quiet: bool
+) -> list[Result]:
+    """Apply a function to each item in two threads, with a progress bar; the results are in the order of the items."""
+    total = len(items) if isinstance(items, Sized) else None
+    with ThreadPoolExecutor(2) as pool:
+        results = pool.map(function, items)
+        return list(tqdm(results, total=total, desc=description, disable=quiet, leave=False))

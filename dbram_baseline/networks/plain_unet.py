@@ -1,0 +1,60 @@
+"""`plainu`: a compact U-Net of our own, without attention or LSTM."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dbram_baseline.model import Norm, norm_layer, pad_to_multiple
+
+
+class PlainUNet(nn.Module):
+    """3x3 residual blocks at 1/2 to 1/16 of the size of the image; skip connections are added.
+
+    Pixels are unshuffled to half the size before the first convolution, and shuffled back after the last, so that no
+    convolution runs at full size. The single output plane is repeated three times.
+    """
+
+    multiple = 16
+
+    def __init__(self, width: int = 32, norm: str = "batch", dropout: float = 0.0):
+        super().__init__()
+        normalize, bias = norm_layer(norm)
+        sizes = [width, 2 * width, 4 * width, 4 * width]
+        self.stem = nn.Sequential(
+            nn.PixelUnshuffle(2), nn.Conv2d(12, width, 3, padding=1, bias=bias), normalize(width), nn.ReLU()
+        )
+        self.down, self.up, self.left, self.right = (nn.ModuleList() for _ in range(4))
+        for c, wider in zip(sizes, [*sizes[1:], 0], strict=True):
+            self.left.append(_Block(c, normalize, bias, dropout))
+            if wider:
+                self.down.append(nn.Sequential(nn.Conv2d(c, wider, 3, 2, 1, bias=bias), normalize(wider), nn.ReLU()))
+                self.up.append(nn.Sequential(nn.Conv2d(wider, 4 * c, 1), nn.PixelShuffle(2)))
+                self.right.append(_Block(c, normalize, bias, dropout))
+        self.head = nn.Sequential(nn.Conv2d(width, 4, 3, padding=1), nn.PixelShuffle(2), nn.Tanh())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Binarize images (B, 3, H, W) in [-1, 1]."""
+        padded, crop = pad_to_multiple(x, self.multiple)
+        y, skips = self.left[0](self.stem(padded)), []
+        for down, block in zip(self.down, self.left[1:], strict=True):
+            skips.append(y)
+            y = block(down(y))
+        for up, block in zip(reversed(list(self.up)), reversed(list(self.right)), strict=True):
+            y = block(up(y) + skips.pop())
+        return crop(self.head(y)).expand(-1, 3, -1, -1)
+
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions and a skip connection."""
+
+    def __init__(self, channels: int, norm: Norm, bias: bool, dropout: float):
+        super().__init__()
+        first = [nn.Conv2d(channels, channels, 3, padding=1, bias=bias), norm(channels), nn.ReLU()]
+        middle = [nn.Dropout(dropout)] if dropout else []
+        second = [nn.Conv2d(channels, channels, 3, padding=1, bias=bias), norm(channels)]
+        self.body = nn.Sequential(*first, *middle, *second)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """ReLU(x + residual), (B, C, H, W)."""
+        return functional.relu(x + self.body(x))
