@@ -39,7 +39,7 @@ _BATCH = 250  # rows decoded at a time
 
 
 class Violation(NamedTuple):
-    """What does not hold, of a shard (or another file, or a split) and a row (-1: of the whole file)."""
+    """A problem of a row of a shard; `row` is -1 for one of the file as a whole, or of another file or a split."""
 
     shard: str
     row: int
@@ -48,7 +48,7 @@ class Violation(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome: shards and rows read, rows rendered again, and what does not hold, in the manifest's order."""
+    """The outcome: shards and rows read, rows rendered again, and the violations in the manifest's order."""
 
     shards: int
     rows: int
@@ -58,7 +58,7 @@ class Report:
 
 @dataclass
 class _Findings:
-    """What was found so far."""
+    """The results so far."""
 
     shards: int = 0
     rows: int = 0

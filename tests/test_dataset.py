@@ -1,4 +1,4 @@
-"""Data sets in directories: the same bytes however they are built, and no file of anybody else is touched."""
+"""Data sets in directories: the same bytes however they are built, and files that subsynth did not write are never touched."""
 
 import dataclasses
 import io

@@ -79,7 +79,7 @@ def _conflict(spec: Spec, plan_sha256: str, storage: Storage, shard_names: set[s
     if not names:
         return ""
     if SPEC not in names:
-        return f"{names[0]!r} and no {SPEC}: it is not a data set of subsynth's"
+        return f"{names[0]!r} and no {SPEC}: it is not a data set that subsynth wrote"
     stored = _stored_spec(storage)
     if isinstance(stored, str):
         return stored

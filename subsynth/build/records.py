@@ -17,7 +17,7 @@ _BATCH = 500  # records read at a time: few enough for memory, enough to use an 
 
 
 def write_record(storage: Storage, plan_sha256: str, record: ShardRecord) -> None:
-    """Store the record of a shard that is in its final place, with the digest of its plan."""
+    """Store the record of a shard that is at its final path, with the digest of its plan."""
     storage.write_text(_record_path(record.name), json.dumps({"plan": plan_sha256, **record.to_json()}))
 
 

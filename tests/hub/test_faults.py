@@ -129,7 +129,7 @@ def test_a_refusal_is_final(hub, client, sets, status, word, where):
 
 
 def test_a_refused_xet_token_is_final(hub, client, sets):
-    """This request is made by the Xet client, which reports a refusal as another kind of error."""
+    """This request comes from the Xet client, which reports a refusal as another kind of error."""
     del client.env["HF_HUB_DISABLE_XET"]
     hub.fail("GET", "/xet-write-token/", 403, times=99)
     result = client.publish(sets(60))

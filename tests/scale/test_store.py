@@ -1,4 +1,4 @@
-"""Object stores: the bytes of a directory, each object complete or absent, and no object of anybody else touched."""
+"""Object stores: the bytes of a directory, each object complete or absent, and no foreign object touched."""
 
 import dataclasses
 import itertools
