@@ -1,4 +1,4 @@
-"""Data sets in directories: the same bytes however they are built, and files that subsynth did not write are never touched."""
+"""Data sets in directories: the same bytes however they are built, and foreign files are never touched."""
 
 import dataclasses
 import io

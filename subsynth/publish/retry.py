@@ -64,7 +64,7 @@ def call_with_retries(
 ) -> T:
     """The result of an action, repeated after transient failures, each of which is a `progress.message`.
 
-    `pauses` are the seconds before each further try (None: PAUSES); if the hub asks for a longer pause, it is respected.
+    `pauses` are the seconds before each further try (None: PAUSES); a longer pause that the hub requests is respected.
     Raises HubError, with the cure, for failures of the hub that are not transient or persist, and every other error
     of the action as it is.
     """
