@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,13 +19,13 @@ from subsynth.build.ownership import plan_digest
 from subsynth.build.split_renderers import SplitRenderers
 from subsynth.core import rng
 from subsynth.core.errors import OutputError, SubsynthError
-from subsynth.core.pixels import U8
 from subsynth.core.processors import available_cores
 from subsynth.core.progress import NoProgress, Progress
 from subsynth.format import schema
 from subsynth.format.content_digest import ContentDigest
 from subsynth.format.manifest import Manifest, ShardRecord
 from subsynth.format.shards import DEFAULT_LAYOUT, Shard, ShardLayout, file_digest, list_shards
+from subsynth.format.stored_pairs import decode_ground_truth, decode_image, decode_pairs, find_problems
 from subsynth.planning.planner import plan_recipes
 from subsynth.planning.recipe import Recipe, from_row
 from subsynth.rendering.render import Pair, Renderer
@@ -195,8 +194,8 @@ def _check_rows(path: Path, record: ShardRecord, shard: Shard | None, spec: Spec
             findings.add(path.name, -1, f"has {file.metadata.num_rows} rows, not {record.rows}")
         for batch in file.iter_batches(_BATCH):
             table = pa.Table.from_batches([batch])
-            for (image, truth), index in zip(_decoded_pairs(table), table.column("index").to_pylist(), strict=True):
-                for problem in _pair_problems(image, truth, spec):
+            for (image, truth), index in zip(decode_pairs(table), table.column("index").to_pylist(), strict=True):
+                for problem in find_problems(image, truth, spec):
                     findings.add(path.name, row, problem)
                 if shard is not None and index != shard.start + row:
                     problem = f"its index is {index}, not {shard.start + row}: a row is duplicated or out of order"
@@ -210,47 +209,6 @@ def _check_rows(path: Path, record: ShardRecord, shard: Shard | None, spec: Spec
             photographs.update(name for name in names if not name.startswith("procedural/"))
             findings.rows += len(table)
     return content.hexdigest()
-
-
-def _decoded_pairs(table: pa.Table) -> Iterator[tuple[U8 | None, U8 | None]]:
-    files = (table.column(name).combine_chunks().field("bytes") for name in schema.IMAGES)
-    for image, truth in zip(*files, strict=True):
-        yield _decode_image(image.as_py()), _decode_mask(truth.as_py())
-
-
-def _decode_image(file: bytes | None) -> U8 | None:
-    """RGB (H, W, 3), or None for a file that is no image."""
-    return _decode(file, cv2.IMREAD_COLOR_RGB)
-
-
-def _decode_mask(file: bytes | None) -> U8 | None:
-    """(H, W), or as many channels as the file has; None for a file that is no image."""
-    return _decode(file, cv2.IMREAD_UNCHANGED)
-
-
-def _decode(file: bytes | None, flags: int) -> U8 | None:
-    if not file:
-        return None
-    pixels = cv2.imdecode(np.frombuffer(file, np.uint8), flags)
-    return None if pixels is None else np.asarray(pixels, dtype=np.uint8)
-
-
-def _pair_problems(image: U8 | None, truth: U8 | None, spec: Spec | None) -> Iterator[str]:
-    """What is wrong with one pair by itself."""
-    if image is None or truth is None:
-        yield "an image cannot be decoded"
-        return
-    if truth.ndim != 2 or image.shape[:2] != truth.shape:
-        yield f"image {image.shape} and ground truth {truth.shape} do not match"
-        return
-    if spec is not None and truth.shape != (spec.height, spec.width):
-        yield f"the size is {truth.shape}, not {(spec.height, spec.width)}"
-    if ((truth != 0) & (truth != 255)).any():
-        yield "the ground truth holds other values than 0 and 255"
-    if (truth == 255).all():
-        yield "the ground truth is empty"
-    elif not all((edge == 255).all() for edge in (truth[0], truth[-1], truth[:, 0], truth[:, -1])):
-        yield "the ground truth touches the border: it is clipped, or its polarity is inverted"
 
 
 def _check_rendering(
@@ -295,8 +253,8 @@ def _differences(planned: Recipe, pair: Pair, row: Mapping[str, Any]) -> Iterato
     expected = planned.row() | {schema.MEASURED: pair.contrast}
     yield from (name for name, value in expected.items() if row[name] != value)
     for name, stored, rendered in (
-        ("image", _decode_image(row["image"]["bytes"]), pair.image),
-        ("ground_truth", _decode_mask(row["ground_truth"]["bytes"]), pair.ground_truth),
+        ("image", decode_image(row["image"]["bytes"]), pair.image),
+        ("ground_truth", decode_ground_truth(row["ground_truth"]["bytes"]), pair.ground_truth),
     ):
         if stored is None or not np.array_equal(stored, rendered):
             yield name

@@ -81,11 +81,7 @@ def sum_records(
             contents[shard.split].update(record.content_sha256.encode())
             file.write(json.dumps(record.to_json(), ensure_ascii=False) + "\n")
     if missing:
-        examples = ", ".join(missing[:3]) + (", ..." if missing[3:] else "")
-        raise OutputError(
-            f"{name}: {len(missing):,} of {count:,} shards are not finished ({examples}); run the same render "
-            "again, on every rank: it renders only what is missing"
-        )
+        raise _unfinished(name, missing, count)
     digests = {split: content.hexdigest() for split, content in contents.items()}
     return Manifest(
         version=__version__,
@@ -96,6 +92,14 @@ def sum_records(
         image_format=spec.image_format,
         lines_dropped=lines_dropped,
         splits={s: SplitTotals(rows[s], sizes[s], arrow_bytes[s], digests[s]) for s in spec.splits},
+    )
+
+
+def _unfinished(name: str, missing: Sequence[str], count: int) -> OutputError:
+    examples = ", ".join(missing[:3]) + (", ..." if missing[3:] else "")
+    return OutputError(
+        f"{name}: {len(missing):,} of {count:,} shards are not finished ({examples}); run the same render "
+        "again, on every rank: it renders only what is missing"
     )
 
 
