@@ -88,14 +88,18 @@ def picture_scenes(pictures: Sequence[Picture], width: int, height: int) -> tupl
     """Pictures as scenes for crops of width x height px: from the cache if they are packed, else decoded as needed."""
     if not pictures or not is_packed(pictures, width, height):
         return tuple(Scene(p.name, partial(_pyramid, p, width, height)) for p in pictures)
-    folder = cache.cache_folder() / pack_name(pictures, width, height)
-    pixels = np.asarray(np.memmap(folder / "pixels.u8", np.uint8, "r"))
-    sums = np.asarray(np.memmap(folder / "sums.i64", np.int64, "r"))
-    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-    return tuple(
-        Scene(picture.name, partial(_unpack, pixels, sums, levels))
-        for picture, levels in zip(pictures, index, strict=True)
-    )
+
+    def read(folder: Path) -> tuple[Scene, ...]:
+        pixels = np.asarray(np.memmap(folder / "pixels.u8", np.uint8, "r"))
+        sums = np.asarray(np.memmap(folder / "sums.i64", np.int64, "r"))
+        index = json.loads((folder / "levels.json").read_text(encoding="utf-8"))
+        return tuple(
+            Scene(picture.name, partial(_unpack, pixels, sums, levels))
+            for picture, levels in zip(pictures, index, strict=True)
+        )
+
+    name = pack_name(pictures, width, height)
+    return cache.read_entry(name, lambda folder: _pack(pictures, width, height, folder), read)
 
 
 def procedural_scenes(seed: int, test: bool, width: int, height: int) -> tuple[Scene, ...]:
@@ -116,7 +120,7 @@ def pack_pictures(pictures: Sequence[Picture], width: int, height: int) -> None:
 
 def is_packed(pictures: Sequence[Picture], width: int, height: int) -> bool:
     """Whether the pyramids of pictures are in the cache."""
-    return (cache.cache_folder() / pack_name(pictures, width, height)).is_dir()
+    return cache.has_entry(pack_name(pictures, width, height))
 
 
 def pack_name(pictures: Sequence[Picture], width: int, height: int) -> str:
@@ -182,7 +186,7 @@ def _pack(pictures: Sequence[Picture], width: int, height: int, folder: Path) ->
                 first += level.planes.size
                 first_sum += level.sums.size
             index.append(levels)
-    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    (folder / "levels.json").write_text(json.dumps(index), encoding="utf-8")
 
 
 def _unpack(pixels: U8, all_sums: NDArray[np.int64], index: list[tuple[int, int, int, int]]) -> tuple[Level, ...]:

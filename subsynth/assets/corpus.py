@@ -92,10 +92,12 @@ def _cached(key: list[str], divide_side: Callable[[bool], Lines], test: bool) ->
             (folder / f"{side}.json").write_text(json.dumps(columns, ensure_ascii=False), encoding="utf-8")
             np.save(folder / f"{side}.npy", lines.source)
 
-    folder = cache.build_once(f"{PACK}/{name}", build)
-    columns = json.loads((folder / f"{test}.json").read_text(encoding="utf-8"))
-    text, ids, sources = (tuple(columns[c]) for c in ("text", "id", "sources"))
-    return Lines(text, ids, np.load(folder / f"{test}.npy"), sources)
+    def read(folder: Path) -> Lines:
+        columns = json.loads((folder / f"{test}.json").read_text(encoding="utf-8"))
+        text, ids, sources = (tuple(columns[c]) for c in ("text", "id", "sources"))
+        return Lines(text, ids, np.load(folder / f"{test}.npy"), sources)
+
+    return cache.read_entry(f"{PACK}/{name}", build, read)
 
 
 def letters_and_digits(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from subsynth.assets.glyph_outlines import EM, GlyphArrays, extract_glyphs
 from subsynth.core import cache
+from subsynth.core.array_file import Arrays, is_small, read_arrays, write_arrays
 from subsynth.core.coverage import coverage
 from subsynth.core.errors import MaterialError
 from subsynth.data.folders import bundled_folder
 from subsynth.data.font_catalogue import Face
 
 PACK = "outlines-5"  # changes with the layout of the packed arrays
+GLYPHS = "glyphs.bin"
 
 
 MANY_LETTERS = 5  # different letters of one script that share an outline only if it is a placeholder
@@ -60,21 +62,35 @@ def check_content(face: Face) -> None:
 
 def is_packed(face: Face) -> bool:
     """Whether the pack of a face is in the cache."""
-    return (cache.cache_folder() / PACK / _key(face)).is_dir()
+    return cache.has_entry(_entry(face))
 
 
 def pack_face(face: Face) -> None:
     """Add the pack of a face to the cache, unless it is there. Raises MaterialError for a damaged font."""
-    cache.build_once(f"{PACK}/{_key(face)}", lambda folder: _pack(face, folder))
+    cache.build_once(_entry(face), lambda folder: _pack(face, folder))
 
 
-def read_pack(face: Face) -> tuple[GlyphArrays, FaceFacts]:
-    """The outlines of a face, memory-mapped, and its facts; packed now if the cache lacks them."""
-    pack_face(face)
-    folder = cache.cache_folder() / PACK / _key(face)
-    arrays = (np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in GlyphArrays._fields)
-    across, down = np.load(folder / "thin.npy").tolist()
-    return GlyphArrays(*arrays), FaceFacts(np.load(folder / "codes.npy"), (across, down))
+def read_pack(face: Face) -> tuple[Callable[[], GlyphArrays], FaceFacts]:
+    """The outlines of a face, as a function that returns them, and its facts; packed now if the cache lacks them.
+
+    Small packs are kept in memory. A large one is memory-mapped for as long as it is among the last ones used.
+    """
+
+    def read(folder: Path) -> tuple[Callable[[], GlyphArrays], FaceFacts]:
+        path = folder / GLYPHS
+        arrays = read_arrays(path)
+        across, down = arrays["thin"].tolist()
+        facts = FaceFacts(np.array(arrays["codes"]), (across, down))
+        if is_small(path):
+            glyphs = _glyph_arrays(arrays)
+            return lambda: glyphs, facts
+        return lambda: _glyph_arrays(read_arrays(path)), facts
+
+    return cache.read_entry(_entry(face), lambda folder: _pack(face, folder), read)
+
+
+def _glyph_arrays(arrays: Arrays) -> GlyphArrays:
+    return GlyphArrays(*(arrays[name] for name in GlyphArrays._fields))
 
 
 def shipped_facts(face: Face) -> FaceFacts | None:
@@ -111,6 +127,10 @@ def _key(face: Face) -> str:
     return f"{face.sha256[:24]}-{face.number}{axes}"
 
 
+def _entry(face: Face) -> str:
+    return f"{PACK}/{_key(face)}"
+
+
 def _pack(face: Face, folder: Path) -> None:
     """Extract and store every outline of a face."""
     check_content(face)
@@ -122,8 +142,7 @@ def _pack(face: Face, folder: Path) -> None:
             f"font {face.path}: it maps no character to a glyph of its own with ink, of at most 8 em; name another font"
         )
     thin = np.array(_thin_strokes(font, arrays, codes))
-    for name, array in zip((*GlyphArrays._fields, "codes", "thin"), (*arrays, codes, thin), strict=True):
-        np.save(folder / f"{name}.npy", array)
+    write_arrays(folder / GLYPHS, arrays._asdict() | {"codes": codes, "thin": thin})
 
 
 def drawable_codes(font: Any, arrays: GlyphArrays) -> NDArray[np.uint32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import uharfbuzz as hb
 from numpy.typing import NDArray
@@ -21,23 +23,24 @@ class FaceGlyphs:
     first needed, and kept in memory.
     """
 
-    def __init__(self, face: Face, facts: FaceFacts, packed: GlyphArrays | None = None):
+    def __init__(self, face: Face, facts: FaceFacts, packed: Callable[[], GlyphArrays] | None = None):
         self.face, self.codes, self.thin = face, facts.codes, facts.thin
         self._font = glyph_pack.open_font(face)
         self._count = int(self._font.face.glyph_count)
-        self._packed = packed is not None
-        self._arrays = extract_glyphs(self._font, ()) if packed is None else packed
+        self._packed = packed
+        self._arrays = extract_glyphs(self._font, ())
         self._extracted: frozenset[int] = frozenset()
 
     def arrays(self, glyphs: NDArray[np.int64]) -> GlyphArrays:
         """Outlines of the face in which at least these glyphs (n,) are present."""
-        if not self._packed:
-            missing = set(glyphs.tolist()) - self._extracted
-            if missing:
-                if not self._extracted:
-                    glyph_pack.check_content(self.face)
-                self._arrays = merge_glyphs(self._arrays, extract_glyphs(self._font, sorted(missing)))
-                self._extracted = self._extracted | missing
+        if self._packed is not None:
+            return self._packed()
+        missing = set(glyphs.tolist()) - self._extracted
+        if missing:
+            if not self._extracted:
+                glyph_pack.check_content(self.face)
+            self._arrays = merge_glyphs(self._arrays, extract_glyphs(self._font, sorted(missing)))
+            self._extracted = self._extracted | missing
         return self._arrays
 
     def covers(self, codes: NDArray[np.uint32]) -> NDArray[np.bool_]:

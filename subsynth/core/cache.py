@@ -1,24 +1,69 @@
-"""The cache folder, where prepared assets are kept between runs; entries are created atomically."""
+"""The cache folder, where prepared assets are kept between runs: entries are complete, checked, and built atomically.
+
+An entry is a folder of files and an index with the size and the SHA-256 of each, written last. When a process opens an
+entry it compares size, inode and times of its files with those at the last full check. If they differ, or that check
+is older than a day, every file is hashed again: a write to a file is noticed at once, and decay of a disk that changes
+no time within a day. A damaged entry is reported, thrown away and built again.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import logging
 import os
+import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from subsynth.core.errors import OutputError
 
+T = TypeVar("T")
+
+INDEX, CHECKED = "index.json", "checked.json"
+MAX_AGE = 24 * 3600.0  # seconds for which a full check counts
+_BUILDING = ".building-"
+_checked_here: set[Path] = set()  # entries that this process has checked
+_always_hash = False
+
+log = logging.getLogger(__name__)
+
 
 def cache_folder() -> Path:
-    """The cache folder: $SUBSYNTH_CACHE, else $XDG_CACHE_HOME/subsynth, else ~/.cache/subsynth."""
+    """The cache folder: $SUBSYNTH_CACHE, else $XDG_CACHE_HOME/subsynth, else ~/.cache/subsynth.
+
+    Raises OutputError where there is no home folder.
+    """
     own = os.environ.get("SUBSYNTH_CACHE")
     if own:
         return Path(own)
     shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "subsynth"
+    try:
+        return (Path(shared) if shared else Path.home() / ".cache") / "subsynth"
+    except RuntimeError as error:
+        raise OutputError(
+            "cache: there is no home folder; set SUBSYNTH_CACHE to a folder that can be written"
+        ) from error
+
+
+def has_entry(name: str) -> bool:
+    """Whether the cache has this entry, complete and undamaged. A damaged one is thrown away."""
+    entry = cache_folder() / name
+    if entry in _checked_here:
+        return True
+    if not entry.is_dir():
+        return False
+    damage = _damage(entry)
+    if damage:
+        log.warning("cache %s is damaged (%s); it is removed, and built again when needed", entry, damage)
+        discard(name)
+        return False
+    return True
 
 
 def build_once(name: str, build: Callable[[Path], None]) -> Path:
@@ -28,27 +73,72 @@ def build_once(name: str, build: Callable[[Path], None]) -> Path:
     Raises OutputError where the cache cannot be written.
     """
     entry = cache_folder() / name
-    if entry.is_dir():
+    if has_entry(name):
         return entry
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=entry.parent))
+        _sweep(entry.parent)
+        scratch = Path(tempfile.mkdtemp(prefix=f"{_BUILDING}{platform.node()}-{os.getpid()}-", dir=entry.parent))
     except OSError as error:
         raise OutputError(
             f"cache {entry.parent}: {error.strerror}; set SUBSYNTH_CACHE to a folder that can be written"
         ) from error
     try:
         build(scratch)
+        _complete(scratch)
         try:
             scratch.rename(entry)
         except OSError:
             if not entry.is_dir():
                 raise
+        _sync_folder(entry.parent)
     except OSError as error:
         raise OutputError(f"cache {entry}: {error.strerror or error}; free some space or set SUBSYNTH_CACHE") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    _mark_checked(entry)
     return entry
+
+
+def read_entry(name: str, build: Callable[[Path], None], read: Callable[[Path], T]) -> T:
+    """What `read` returns for an entry, which is built if it is missing, and once more if it cannot be read.
+
+    So an entry that is deleted or damaged between its check and its use does no harm.
+    """
+    try:
+        return read(build_once(name, build))
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        log.warning("cache %s cannot be read (%s); it is built again", cache_folder() / name, _reason(error))
+        discard(name)
+    return read(build_once(name, build))
+
+
+def discard(name: str) -> None:
+    """Remove an entry. Raises OutputError if it cannot be removed."""
+    entry = cache_folder() / name
+    _checked_here.discard(entry)
+    grave = entry.with_name(f"{_BUILDING}{platform.node()}-{os.getpid()}-{entry.name}")
+    try:
+        entry.rename(grave)  # at once: nobody sees half an entry
+        shutil.rmtree(grave, ignore_errors=True)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise OutputError(
+            f"cache {entry}: damaged, and cannot be removed ({error.strerror}); set SUBSYNTH_CACHE to another folder"
+        ) from error
+
+
+@contextlib.contextmanager
+def checking_fully() -> Iterator[None]:
+    """Within it, entries are hashed in full when they are opened, whatever was checked before."""
+    global _always_hash  # noqa: PLW0603 - a mode of the process, which every opened entry obeys
+    before, _always_hash = _always_hash, True
+    _checked_here.clear()
+    try:
+        yield
+    finally:
+        _always_hash = before
 
 
 @contextlib.contextmanager
@@ -70,3 +160,100 @@ def exclusive() -> Iterator[None]:
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def _complete(folder: Path) -> None:
+    """Write the index of a folder that is filled, and bring everything to the disk."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    index = {str(path.relative_to(folder)): [path.stat().st_size, _sha256(path)] for path in files}
+    for path in files:
+        _sync(path)
+    (folder / INDEX).write_text(json.dumps(index), encoding="utf-8")
+    _sync(folder / INDEX)
+    _sync_folder(folder)
+
+
+def _damage(entry: Path) -> str:
+    """What is wrong with an entry, in words; "" if nothing is."""
+    try:
+        index = json.loads((entry / INDEX).read_text(encoding="utf-8"))
+        for name, (size, _) in index.items():
+            if (entry / name).stat().st_size != size:
+                return f"{name} has {(entry / name).stat().st_size} bytes, not {size}"
+        if not _always_hash and _was_checked(entry):
+            _checked_here.add(entry)
+            return ""
+        for name, (_, digest) in index.items():
+            if _sha256(entry / name) != digest:
+                return f"{name} has changed"
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return _reason(error)
+    _mark_checked(entry)
+    return ""
+
+
+def _mark_checked(entry: Path) -> None:
+    """Record that every file of an entry is the one that its index describes."""
+    _checked_here.add(entry)
+    with contextlib.suppress(OSError, ValueError):  # a cache that is only read is hashed by every process
+        checked = {"time": time.time(), "files": _signature(entry)}
+        (entry / CHECKED).write_text(json.dumps(checked), encoding="utf-8")
+
+
+def _signature(entry: Path) -> list[list[object]]:
+    """What changes when a file of an entry is written to or replaced."""
+    index = json.loads((entry / INDEX).read_text(encoding="utf-8"))
+    status = {name: (entry / name).stat() for name in index}
+    return [[name, s.st_ino, s.st_mtime_ns, s.st_ctime_ns] for name, s in status.items()]
+
+
+def _was_checked(entry: Path) -> bool:
+    """Whether the files are those of the last full check, which is not too old."""
+    try:
+        checked = json.loads((entry / CHECKED).read_text(encoding="utf-8"))
+        return bool(checked["files"] == _signature(entry) and 0 <= time.time() - checked["time"] < MAX_AGE)
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes of this machine that are gone have left unfinished."""
+    start = f"{_BUILDING}{platform.node()}-"
+    for path in folder.glob(f"{start}*"):
+        pid = path.name.removeprefix(start).partition("-")[0]
+        if pid.isdigit() and int(pid) != os.getpid() and not _runs(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError, AttributeError):  # not on every system
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _reason(error: BaseException) -> str:
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(reason).split())[:120]

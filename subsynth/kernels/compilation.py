@@ -2,7 +2,9 @@
 
 Each kernel returns the same bits as a plain function, which is its oracle and replaces it where numba is missing.
 Kernels use integer arithmetic (and one exact division of floats), no fastmath and one thread. The other modules of
-this folder compile when they are imported; machine code is kept in the cache.
+this folder compile when they are imported. Machine code is kept in the cache, as one checked entry per processor,
+version of numba and source of these modules. numba's index of it is a pickle, which could run any code: it is read
+only from folders that belong to the user (or root) and that nobody else can write to.
 """
 
 from __future__ import annotations
@@ -18,19 +20,28 @@ from importlib import metadata, util
 from pathlib import Path
 
 from subsynth.core import cache
-from subsynth.core.errors import SubsynthError
+from subsynth.core.errors import OutputError, SubsynthError
 
 # "numba" compiles at first use, "numpy" never; where it is unset, compiled code is used if it is in the cache.
 SETTING = "SUBSYNTH_KERNELS"
 MODULES = ("glyphs", "compositing", "degradation", "png_encoding")
+FOLDER = "kernels"
 
 log = logging.getLogger(__name__)
+_build_folder: Path | None = None  # while this process compiles into the cache
 
 
 @once
 def enabled() -> bool:
     """Whether this process draws with compiled kernels. Raises SubsynthError for an unknown setting."""
-    return available() and (os.environ.get(SETTING) == "numba" or (_cache_entry() / "complete").exists())
+    if not available():
+        return False
+    if cache.has_entry(_entry()):
+        return _is_trusted()
+    if os.environ.get(SETTING) == "numba":
+        _compile_into_cache()
+        return True
+    return False
 
 
 def description() -> str:
@@ -54,7 +65,7 @@ def available() -> bool:
 
 def start() -> subprocess.Popen[bytes] | None:
     """Start compiling in a child process, unless that is done or not possible. `finish` waits for it."""
-    if not available() or (_cache_entry() / "complete").exists():
+    if not available() or cache.has_entry(_entry()):
         return None
     log.info("compiling kernels, once for this machine")
     return subprocess.Popen([sys.executable, "-c", f"from {__name__} import compile_all; compile_all()"])
@@ -68,23 +79,58 @@ def finish(child: subprocess.Popen[bytes]) -> None:
 
 
 def compile_all() -> None:
-    """Compile what is not in the cache, and mark the cache entry as complete."""
-    for name in MODULES:
-        importlib.import_module(f"{__package__}.{name}")
-    (_cache_entry() / "complete").touch()
+    """Compile every kernel into the cache, unless it is there."""
+    cache.build_once(_entry(), _compile)
 
 
 def machine_code_folder() -> Path | None:
-    """The folder for machine code, or None where it cannot be written."""
+    """The folder that a kernel's machine code is read from or written to, or None where there is none."""
+    if _build_folder is not None:
+        return _build_folder
+    if cache.has_entry(_entry()) and _is_trusted():
+        return cache.cache_folder() / _entry()
+    return None
+
+
+def _compile_into_cache() -> None:
+    """Compile for this process, and for later ones if the cache can be written."""
     try:
-        _cache_entry().mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return _cache_entry()
+        compile_all()
+    except OutputError as error:
+        log.warning("%s; kernels are compiled for this process alone", error)
+
+
+def _compile(folder: Path) -> None:
+    global _build_folder  # noqa: PLW0603 - where kernels are compiled to is decided when their modules are imported
+    folder.chmod(0o700)
+    _build_folder = folder
+    try:
+        for name in MODULES:
+            importlib.import_module(f"{__package__}.{name}")
+    finally:
+        _build_folder = None
 
 
 @once
-def _cache_entry() -> Path:
+def _is_trusted() -> bool:
+    """Whether nobody but the user and root can change the machine code in the cache; says so if somebody can."""
+    if not hasattr(os, "getuid"):
+        return True
+    entry = cache.cache_folder() / _entry()
+    for path in (entry, *entry.rglob("*")):
+        status = path.stat()
+        if status.st_uid not in (os.getuid(), 0) or status.st_mode & 0o022:
+            log.warning(
+                "cache %s: its kernels are not used, since somebody else could change them; remove the folder, or set "
+                "SUBSYNTH_CACHE to one of your own",
+                path,
+            )
+            return False
+    return True
+
+
+@once
+def _entry() -> str:
     """The cache entry of this processor, this version of numba and the source of these modules."""
     from llvmlite import binding  # noqa: PLC0415 - only where numba is
 
@@ -92,4 +138,4 @@ def _cache_entry() -> Path:
     digest.update(str(sorted(binding.get_host_cpu_features().items())).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
-    return cache.cache_folder() / "kernels" / digest.hexdigest()[:24]
+    return f"{FOLDER}/{digest.hexdigest()[:24]}"

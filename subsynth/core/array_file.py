@@ -1,0 +1,59 @@
+"""Array files: several arrays in one file, which is read into memory or mapped as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+
+SMALL = 4 << 20  # bytes; a file up to this size is read into memory
+MAPPED = 16  # files that are mapped at a time: each mapping holds a file handle
+_ALIGNMENT = 64
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays to PATH, and their names, types, shapes and offsets to PATH.json."""
+    entries, offset = {}, 0
+    with path.open("wb") as file:
+        for name, array in arrays.items():
+            file.write(b"\0" * (-offset % _ALIGNMENT))
+            offset += -offset % _ALIGNMENT
+            entries[name] = [array.dtype.str, list(array.shape), offset]
+            file.write(np.ascontiguousarray(array).tobytes())
+            offset += array.nbytes
+    path.with_name(f"{path.name}.json").write_text(json.dumps(entries), encoding="utf-8")
+
+
+def read_arrays(path: Path) -> Arrays:
+    """The arrays of a file: in memory if it is small, else memory-mapped, read-only.
+
+    At most MAPPED files stay mapped, the last ones used; call this again for each use of the arrays of a large file.
+    Raises OSError or ValueError for a file that is missing or damaged.
+    """
+    return _mapped(path) if path.stat().st_size > SMALL else _split(path, np.fromfile(path, np.uint8))
+
+
+def is_small(path: Path) -> bool:
+    """Whether a file is read into memory: its arrays may be kept."""
+    return path.stat().st_size <= SMALL
+
+
+@lru_cache(maxsize=MAPPED)
+def _mapped(path: Path) -> Arrays:
+    return _split(path, np.asarray(np.memmap(path, np.uint8, "r")))
+
+
+def _split(path: Path, content: NDArray[np.uint8]) -> Arrays:
+    entries = json.loads(path.with_name(f"{path.name}.json").read_text(encoding="utf-8"))
+    arrays = {}
+    for name, (dtype, shape, offset) in entries.items():
+        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        arrays[name] = content[offset : offset + size].view(dtype).reshape(shape)
+    return arrays
