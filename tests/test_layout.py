@@ -1,16 +1,30 @@
+"""Layout: the ink of a line lies in its box, strokes are widened as asked, and glyphs are those of the packed face."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from subsynth.assets import glyphs
-from subsynth.assets.glyphs import open_face
+from subsynth.assets import glyph_pack
+from subsynth.assets.glyph_pack import FaceFacts
+from subsynth.assets.glyphs import FaceGlyphs, open_face
 from subsynth.core.coverage import coverage
 from subsynth.data import font_catalogue
 from subsynth.planning import layout
 
-FACES = [pytest.param(f, id=f.name) for f in font_catalogue.catalogue()]
+FACES = [pytest.param(face, id=face.name) for face in font_catalogue.catalogue()]
 TEXT = {"latin": "Affable, jQuit! (Wyj)", "hans": "你说什么？“走吧”…！"}
+
+
+def packed_face(face):
+    glyph_pack.pack_face(face)
+    return open_face(face)
+
+
+def unpacked_face(face):
+    """The same face without its pack: glyphs are extracted when they are needed."""
+    packed = packed_face(face)
+    return FaceGlyphs(face, FaceFacts(packed.codes, packed.thin))
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -26,26 +40,25 @@ def test_ink_lies_inside_its_box(face, shear):
     assert edges[:, [0, 2]].max() <= right - left + 1 and edges[:, [1, 3]].max() <= bottom - top + 1
 
 
-def test_kerning_is_the_font_s_own():
+def test_lines_are_kerned_as_the_font_says():
     glyphs = open_face(font_catalogue.bundled("Arimo")[0])
-    apart = [layout.set_line(glyphs, c, 0) for c in "AV"]
+    single = [layout.set_line(glyphs, char, 0) for char in "AV"]
     together = layout.set_line(glyphs, "AV", 0)
     advance = glyphs.shape("A ")[1][1]
-    assert together.glyphs.tolist() == [int(a.glyphs[0]) for a in apart]
+    assert together.glyphs.tolist() == [int(line.glyphs[0]) for line in single]
     assert together.x[1] < advance
 
 
 @pytest.mark.parametrize("name", ["Noto Serif SC", "EB Garamond", "ZCOOL XiaoWei", "Subsynth Kai"])
-def test_widened_strokes_cover_more_and_close_to_what_was_asked(name):
+def test_widened_strokes_cover_more_by_the_width_asked_for(name):
     glyphs = open_face(font_catalogue.bundled(name)[0])
-    text = TEXT[glyphs.face.script]
-    line = layout.set_line(glyphs, text, 0)
+    line = layout.set_line(glyphs, TEXT[glyphs.face.script], 0)
     size = 20 * 16
     left, top, right, bottom = layout.ink_box(line, size, (128, 128))
     height, width = (bottom - top) // 256 + 2, (right - left) // 256 + 2
     thin, bold = (
-        coverage(layout.edges(glyphs, line, size, 0, -left, -top, grow), height, width).astype(int)
-        for grow in ((0, 0), (128, 128))
+        coverage(layout.edges(glyphs, line, size, 0, -left, -top, embolden), height, width).astype(int)
+        for embolden in ((0, 0), (128, 128))
     )
     assert (bold >= thin - 3).mean() > 0.995
     # A stroke's edge runs once for each side: half a pixel of width adds half its total edge length in area.
@@ -55,16 +68,16 @@ def test_widened_strokes_cover_more_and_close_to_what_was_asked(name):
     assert 0.7 < added / (length * 0.25) < 1.1
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(size=st.integers(14 * 16, 26 * 16), phase=st.integers(0, 255))
 def test_a_stroke_of_a_pixel_is_never_lost(size, phase):
-    """The bar of the hanzi for ten, in a face with hair lines, keeps a row wherever it falls."""
+    """The bar of the hanzi for ten, in a face with hairlines, keeps a row wherever it lies."""
     glyphs = open_face(font_catalogue.bundled("Noto Serif SC")[0])
     line = layout.set_line(glyphs, "十", 0)
-    grow = max(0, round((1.1 - glyphs.thin[1] / 4096 * size / 16) * 256))
-    edges = layout.edges(glyphs, line, size, 0, 4 * 256, 28 * 256 + phase, (0, grow))
-    truth = coverage(edges, 36, 36) >= 128
-    columns = np.flatnonzero(truth.any(axis=0))
+    missing = max(0, round((1.1 - glyphs.thin[1] / 4096 * size / 16) * 256))
+    edges = layout.edges(glyphs, line, size, 0, 4 * 256, 28 * 256 + phase, (0, missing))
+    inked = coverage(edges, 36, 36) >= 128
+    columns = np.flatnonzero(inked.any(axis=0))
     assert (np.diff(columns) == 1).all() and len(columns) > size / 16 * 0.7
 
 
@@ -75,31 +88,64 @@ def test_a_line_without_ink_has_an_empty_box():
 
 @pytest.mark.parametrize("face", FACES)
 def test_shipped_facts_are_those_of_the_packed_face(face):
-    glyphs.pack(face)
-    _, codes, thin = glyphs._packed(face)
-    shipped = glyphs.facts()[glyphs._key(face)]
-    assert np.array_equal(shipped[0], codes) and shipped[1] == thin
+    packed, shipped = packed_face(face), glyph_pack.shipped_facts(face)
+    assert shipped is not None
+    assert np.array_equal(shipped.codes, packed.codes) and shipped.thin == packed.thin
 
 
 @pytest.mark.parametrize("name", ["Arimo", "Noto Serif SC", "Ma Shan Zheng"])
-def test_glyphs_drawn_one_by_one_are_those_of_the_packed_face(name):
+def test_lines_of_an_unpacked_face_are_those_of_the_packed_face(name):
     face = font_catalogue.bundled(name)[0]
-    glyphs.pack(face)
-    packed = open_face.__wrapped__(face)
-    few = glyphs.Outlines(face, packed.codes, packed.thin, None)
+    packed, unpacked = packed_face(face), unpacked_face(face)
     text = "Waffle, jig: 12%" if name == "Arimo" else "你说什么，我们去哪里？"
-    for part in (text[:5], text):  # the second asks for more than the first
-        one, two = (layout.set_line(o, part, 217) for o in (few, packed))
-        assert one.box == two.box
-        lines = [layout.edges(o, line, 320, 217, 500, 6000, (40, 30)) for o, line in ((few, one), (packed, two))]
-        assert np.array_equal(*lines)
+    for part in (text[:5], text):  # the second needs glyphs that the first does not
+        lines = [layout.set_line(glyphs, part, 217) for glyphs in (unpacked, packed)]
+        assert lines[0].box == lines[1].box
+        edges = [
+            layout.edges(glyphs, line, 320, 217, 500, 6000, (40, 30))
+            for glyphs, line in zip((unpacked, packed), lines, strict=True)
+        ]
+        assert np.array_equal(*edges)
 
 
-def test_a_face_that_is_used_much_is_packed():
-    face = font_catalogue.bundled("Noto Sans SC")[0]
-    packed = open_face.__wrapped__(face)
-    few = glyphs.Outlines(face, packed.codes, packed.thin, None)
-    many = np.arange(1, glyphs.MANY + 10)
-    assert (
-        few.arrays(many[:5]).points.shape[0] < few.arrays(many).points.shape[0] == packed.arrays(many).points.shape[0]
-    )
+def outline_of(arrays, glyph):
+    """Points, pen and normals of a glyph, and its box."""
+    part = slice(int(arrays.starts[glyph]), int(arrays.starts[glyph + 1]))
+    return [a[part].tolist() for a in (arrays.points, arrays.pen, arrays.normals)] + [arrays.boxes[glyph].tolist()]
+
+
+@pytest.mark.parametrize("name", ["Arimo", "EB Garamond", "Ma Shan Zheng"])  # TrueType, TrueType, hanzi
+def test_glyphs_extracted_in_any_order_are_those_of_the_packed_face(name):
+    face = font_catalogue.bundled(name)[0]
+    pack = packed_face(face).arrays(np.zeros(0, np.int64))
+    count = len(pack.boxes)
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.lists(st.lists(st.integers(0, count - 1), max_size=12), max_size=8))
+    def check(groups):
+        glyphs, requested = unpacked_face(face), set()
+        for group in groups:
+            before = glyphs.arrays(np.zeros(0, np.int64))
+            copy = [array.copy() for array in before]
+            arrays = glyphs.arrays(np.array(group, dtype=np.int64))
+            requested |= set(group)
+            assert all(outline_of(arrays, glyph) == outline_of(pack, glyph) for glyph in requested)
+            assert all(map(np.array_equal, before, copy))  # arrays that were handed out before do not change
+        blank = [[], [], [], [0, 0, 0, 0]]
+        arrays = glyphs.arrays(np.zeros(0, np.int64))
+        others = [glyph for glyph in range(count) if glyph not in requested][:300]
+        assert all(outline_of(arrays, glyph) == blank for glyph in others)
+        assert [a.dtype for a in arrays] == [a.dtype for a in pack]
+
+    check()
+
+
+def test_all_glyphs_extracted_piece_by_piece_are_the_pack():
+    face = font_catalogue.bundled("Arimo")[0]
+    pack = packed_face(face).arrays(np.zeros(0, np.int64))
+    glyphs, count = unpacked_face(face), len(pack.boxes)
+    order = np.arange(count) * 7919 % count  # 7919 is a prime that does not divide the number of glyphs
+    assert len(set(order.tolist())) == count
+    for part in np.array_split(order, 9):
+        glyphs.arrays(part)
+    assert all(map(np.array_equal, glyphs.arrays(order), pack))
