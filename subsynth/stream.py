@@ -73,6 +73,11 @@ class SubtitleStream(_Base):
         self._seen = 0  # samples of this share and epoch that were returned
         self._resume = 0
 
+    def __len__(self) -> int:
+        """The number of samples of an epoch that this rank has: those of all its workers together."""
+        first, last = self.size * self.rank // self.world_size, self.size * (self.rank + 1) // self.world_size
+        return last - first
+
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration, also for workers that are running."""
         if epoch < 0:

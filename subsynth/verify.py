@@ -27,7 +27,8 @@ from subsynth.format.manifest import Manifest, ShardRecord
 from subsynth.format.shards import DEFAULT_LAYOUT, Shard, ShardLayout, file_digest, list_shards
 from subsynth.format.stored_pairs import decode_ground_truth, decode_image, decode_pairs, find_problems
 from subsynth.planning.planner import plan_recipes
-from subsynth.planning.recipe import Recipe, from_row
+from subsynth.planning.recipe import Recipe
+from subsynth.planning.stored_recipe import from_row
 from subsynth.rendering.render import Pair, Renderer
 from subsynth.report import card
 from subsynth.spec.spec import Spec

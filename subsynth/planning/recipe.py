@@ -7,7 +7,6 @@ in parquet and on every machine.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from subsynth.spec.spec import Spec
@@ -73,13 +72,6 @@ class Recipe:
 
 
 COLUMNS: tuple[str, ...] = tuple(f.name for f in dataclasses.fields(Recipe) if f.name not in ("spec", "split"))
-
-
-def from_row(spec: Spec, split: str, row: Mapping[str, Value]) -> Recipe:
-    """The recipe of a stored row; other columns of the row are ignored."""
-    columns = {name: row[name] for name in COLUMNS}
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in columns.items()}
-    return Recipe(spec, split, **values)  # type: ignore[arg-type]  # by column names, whose types the schema gives
 
 
 def _plain(value: bool | int | float | str | Color) -> Value:

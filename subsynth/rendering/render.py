@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from subsynth.assets.assets import Assets, shared_assets
+from subsynth.assets.backgrounds import Level
 from subsynth.assets.preparation import prepare
 from subsynth.core import pixels
+from subsynth.core.errors import SpecError
 from subsynth.core.pixels import U8
 from subsynth.planning import layout
 from subsynth.planning.layout import Box
@@ -48,10 +50,13 @@ class Renderer:
         self.backend = backend or select_backend()
 
     def render(self, recipe: Recipe) -> Pair:
-        """The pixels of a recipe. Raises SpecError if its font or background is not among the assets."""
+        """The pixels of a recipe.
+
+        Raises SpecError if its font or its background is not among the assets, or its crop is not within the picture.
+        """
         params = RenderParams.decode(recipe)
         coverage, ink = self.coverage(recipe, params)
-        level = self.assets.scene(recipe.background).levels[recipe.background_level]
+        level = self._level(recipe)
         planes = self.backend.compose(level, coverage, ink, params)
         ratio = contrast.contrast_ratio(params.text_color, *self.backend.surrounding_light(planes, coverage))
         image, file = self.backend.degrade(planes, params)
@@ -67,6 +72,24 @@ class Renderer:
         line = layout.set_line(glyphs, recipe.text, params.shear)
         ink = layout.pixel_bounds(layout.ink_box(line, params.size, params.embolden), params.x, params.y)
         return self.backend.coverage(glyphs, line, params), ink
+
+    def _level(self, recipe: Recipe) -> Level:
+        """The level that the background is cropped from."""
+        levels = self.assets.scene(recipe.background).levels
+        if not 0 <= recipe.background_level < len(levels):
+            raise SpecError(
+                f"background {recipe.background!r} has {len(levels)} levels, and the recipe asks for number "
+                f"{recipe.background_level}"
+            )
+        level = levels[recipe.background_level]
+        height, width = level.planes.shape[1:]
+        spec, x, y = recipe.spec, recipe.background_x, recipe.background_y
+        if not (0 <= x <= width - spec.width and 0 <= y <= height - spec.height):
+            raise SpecError(
+                f"background {recipe.background!r}, level {recipe.background_level}, has {width} x {height} px: a crop "
+                f"at ({x}, {y}) is not within it"
+            )
+        return level
 
     def layers(self, recipe: Recipe) -> list[tuple[str, U8]]:
         """The steps of one sample in order, named, RGB uint8 (H, W, 3) each; coverage and ground truth last."""

@@ -178,7 +178,8 @@ def _scalar(value: Any, kind: type, wrong: SpecError) -> Any:
             raise wrong from error
     if type(value) is not kind:
         raise wrong
-    return value + 0.0 if kind is float else value  # -0.0 becomes 0.0: they are equal, and so are their digests
+    # -0.0 becomes 0.0: they are equal, and so must be their digests.
+    return typing.cast(float, value) + 0.0 if kind is float else value
 
 
 def _check(value: Any, declaration: Key, name: str) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from subsynth import pairs, plan, render, sub_zh
-from subsynth.planning.recipe import COLUMNS, from_row
+from subsynth.planning.recipe import COLUMNS
+from subsynth.planning.stored_recipe import from_row
 
 
 def rendered(spec, split, start, stop):
