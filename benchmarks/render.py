@@ -55,7 +55,7 @@ def machine() -> None:
     print("  ".join(f"{n} {importlib.metadata.version(n)}" for n in names))
     model = next((line.split(":")[1].strip() for line in lines("/proc/cpuinfo") if "model name" in line), "")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores {model}, load {os.getloadavg()[0]:.2f}")
-    print(f"kernels: {compilation.description()}; PNG: {png.CODER}\n")
+    print(f"kernels: {compilation.description()}; PNG: {png.ENCODER}\n")
 
 
 def lines(path: str) -> list[str]:
@@ -94,13 +94,13 @@ def stages(spec: Spec, rounds: int) -> dict[str, float]:
     works["recipes"] = lambda: recipes(spec, "train", decided)
     if compilation.enabled():
         works |= drawing(rows)
-    files = [png.color(p.image) for p in whole], [png.binary(p.ground_truth) for p in whole]
+    files = [png.encode_color(p.image) for p in whole], [png.encode_binary(p.ground_truth) for p in whole]
     table = schema.table(decided, [p.contrast for p in whole], *files)
     content = Content()
     works |= {
         "render, all of it": lambda: [render(r) for r in rows],
-        "png image": lambda: [png.color(p.image) for p in whole],
-        "png truth": lambda: [png.binary(p.ground_truth) for p in whole],
+        "png image": lambda: [png.encode_color(p.image) for p in whole],
+        "png truth": lambda: [png.encode_binary(p.ground_truth) for p in whole],
         "digest": lambda: [[content.pixels(p.image, p.ground_truth) for p in whole], content.columns(table)],
         "arrow": lambda: schema.table(decided, [p.contrast for p in whole], *files),
     }
