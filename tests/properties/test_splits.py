@@ -1,4 +1,4 @@
-"""The two harder test splits, and the contrast that every sample is told with."""
+"""The two harder test splits, and the contrast that is stored with every sample."""
 
 import dataclasses
 from itertools import pairwise
@@ -7,63 +7,74 @@ import cv2
 import numpy as np
 import pytest
 
-from subsynth import SpecError, pairs, plan, sub_en, sub_zh
-from subsynth.assets.assets import materials
+from subsynth import MaterialError, SpecError, pairs, plan, sub_en, sub_zh
+from subsynth.assets.assets import Assets
+from subsynth.assets.listing import all_faces
+from subsynth.core import pixels
 from subsynth.data import font_catalogue
 
 PRESETS = [pytest.param(sub_en(), id="en"), pytest.param(sub_zh(), id="zh")]
 
 
 @pytest.mark.parametrize("spec", PRESETS)
-def test_hard_is_close_and_busy(spec):
+def test_hard_samples_are_plain_of_low_contrast_and_on_busy_backgrounds(spec):
     hard, usual = plan(spec, "test_hard", 0, 600), plan(spec, "test", 0, 600)
-    assert all(r.outline_px == 0 == r.box_opacity == r.shadow_opacity for r in hard)
-    close = np.array([p.contrast for p in pairs(spec, "test_hard", 0, 600)])
-    assert 1.8 < np.median(close) < 2.4 and np.percentile(close, 90) < 3
-    assert np.median([p.contrast for p in pairs(spec, "test", 0, 300)]) > 5
+    assert all(recipe.outline_px == 0 == recipe.box_opacity == recipe.shadow_opacity for recipe in hard)
+    contrasts = np.array([pair.contrast for pair in pairs(spec, "test_hard", 0, 600)])
+    assert 1.8 < np.median(contrasts) < 2.4 and np.percentile(contrasts, 90) < 3
+    assert np.median([pair.contrast for pair in pairs(spec, "test", 0, 300)]) > 5
+    assets = Assets.open(spec, "test")
 
-    def texture(recipes):
-        stock = materials(spec, "test")
-        return np.median([
-            stock.scene(r.background).levels[r.background_level].texture(r.background_x, r.background_y, 280, 32, 8)[0]
-            for r in recipes
-        ])  # fmt: skip
+    def fine_texture(recipe):
+        level = assets.scene(recipe.background).levels[recipe.background_level]
+        return level.texture(recipe.background_x, recipe.background_y, 280, 32, 8)[0]
 
-    assert texture(hard) > 1.3 * texture(usual)
+    assert np.median([*map(fine_texture, hard)]) > 1.3 * np.median([*map(fine_texture, usual)])
 
 
 @pytest.mark.parametrize("spec", PRESETS)
-def test_unseen_fonts_are_seen_nowhere_else(spec):
-    families = {f.name: f.family for f in font_catalogue.catalogue()}
-    drawn = {split: {families[r.font] for r in plan(spec, split, 0, 3000)} for split in spec.splits}
+def test_unseen_fonts_are_used_in_no_other_split(spec):
+    family_of = {face.name: face.family for face in font_catalogue.catalogue()}
+    drawn = {split: {family_of[recipe.font] for recipe in plan(spec, split, 0, 3000)} for split in spec.splits}
     assert drawn["test_unseen_fonts"] == set(spec.fonts.unseen_families)
     assert drawn["train"] == drawn["test"] == drawn["test_hard"] == set(spec.fonts.families)
 
 
 @pytest.mark.parametrize("split", ["test", "test_hard", "test_unseen_fonts"])
 @pytest.mark.parametrize("spec", PRESETS)
-def test_all_test_splits_are_of_the_test_material(spec, split):
-    train, test = materials(spec, "train"), materials(spec, split)
-    assert not set(train.lines.text) & set(test.lines.text)
-    assert not {s.name for s in train.photographs} & {s.name for s in test.photographs}
+def test_no_test_split_shares_lines_or_photographs_with_train(spec, split):
+    train, test = Assets.open(spec, "train"), Assets.open(spec, split)
+    assert not set(train.text.lines.text) & set(test.text.lines.text)
+    assert not {scene.name for scene in train.photographs} & {scene.name for scene in test.photographs}
 
 
-def test_own_fonts_have_unseen_ones_only_if_given():
+def test_procedural_scenes_of_test_and_train_differ():
+    train, test = (Assets.open(sub_en(), split) for split in ("train", "test"))
+    images = [{scene.levels[0].planes.tobytes() for scene in assets.procedural} for assets in (train, test)]
+    assert [len(group) for group in images] == [len(train.procedural), len(test.procedural)]
+    assert images[1] and not images[0] & images[1]
+
+
+def test_user_fonts_have_a_split_of_unseen_fonts_only_if_some_are_reserved():
     spec = sub_en()
     path = font_catalogue.bundled("Arimo")[0].path
-    own = dataclasses.replace(spec, fonts=dataclasses.replace(spec.fonts, files=(path,)))
-    assert own.splits == ("train", "test", "test_hard")
+    user_fonts = dataclasses.replace(spec, fonts=dataclasses.replace(spec.fonts, files=(path,)))
+    assert user_fonts.splits == ("train", "test", "test_hard")
     with pytest.raises(SpecError, match="test_unseen_fonts"):
-        own.size("test_unseen_fonts")
-    both = dataclasses.replace(spec, fonts=dataclasses.replace(spec.fonts, unseen_families=("Arimo",)))
-    with pytest.raises(Exception, match="keep it in one of them"):
-        from subsynth.assets.assets import all_faces
+        user_fonts.size("test_unseen_fonts")
+    reserved = dataclasses.replace(user_fonts, fonts=dataclasses.replace(user_fonts.fonts, unseen_files=("other.ttf",)))
+    assert reserved.splits == spec.splits
 
+
+def test_a_font_that_is_seen_and_unseen_is_an_error():
+    spec = sub_en()
+    both = dataclasses.replace(spec, fonts=dataclasses.replace(spec.fonts, unseen_families=("Arimo",)))
+    with pytest.raises(MaterialError, match="keep it in one of them"):
         all_faces(both)
 
 
 @pytest.mark.parametrize("spec", PRESETS)
-def test_contrast_is_what_its_definition_says(spec):
+def test_contrast_follows_its_definition(spec):
     """Measured again in floating point on samples without degradation, whose pixels are those composed."""
     clean = dataclasses.replace(
         spec, degrade=dataclasses.replace(spec.degrade, p_resample=0, p_blur=0, p_noise=0, p_jpeg=0)
@@ -77,17 +88,26 @@ def test_contrast_is_what_its_definition_says(spec):
     for pair in pairs(clean, "test", 0, 150):
         text = (pair.ground_truth == 0).astype(np.uint8)
         near = cv2.dilate(text, np.ones((5, 5), np.uint8)) > 0
-        touched = cv2.dilate(text, np.ones((3, 3), np.uint8)) > 0  # coverage is not stored: what is surely untouched
+        # Partial coverage is not stored: pixels beside text may have some, those beyond them have none.
+        touched = cv2.dilate(text, np.ones((3, 3), np.uint8)) > 0
         assert 1 <= pair.contrast <= 21
         if not pair.recipe.outline_px and not pair.recipe.shadow_opacity:
-            own, other = luminance(np.array(pair.recipe.text_color)), luminance(pair.image[near & ~touched]).mean()
-            ratio = (max(own, other) + 0.05) / (min(own, other) + 0.05)
+            fill, around = luminance(np.array(pair.recipe.text_color)), luminance(pair.image[near & ~touched]).mean()
+            ratio = (max(fill, around) + 0.05) / (min(fill, around) + 0.05)
             assert abs(ratio / pair.contrast - 1) < 0.25
 
 
-def test_texture_is_that_of_the_parts():
-    level = materials(sub_en(), "test").photographs[3].levels[1]
+def test_texture_is_computed_from_the_moments_of_the_parts():
+    level = Assets.open(sub_en(), "test").photographs[3].levels[1]
     for x, y, width, parts in ((0, 0, 280, 8), (37, 101, 240, 7), (3, 50, 90, 2), (11, 9, 33, 1)):
         edges = [x + width * i // parts for i in range(parts + 1)]
-        one = np.array([level.moments(a, y, b - a, 32) for a, b in pairwise(edges)])
-        assert np.allclose(level.texture(x, y, width, 32, parts), (one[:, 1].mean(), one[:, 0].std()), rtol=1e-12)
+        moments = np.array([level.moments(left, y, right - left, 32) for left, right in pairwise(edges)])
+        expected = moments[:, 1].mean(), moments[:, 0].std()
+        assert np.allclose(level.texture(x, y, width, 32, parts), expected, rtol=1e-12)
+
+
+def test_moments_are_those_of_the_pixels_in_whole_blocks():
+    level = Assets.open(sub_en(), "test").photographs[3].levels[1]
+    for x, y, width, height in ((0, 0, 280, 32), (8, 40, 64, 4), (400, 200, 40, 24)):
+        crop = pixels.luma(level.planes)[y : y + height, x : x + width].astype(float)
+        assert np.allclose(level.moments(x, y, width, height), (crop.mean(), crop.std()), rtol=1e-9)
