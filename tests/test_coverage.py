@@ -1,3 +1,5 @@
+"""Coverage against areas that are known: of rectangles, triangles, overlapping and nested contours."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,31 +18,31 @@ def polygon(*points):
     y0=st.integers(0, 2500),
     w=st.integers(1, 2500),
     h=st.integers(1, 2500),
-    turn=st.booleans(),
+    clockwise=st.booleans(),
 )
-def test_a_rectangle_covers_the_product_of_its_overlaps(x0, y0, w, h, turn):
+def test_a_rectangle_covers_its_overlap_with_each_pixel(x0, y0, w, h, clockwise):
     x1, y1 = min(x0 + w, 2560), min(y0 + h, 2560)
     corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-    found = coverage(polygon(*(corners[::-1] if turn else corners)), 10, 10)
+    actual = coverage(polygon(*(corners if clockwise else corners[::-1])), 10, 10)
     pixel = np.arange(10) * 256
     across = np.clip(np.minimum(x1, pixel + 256) - np.maximum(x0, pixel), 0, None)
     down = np.clip(np.minimum(y1, pixel + 256) - np.maximum(y0, pixel), 0, None)
-    assert np.abs(found - down[:, None] * across[None] * 255 / 65536).max() <= 0.5
+    assert np.abs(actual - down[:, None] * across[None] * 255 / 65536).max() <= 0.5
 
 
 @given(st.lists(st.tuples(st.integers(0, 2560), st.integers(0, 2560)), min_size=3, max_size=3))
 def test_a_triangle_covers_its_area(points):
     (ax, ay), (bx, by), (cx, cy) = points
     area = abs((bx - ax) * (cy - ay) - (cx - ax) * (by - ay)) / 2 / 65536
-    found = coverage(polygon(*points), 10, 10).sum() / 255
-    assert abs(found - area) < 0.02 * 100 * 0.5 + 0.01 * area
+    covered = coverage(polygon(*points), 10, 10).sum() / 255
+    assert abs(covered - area) < 0.02 * 100 * 0.5 + 0.01 * area
 
 
 @given(st.lists(st.tuples(st.integers(-600, 3200), st.integers(-600, 3200)), min_size=3, max_size=3))
-def test_a_convex_shape_matches_sampling(points):
-    """Against the share of 16 x 16 points a pixel that lie inside; beyond the canvas only rows are exact."""
+def test_a_triangle_matches_sampling(points):
+    """Against the share of 16 x 16 points per pixel that lie inside; beyond the canvas only rows are exact."""
     inside = [(min(max(x, 0), 2560), y) for x, y in points]
-    found = coverage(polygon(*inside), 10, 10).astype(float)
+    actual = coverage(polygon(*inside), 10, 10).astype(float)
     step = (np.arange(160) + 0.5) * 16
     px, py = np.meshgrid(step, step)
     side = []
@@ -48,7 +50,7 @@ def test_a_convex_shape_matches_sampling(points):
         side.append((bx - ax) * (py - ay) - (by - ay) * (px - ax))
     hit = (np.min(side, axis=0) > 0) | (np.max(side, axis=0) < 0)
     sampled = hit.reshape(10, 16, 10, 16).mean(axis=(1, 3)) * 255
-    assert np.abs(found - sampled).mean() < 3
+    assert np.abs(actual - sampled).mean() < 3
 
 
 def test_overlap_is_capped_and_holes_stay_open():
@@ -62,7 +64,7 @@ def test_overlap_is_capped_and_holes_stay_open():
     assert (holed[2:4, 2:4] == 0).all() and (holed == 255).sum() == 96
 
 
-def test_nothing_is_nothing():
+def test_no_edges_cover_nothing():
     assert not coverage(np.zeros((0, 4), np.int64), 4, 4).any()
 
 

@@ -1,4 +1,4 @@
-"""The stream: the stored samples, each once over workers and ranks, and on from the exact one."""
+"""The stream: the stored samples, each once over workers and ranks, resumed at the exact sample."""
 
 import dataclasses
 import itertools
@@ -14,6 +14,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from subsynth import SpecError, pairs
 from subsynth.build.build import build_dataset
+from subsynth.report.contact_sheet import read_samples
 from subsynth.stream import SubtitleStream, iterable
 
 
@@ -21,14 +22,12 @@ def indices(samples):
     return [int(i) for s in samples for i in np.atleast_1d(s["index"])]
 
 
-def test_it_is_what_is_stored(small, tmp_path):
-    from subsynth.report.contact_sheet import from_directory
-
+def test_samples_equal_the_stored_ones(small, tmp_path):
     build_dataset(small, tmp_path / "set", workers=1)
-    stored = from_directory(tmp_path / "set", "train", 30)
-    seen = list(SubtitleStream(small, "train"))
-    assert len(seen) == 30
-    for i, (sample, (image, truth)) in enumerate(zip(seen, stored, strict=True)):
+    stored = read_samples(tmp_path / "set", "train", 30)
+    streamed = list(SubtitleStream(small, "train"))
+    assert len(streamed) == 30
+    for i, (sample, (image, truth)) in enumerate(zip(streamed, stored, strict=True)):
         assert sample["image"].dtype == sample["ground_truth"].dtype == torch.uint8
         assert sample["image"].shape == (3, 32, 280) and sample["ground_truth"].shape == (1, 32, 280)
         assert sample["image"].is_contiguous()
@@ -37,7 +36,7 @@ def test_it_is_what_is_stored(small, tmp_path):
         assert sample["index"] == i
 
 
-def test_epochs_go_on_where_a_larger_set_would(small):
+def test_later_epochs_have_the_samples_of_a_larger_set(small):
     stream = SubtitleStream(small, "test")
     stream.set_epoch(2)
     larger = dataclasses.replace(small, n_test=100)
@@ -57,54 +56,54 @@ def test_ranks_and_workers_share_an_epoch(small, split, world, workers):
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-def test_the_rank_is_torchrun_s(small, monkeypatch):
+def test_the_rank_is_taken_from_torchrun(small, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "3")
     assert indices(SubtitleStream(small, "train")) == list(range(10, 20))
     assert indices(SubtitleStream(small, "train", rank=0, world_size=1)) == list(range(30))
 
 
-def test_workers_that_live_on_are_told_the_epoch(small):
+def test_persistent_workers_receive_the_epoch(small):
     stream = SubtitleStream(small, "test")
     loader = DataLoader(stream, batch_size=5, num_workers=1, persistent_workers=True)
-    seen = []
+    epochs = []
     for epoch in (0, 1, 5):
         stream.set_epoch(epoch)
-        seen.append(indices(loader))
-    assert seen == [list(range(10)), list(range(10, 20)), list(range(50, 60))]
+        epochs.append(indices(loader))
+    assert epochs == [list(range(10)), list(range(10, 20)), list(range(50, 60))]
 
 
-@pytest.mark.parametrize("at", [0, 1, 13, 29, 30])
-def test_it_goes_on_at_the_exact_sample(small, at):
+@pytest.mark.parametrize("seen", [0, 1, 13, 29, 30])
+def test_it_resumes_at_the_exact_sample(small, seen):
     stream = SubtitleStream(small, "train")
     stream.set_epoch(1)
     iterator = iter(stream)
-    before = indices(itertools.islice(iterator, at))
+    before = indices(itertools.islice(iterator, seen))
     state = stream.state_dict()
     fresh = SubtitleStream(small, "train")
     fresh.load_state_dict(state)
     assert fresh.state_dict() == state
     assert before + indices(fresh) == list(range(30, 60))
-    assert indices(fresh) == list(range(30, 60))  # only the next iteration goes on
+    assert indices(fresh) == list(range(30, 60))  # only the next iteration resumes
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("at", [0, 2, 5])
-def test_a_stateful_loader_goes_on(small, workers, at):
+@pytest.mark.parametrize("batches", [0, 2, 5])
+def test_a_stateful_loader_resumes(small, workers, batches):
     def loader():
         return StatefulDataLoader(SubtitleStream(small, "train"), batch_size=4, num_workers=workers)
 
-    whole = [indices([batch]) for batch in loader()]
+    expected = [indices([batch]) for batch in loader()]
     first = loader()
     iterator = iter(first)
-    before = [indices([next(iterator)]) for _ in range(at)]
+    before = [indices([next(iterator)]) for _ in range(batches)]
     state = first.state_dict()
     second = loader()
     second.load_state_dict(state)
-    assert before + [indices([batch]) for batch in second] == whole
+    assert before + [indices([batch]) for batch in second] == expected
 
 
-def test_a_state_of_something_else_is_refused(small):
+def test_the_state_of_another_stream_is_rejected(small):
     state = SubtitleStream(small, "train").state_dict()
     for other in (
         SubtitleStream(small, "test"),
@@ -115,10 +114,10 @@ def test_a_state_of_something_else_is_refused(small):
             other.load_state_dict(state)
 
 
-@pytest.mark.parametrize("given", [{"rank": 1}, {"rank": 2, "world_size": 2}, {"rank": 0, "world_size": 0}])
-def test_ranks_that_cannot_be(small, given):
+@pytest.mark.parametrize("ranks", [{"rank": 1}, {"rank": 2, "world_size": 2}, {"rank": 0, "world_size": 0}])
+def test_impossible_ranks_are_rejected(small, ranks):
     with pytest.raises(SpecError, match="rank is"):
-        SubtitleStream(small, "train", **given)
+        SubtitleStream(small, "train", **ranks)
     with pytest.raises(SpecError):
         SubtitleStream(small, "validation")
 
@@ -133,7 +132,7 @@ def test_iterable_has_the_same_rows(small):
     assert indices(iterable(small, "test", epoch=3)) == list(range(30, 40))
 
 
-def test_iterable_is_divided_and_goes_on(small):
+def test_iterable_is_divided_and_resumes(small):
     from datasets.distributed import split_dataset_by_node
 
     parts = [indices(split_dataset_by_node(iterable(small, "train", parts=4), rank, 2)) for rank in range(2)]
@@ -149,7 +148,7 @@ def test_iterable_is_divided_and_goes_on(small):
 
 
 def test_without_torch(small, tmp_path):
-    """iterable gives arrays, and SubtitleStream says what to install."""
+    """`iterable` yields NumPy arrays, and SubtitleStream names what to install."""
     (tmp_path / "spec.yaml").write_text(small.to_yaml())
     code = """
 import sys
@@ -168,7 +167,8 @@ except SpecError as error:
     print(error)
 """
     env = os.environ | {"USE_TORCH": "0"}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[0] == "ndarray" and "pip install torch" in done.stdout.splitlines()[1]
+    kind, message = process.stdout.splitlines()
+    assert kind == "ndarray" and "pip install torch" in message

@@ -1,9 +1,12 @@
+"""Styles and effects against their definitions in floating point."""
+
 import numpy as np
 import pytest
 
 from subsynth.core import pixels
 from subsynth.rendering.effects.blur import blur
-from subsynth.rendering.effects.noise import noise
+from subsynth.rendering.effects.noise import noise, pool
+from subsynth.rendering.params import NOISE_DEVIATION
 from subsynth.rendering.styles.outline import outline
 from subsynth.rendering.styles.shadow import shadow
 from subsynth.spec.palette import NAMES, fills
@@ -19,12 +22,12 @@ def test_an_outline_of_a_point_is_a_disc():
         assert (grown[np.hypot(x, y) >= radius + 0.5] == 0).all()
 
 
-def test_an_outline_holds_the_letters():
-    letters = (np.arange(900).reshape(30, 30) * 7 % 256).astype(np.uint8)
-    assert (outline(letters, 1.25) >= letters).all()
+def test_an_outline_covers_the_glyphs():
+    glyphs = (np.arange(900).reshape(30, 30) * 7 % 256).astype(np.uint8)
+    assert (outline(glyphs, 1.25) >= glyphs).all()
 
 
-def test_a_hard_shadow_is_the_silhouette_moved():
+def test_a_sharp_shadow_is_the_silhouette_moved():
     shape = np.zeros((10, 12), np.uint8)
     shape[3:5, 4:9] = 200
     assert np.array_equal(shadow(shape, 2, 1, 0)[1:, 2:], shape[:-1, :-2])
@@ -51,18 +54,32 @@ def test_blur_is_gaussian(sigma):
     assert np.abs(blur(point, sigma)[:, :, 1] - 255 * np.outer(row, row)).max() < 3
 
 
-def test_noise_has_the_deviation_that_is_asked():
+def gain_of(sigma):
+    return round(sigma * 65536 / NOISE_DEVIATION)
+
+
+def test_the_noise_pool_is_close_to_a_normal_distribution():
+    values = pool().astype(float)
+    assert abs(values.mean()) < 1 and abs(values.std() - NOISE_DEVIATION) < 1
+    standard = values / values.std()
+    assert abs((standard**3).mean()) < 0.01 and abs((standard**4).mean() - 2.85) < 0.02  # of a sum of eight bytes
+
+
+@pytest.mark.parametrize("sigma", [2.0, 6.0])
+def test_noise_has_the_standard_deviation_asked_for(sigma):
     grey = np.full((64, 280, 3), 128, np.uint8)
-    for sigma in (2.0, 6.0):
-        added = noise(grey, sigma, 12345).astype(float) - 128
-        assert abs(added.mean()) < 0.2
-        assert abs(added.std() / sigma - 1) < 0.1
-        assert np.corrcoef(added[:, :, 0].ravel(), added[:, :, 1].ravel())[0, 1] > 0.8
+    added = noise(grey, gain_of(sigma), 12345).astype(float) - 128
+    assert abs(added.mean()) < 0.2
+    assert abs(added.std() / sigma - 1) < 0.1
+    assert np.corrcoef(added[:, :, 0].ravel(), added[:, :, 1].ravel())[0, 1] > 0.8
 
 
 def test_noise_wraps_at_the_end_of_its_pool():
     grey = np.full((32, 280, 3), 128, np.uint8)
-    assert noise(grey, 4.0, (1 << 20) - 5).std() > 3
+    size = len(pool())
+    assert noise(grey, gain_of(4.0), size - 5).std() > 3
+    wrapped, start = (noise(grey, gain_of(4.0), offset).reshape(-1, 3) for offset in (size - 280, 0))
+    assert np.corrcoef(wrapped[280:, 0].astype(float), start[:-280, 0].astype(float))[0, 1] > 0.9
 
 
 def test_every_hue_occurs():
