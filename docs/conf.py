@@ -23,6 +23,7 @@ extensions = [
 exclude_patterns = ["_build", "_ext"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+highlight_language = "none"  # for blocks that name no language
 smartquotes = False  # quotes and dashes of options and keys stay as they are typed
 default_role = "code"  # docstrings and help texts put code in single backticks
 nitpicky = False  # types of NumPy, torch and click are named in signatures and documented elsewhere
@@ -31,7 +32,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_type_aliases = {"U8": "U8"}
 autodoc_typehints_format = "short"
-python_maximum_signature_line_length = 110
+python_maximum_signature_line_length = 140
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"subsynth {release}"
@@ -44,6 +45,7 @@ html_theme_options = {
         {"name": "GitHub", "url": "https://github.com/subsynth/subsynth", "icon": "fa-brands fa-github"},
     ],
     "header_links_before_dropdown": 5,
+    "show_toc_level": 2,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
