@@ -143,7 +143,8 @@ def test_the_baseline_trains_on_a_name_of_the_hub(client, sets):
 
 def test_a_report_identifies_a_published_set_by_its_commit(client, sets):
     client.publish(sets(60))
-    ask = f"from dbram_baseline.data import fingerprint; print(fingerprint({NAME!r}))"
+    imports = "from dbram_baseline.data.fingerprint import fingerprint; from dbram_baseline.data.refs import DataRef"
+    ask = f"{imports}; print(fingerprint(DataRef.parse({NAME!r})))"
     head = client.hub.repos[NAME].head
     assert client.python(ask) == head[:12]
     client.python(DESCRIBE, NAME)
