@@ -186,6 +186,8 @@ def _covered(faces: Sequence[FaceGlyphs], lines: Lines) -> NDArray[np.bool_]:
     joined = np.frombuffer("".join(lines.text).encode("utf-32-le"), dtype="<u4").astype(np.uint32)
     codes, number = np.unique(joined, return_inverse=True)
     starts = np.cumsum(lines.length) - lines.length
+    for glyphs in faces:
+        glyphs.expect(codes)
     free = np.array([is_ignorable(chr(code)) for code in codes], dtype=np.bool_)
     return np.array([np.logical_and.reduceat((glyphs.covers(codes) | free)[number], starts) for glyphs in faces])
 

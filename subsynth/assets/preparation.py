@@ -46,7 +46,7 @@ def _packing_steps(spec: Spec) -> dict[str, Callable[[], object]]:
     """What is not in the cache yet: name of the step -> the step."""
     steps: dict[str, Callable[[], object]] = {}
     for face in listing.all_faces(spec):
-        if not glyph_pack.is_packed(face):
+        if not glyph_pack.is_packed(face) and glyph_pack.is_worth_packing(face):
             steps[face.name] = partial(glyph_pack.pack_face, face)
     for test in (False, True):
         pictures = listing.pictures_of(spec, test)
