@@ -1,6 +1,6 @@
-"""Whatever a file holds, it is used or refused with one usable message: no other exception, no hang.
+"""Whatever a file contains, it is used or rejected with one usable message: no other exception, no endless loop.
 
-FUZZ=20 pytest tests/properties/test_fuzz.py    tries twenty times as many
+FUZZ=20 pytest tests/properties/test_fuzz.py    tries twenty times as many examples
 """
 
 import dataclasses
@@ -22,18 +22,22 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from subsynth import MaterialError, Spec, SubsynthError, pairs, sub_en
-from subsynth.assets import backgrounds, corpus, fonts
-from subsynth.assets.assets import materials
+from subsynth.assets.assets import Assets
+from subsynth.assets.fonts import read_font_file
 from subsynth.assets.glyphs import open_face
+from subsynth.assets.line_cutting import cut
+from subsynth.assets.pictures import Picture, decode_picture
+from subsynth.assets.user_text import read_text_file
 from subsynth.data import font_catalogue
 
-TIMES = int(os.environ.get("FUZZ", "1"))
-MANY = settings(max_examples=300 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-SOME = settings(max_examples=60 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-SHARED = font_catalogue.bundled("Arimo")[0].path
+SCALE = int(os.environ.get("FUZZ", "1"))
+MANY = settings(max_examples=300 * SCALE, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=60 * SCALE, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ARIMO = font_catalogue.bundled("Arimo")[0].path
 
 
 def usable(message: str) -> bool:
+    """One line that says something."""
     return len(message) > 15 and "\n" not in message.strip()
 
 
@@ -74,19 +78,19 @@ def test_specs_of_any_text(text):
         assert usable(str(error))
 
 
-@SOME
+@FEW
 @given(
     st.lists(st.tuples(st.sampled_from([p for p in PATHS if len(p) == 2]), st.floats(0, 40)), min_size=1, max_size=3)
 )
-def test_specs_that_are_taken_can_be_drawn(changes):
+def test_accepted_specs_can_be_drawn(changes):
     raw = yaml.safe_load(sub_en(n=3).to_yaml())
     raw["background"]["p_procedural"] = 1.0
     for (section, key), value in changes:
-        held = raw[section][key]
-        if isinstance(held, list) and len(held) == 2 and all(isinstance(v, int | float) for v in held):
-            raw[section][key] = sorted([type(held[0])(value), held[1]])
-        elif isinstance(held, int | float) and key != "p_procedural":
-            raw[section][key] = type(held)(value)
+        default = raw[section][key]
+        if isinstance(default, list) and len(default) == 2 and all(isinstance(v, int | float) for v in default):
+            raw[section][key] = sorted([type(default[0])(value), default[1]])
+        elif isinstance(default, int | float) and key != "p_procedural":
+            raw[section][key] = type(default)(value)
     try:
         for split in ("train", "test_hard"):
             for pair in pairs(Spec.from_yaml(yaml.safe_dump(raw), "spec.yaml"), split, 0, 2):
@@ -114,7 +118,7 @@ ODD = [
 ]
 
 
-def drawn(text_file, **text) -> None:
+def draw_lines_of(text_file, **text) -> None:
     spec = dataclasses.replace(
         sub_en(n=4, n_test=1),
         text=dataclasses.replace(sub_en().text, files=(str(text_file),), **text),
@@ -128,28 +132,28 @@ def drawn(text_file, **text) -> None:
 @given(
     st.binary(max_size=300)
     | st.lists(st.sampled_from(ODD) | st.text(max_size=30), max_size=8).map(lambda parts: "\n".join(parts).encode()),
-    st.sampled_from([".txt", ".srt", ".ass"]),
+    st.sampled_from([".txt", ".srt", ".vtt", ".ass", ".sub"]),
 )
 def test_corpora_of_any_content(tmp_path, content, suffix):
     path = tmp_path / f"any{suffix}"
     path.write_bytes(content)
     try:
-        rows = list(corpus.own(str(path)))
+        rows = list(read_text_file(str(path)))
     except MaterialError as error:
         assert usable(str(error)) and str(path) in str(error)
     else:
         assert rows and all(text.strip() == text and text for _, _, text in rows)
         for _, _, text in rows:
-            assert all(len(piece) <= 36 for piece in corpus.cut(text, "en", 36))
+            assert all(len(piece) <= 36 for piece in cut(text, "en", 36))
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda s: ascii(s[:8]))
 @pytest.mark.parametrize("uncovered", ["error", "drop"])
-def test_odd_text_is_drawn_or_refused(tmp_path, odd, uncovered):
+def test_odd_text_is_drawn_or_rejected(tmp_path, odd, uncovered):
     path = tmp_path / "odd.txt"
     path.write_text("\n".join([*(f"line {i} of many" for i in range(40)), f"here {odd} there"]), encoding="utf-8")
     try:
-        drawn(path, uncovered=uncovered)
+        draw_lines_of(path, uncovered=uncovered)
     except MaterialError as error:
         assert usable(str(error)) and "odd.txt" in str(error)
 
@@ -160,9 +164,9 @@ def test_odd_text_is_drawn_or_refused(tmp_path, odd, uncovered):
 def picture(mode: str = "RGB", size: tuple[int, int] = (64, 48), kind: str = "PNG", **options) -> bytes:
     y, x = np.mgrid[0 : size[1], 0 : size[0]]
     image = Image.fromarray(((x * 5 + y * 3) % 256).astype(np.uint8)).convert(mode)
-    held = io.BytesIO()
-    image.save(held, kind, **options)
-    return held.getvalue()
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
 
 
 def bomb() -> bytes:
@@ -175,31 +179,32 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
 
 
-def opened(tmp_path, content: bytes, suffix: str = ".png"):
+def decode(tmp_path, content: bytes, suffix: str = ".png"):
     path = tmp_path / f"picture{suffix}"
     path.write_bytes(content)
-    return backgrounds.load(backgrounds.Picture(path.name, str(path), "", test=False))
+    return decode_picture(Picture(path.name, str(path), "", test=False))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
 def test_pictures_with_damage(tmp_path, kind):
-    whole = picture(kind=kind)
+    intact = picture(kind=kind)
 
     @MANY
     @given(
-        st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=6), st.integers(1, len(whole))
+        st.lists(st.tuples(st.integers(0, len(intact) - 1), st.integers(0, 255)), max_size=6),
+        st.integers(1, len(intact)),
     )
     def check(changes, length):
-        content = bytearray(whole[:length])
+        content = bytearray(intact[:length])
         for at, value in changes:
             if at < length:
                 content[at] = value
         try:
-            found = opened(tmp_path, bytes(content), f".{kind.lower()}")
+            image = decode(tmp_path, bytes(content), f".{kind.lower()}")
         except MaterialError as error:
             assert usable(str(error)) and "picture" in str(error)
         else:
-            assert found.dtype == np.uint8 and found.ndim == 3 and found.shape[2] == 3
+            assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
 
     check()
 
@@ -219,149 +224,135 @@ def test_pictures_with_damage(tmp_path, kind):
     ids=["cmyk", "grey-alpha", "bilevel", "palette", "alpha", "1x1", "3000x1", "animated"],
 )
 def test_pictures_of_other_modes_are_rgb(tmp_path, content, suffix):
-    found = opened(tmp_path, content, suffix)
-    assert found.dtype == np.uint8 and found.shape[2] == 3
+    image = decode(tmp_path, content, suffix)
+    assert image.dtype == np.uint8 and image.shape[2] == 3
 
 
-def test_pictures_turned_by_exif_stand_upright(tmp_path):
+def test_pictures_are_turned_upright_by_their_exif_data(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert opened(tmp_path, picture(kind="JPEG", exif=exif), ".jpg").shape == (64, 48, 3)
+    assert decode(tmp_path, picture(kind="JPEG", exif=exif), ".jpg").shape == (64, 48, 3)
 
 
-def test_a_decompression_bomb_is_refused(tmp_path):
+def test_a_decompression_bomb_is_rejected(tmp_path):
     with pytest.raises(MaterialError, match=r"bomb|pixels"):
-        opened(tmp_path, bomb())
+        decode(tmp_path, bomb())
 
 
 # Fonts
 
 
-def built(units: int = 1000, reach: int = 600, cmap: bool = True, bearing: int = 40, variable: bool = False) -> bytes:
-    """A font of one square for every letter."""
+def build_font(
+    units: int = 1000, reach: int = 600, cmap: bool = True, bearing: int = 40, variable: bool = False
+) -> bytes:
+    """A font of one rectangle for each letter, a little wider from letter to letter."""
     letters = [chr(c) for c in range(97, 123)]
     names = [".notdef", "space", *letters]
-    pen = TTGlyphPen(None)
-    pen.moveTo((bearing, 0))
-    for x, y in ((bearing, reach), (bearing + reach, reach), (bearing + reach, 0)):
-        pen.lineTo((x, y))
-    pen.closePath()
-    square, blank = pen.glyph(), TTGlyphPen(None).glyph()
-    made = FontBuilder(units, isTTF=True)
-    made.setupGlyphOrder(names)
-    made.setupCharacterMap({ord(n): n for n in letters} | {32: "space"} if cmap else {})
-    made.setupGlyf({n: square if n in letters else blank for n in names})
-    made.setupHorizontalMetrics(dict.fromkeys(names, (units // 2, bearing)))
-    made.setupHorizontalHeader(ascent=units * 4 // 5, descent=-units // 5)
-    made.setupOS2(usWeightClass=400)
-    made.setupNameTable({"familyName": f"Built {units} {reach} {cmap} {bearing}", "styleName": "Regular"})
-    made.setupPost()
+
+    def rectangle(width):
+        pen = TTGlyphPen(None)
+        pen.moveTo((bearing, 0))
+        for x, y in ((bearing, reach), (bearing + width, reach), (bearing + width, 0)):
+            pen.lineTo((x, y))
+        pen.closePath()
+        return pen.glyph()
+
+    blank = TTGlyphPen(None).glyph()
+    font = FontBuilder(units, isTTF=True)
+    font.setupGlyphOrder(names)
+    font.setupCharacterMap({ord(n): n for n in letters} | {32: "space"} if cmap else {})
+    font.setupGlyf({n: rectangle(reach + letters.index(n)) if n in letters else blank for n in names})
+    font.setupHorizontalMetrics(dict.fromkeys(names, (units // 2, bearing)))
+    font.setupHorizontalHeader(ascent=units * 4 // 5, descent=-units // 5)
+    font.setupOS2(usWeightClass=400)
+    font.setupNameTable({"familyName": f"Built {units} {reach} {cmap} {bearing}", "styleName": "Regular"})
+    font.setupPost()
     if variable:
-        made.setupFvar([("wght", 100, 400, 900, "Weight")], [])
+        font.setupFvar([("wght", 100, 400, 900, "Weight")], [])
         grown = TupleVariation({"wght": (0.0, 1.0, 1.0)}, [(0, 0), (0, 40), (40, 40), (40, 0), *[(0, 0)] * 4])
-        made.setupGvar({name: [grown] for name in letters})
-    held = io.BytesIO()
-    made.save(held)
-    return held.getvalue()
+        font.setupGvar({name: [grown] for name in letters})
+    file = io.BytesIO()
+    font.save(file)
+    return file.getvalue()
 
 
-def faced(tmp_path, content: bytes) -> None:
-    """Open a font as a user's, and draw with it."""
-    path = tmp_path / "own.ttf"
+def spec_with_font(tmp_path, content: bytes, **changes) -> Spec:
+    """A spec whose only font is a file with this content, on procedural backgrounds."""
+    path = tmp_path / "user.ttf"
     path.write_bytes(content)
-    spec = dataclasses.replace(
-        sub_en(n=2, n_test=1),
+    return dataclasses.replace(
+        sub_en(n=6, n_test=2),
         fonts=dataclasses.replace(sub_en().fonts, files=(str(path),)),
-        text=dataclasses.replace(sub_en().text, uncovered="drop"),
         background=dataclasses.replace(sub_en().background, p_procedural=1.0),
+        **changes,
     )
-    try:
-        materials(spec, "train")
-        for pair in pairs(spec, "train"):
-            assert set(np.unique(pair.ground_truth)) <= {0, 255}
-    finally:
-        for cached in (materials, open_face):
-            cached.cache_clear()
+
+
+def open_font(tmp_path, content: bytes) -> Assets:
+    text = dataclasses.replace(sub_en().text, uncovered="drop")
+    return Assets.open(spec_with_font(tmp_path, content, text=text), "train")
 
 
 @pytest.mark.parametrize(
-    ("content", "taken"),
+    ("content", "error"),
     [
-        (built(), True),
-        (built(units=16, reach=9), True),
-        (built(units=16384, reach=9000), True),
-        (built(bearing=-900), True),
-        (built(variable=True), True),
-        (built(cmap=False), False),
-        (built(units=16, reach=30_000), False),
-        (b"wOF2" + bytes(100), False),
-        (b"", False),
-        (b"ttcf" + bytes(40), False),
-    ],
-    ids=[
-        "plain",
-        "16 units",
-        "16384 units",
-        "negative bearing",
-        "variable",
-        "no cmap",
-        "huge",
-        "woff2",
-        "empty",
-        "ttc of zeros",
+        pytest.param(build_font(), None, id="plain"),
+        pytest.param(build_font(units=16, reach=9), None, id="16 units"),
+        pytest.param(build_font(units=16384, reach=9000), None, id="16384 units"),
+        pytest.param(build_font(bearing=-900), None, id="negative bearing"),
+        pytest.param(build_font(variable=True), None, id="variable"),
+        pytest.param(build_font(cmap=False), "user.ttf", id="no cmap"),
+        pytest.param(build_font(units=16, reach=30_000), "no font covers a single line", id="larger than 8 em"),
+        pytest.param(b"wOF2" + bytes(100), "user.ttf", id="woff2"),
+        pytest.param(b"", "user.ttf", id="empty"),
+        pytest.param(b"ttcf" + bytes(40), "user.ttf", id="collection of zeros"),
     ],
 )
-def test_fonts_of_many_kinds(tmp_path, content, taken):
-    if not taken:
-        with pytest.raises(MaterialError) as told:
-            faced(tmp_path, content)
-        assert usable(str(told.value)) and "own.ttf" in str(told.value)
+def test_fonts_of_many_kinds(tmp_path, content, error):
+    if error:
+        with pytest.raises(MaterialError, match=error) as caught:
+            open_font(tmp_path, content)
+        assert usable(str(caught.value))
         return
     path = tmp_path / "lines.txt"
     path.write_text("\n".join(f"{chr(97 + i % 26)}bc de{chr(97 + i // 26)}" for i in range(80)))
-    own = tmp_path / "own.ttf"
-    own.write_bytes(content)
-    spec = dataclasses.replace(
-        sub_en(n=6, n_test=2),
-        fonts=dataclasses.replace(sub_en().fonts, files=(str(own),)),
-        text=dataclasses.replace(sub_en().text, files=(str(path),)),
-        background=dataclasses.replace(sub_en().background, p_procedural=1.0),
-    )
+    spec = spec_with_font(tmp_path, content, text=dataclasses.replace(sub_en().text, files=(str(path),)))
     for pair in pairs(spec, "train"):
         assert (pair.ground_truth == 0).any() and (pair.ground_truth[:, [0, -1]] == 255).all()
 
 
-def test_fonts_without_outlines_or_with_axes(tmp_path):
-    font = TTFont(SHARED)
+def test_fonts_without_outlines_are_rejected(tmp_path):
+    font = TTFont(ARIMO)
     for tag in ("glyf", "loca"):
         del font[tag]
-    held = io.BytesIO()
-    font.save(held)
+    file = io.BytesIO()
+    font.save(file)
     with pytest.raises(MaterialError, match="no outlines"):
-        faced(tmp_path, held.getvalue())
+        open_font(tmp_path, file.getvalue())
 
 
 @pytest.mark.parametrize("source", ["built", "Kalam"])
 def test_fonts_with_damage(tmp_path, monkeypatch, source):
     monkeypatch.setenv("SUBSYNTH_CACHE", str(tmp_path / "cache"))
-    whole = built() if source == "built" else Path(font_catalogue.bundled(source)[0].path).read_bytes()
+    intact = build_font() if source == "built" else Path(font_catalogue.bundled(source)[0].path).read_bytes()
 
-    @SOME
+    @FEW
     @given(
-        st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=5), st.integers(1, len(whole))
+        st.lists(st.tuples(st.integers(0, len(intact) - 1), st.integers(0, 255)), max_size=5),
+        st.integers(1, len(intact)),
     )
     def check(changes, length):
-        content = bytearray(whole[: max(length, len(whole) * (length % 2))])
+        content = bytearray(intact[: max(length, len(intact) * (length % 2))])  # half of the files keep their length
         for at, value in changes:
             if at < len(content):
                 content[at] = value
         path = tmp_path / "damaged.ttf"
         path.write_bytes(bytes(content))
         try:
-            for face in fonts.own(str(path)):
-                held = open_face(face)
-                shaped = held.shape("abc de")
-                assert held.arrays(shaped[0]).points.shape[1] == 2
+            for face in read_font_file(str(path)):
+                glyphs = open_face(face)
+                ids, _, _ = glyphs.shape("abc de")
+                assert glyphs.arrays(ids).points.shape[1] == 2
         except MaterialError as error:
             assert usable(str(error)) and "damaged.ttf" in str(error)
 
