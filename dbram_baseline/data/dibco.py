@@ -116,7 +116,7 @@ def _find_files(ref: DataRef, folder: Path) -> tuple[dict[str, list[Path]], dict
 
 
 def _is_truth(path: Path) -> bool:
-    """Whether the file's own name says so, or else the nearest folder whose name is telling."""
+    """By the name of the file, or else of the nearest folder that is named after ground truth or images."""
     if _TRUTH.search(path.stem):
         return True
     for part in reversed(path.parent.parts):

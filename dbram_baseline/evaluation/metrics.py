@@ -102,10 +102,10 @@ def nrm(output: Mask, truth: Mask) -> float:
 
 
 def drd(output: Mask, truth: Mask) -> float:
-    """Distance reciprocal distortion: wrong pixels, weighted by how many near pixels of the truth they differ from,
-    per 8x8 block of the truth that has both text and background.
+    """Distance reciprocal distortion: the sum over wrong pixels of the truth's pixels around them that differ, weighted
+    by their distance; divided by the number of 8x8 blocks of the truth with both text and background.
 
-    Pixels outside of the image count as equal. Blocks that the border cuts are not counted.
+    Pixels outside the image count as equal. Blocks that the border cuts are not counted.
     """
     y, x = np.mgrid[-2:3, -2:3]
     weights = 1 / np.sqrt(np.maximum(x * x + y * y, 1))

@@ -75,7 +75,7 @@ def _precision_weights(truth: Mask, depth: NDArray[np.floating], skeleton: Mask)
 
 
 def _interior(truth: Mask) -> Mask:
-    """Text pixels whose four neighbours are text; outside of the image is background."""
+    """Text pixels whose four neighbours are text; pixels outside the image count as background."""
     framed = np.pad(truth, 1).astype(np.uint8)
     return cv2.erode(framed, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)))[1:-1, 1:-1] > 0
 

@@ -7,6 +7,9 @@ import pytest
 import torch
 from contest_pages import write_contests
 
+from dbram_baseline.command import run_command
+from dbram_baseline.train import command as train_command
+
 torch.set_num_threads(1)  # tests run in two processes, whose threads would wait for each other
 
 
@@ -39,3 +42,31 @@ def contests(tmp_path) -> Path:
     """A folder with one page of each contest."""
     write_contests(tmp_path / "sets")
     return tmp_path / "sets"
+
+
+@pytest.fixture
+def rejected(capsys, monkeypatch):
+    """Run `train` in this process; it must end with exit code 2 and the single line that is returned."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["train", *map(str, arguments)])
+        capsys.readouterr()  # discard what the test itself has printed
+        with pytest.raises(SystemExit) as exit_info:
+            run_command(train_command)
+        line = capsys.readouterr().err
+        assert exit_info.value.code == 2 and len(line.splitlines()) == 1, line
+        return line
+
+    return call
+
+
+@pytest.fixture
+def error_line():
+    """The single line that a failed process prints."""
+
+    def check(process):
+        assert process.returncode == 2, process.stderr
+        assert len(process.stderr.splitlines()) == 1 and "Traceback" not in process.stderr
+        return process.stderr
+
+    return check
