@@ -17,7 +17,7 @@ import pysubs2
 from subsynth.core.errors import MaterialError
 
 _CLOCK = r"(?:\d+:)?\d{1,2}:\d{1,2}(?:[.,:]\d+)?"
-_CUE_TIMES = re.compile(rf"^\s*({_CLOCK})\s*-{{1,3}}>\s*({_CLOCK})(?:\s.*)?$")
+_CUE_TIMES = re.compile(rf"^\s*({_CLOCK})\s*(?:[-=]{{1,3}}>|→)\s*({_CLOCK})(?:\s.*)?$")
 _LIKE_TIMES = re.compile(r"^\s*\d+:\d\d:\d\d(?:[.,]\d+)?\s*(?:$|-*>|→)|^\s*\d+:\d\d(?:[.,:]\d+)?\s*-+>")
 _NUMBER = re.compile(r"^\s*\d+\s*$")
 _TAGS = re.compile(
