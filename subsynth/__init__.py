@@ -9,13 +9,37 @@ for pair in pairs(sub_en(), "train", 0, 10):
 
 from subsynth.core.errors import MaterialError, OutputError, SpecError, SubsynthError, WorkerError
 from subsynth.core.version import __version__
-from subsynth.planning.planner import plan
-from subsynth.planning.recipe import Recipe
-from subsynth.rendering.render import Pair, pairs, render
-from subsynth.spec.presets import sub_en, sub_zh
-from subsynth.spec.spec import Spec
+
+TYPE_CHECKING = False  # not from typing, whose import takes longer than this module's
+if TYPE_CHECKING:
+    from subsynth.planning.planner import plan
+    from subsynth.planning.recipe import Recipe
+    from subsynth.rendering.render import Pair, pairs, render
+    from subsynth.spec.presets import sub_en, sub_zh
+    from subsynth.spec.spec import Spec
 
 __all__ = [
     "MaterialError", "OutputError", "Pair", "Recipe", "Spec", "SpecError", "SubsynthError", "WorkerError",
     "__version__", "pairs", "plan", "render", "sub_en", "sub_zh",
 ]  # fmt: skip
+
+# The rest is imported when it is used: the command line must handle Ctrl-C while the heavy modules are imported.
+_MODULES = {
+    "Pair": "rendering.render", "Recipe": "planning.recipe", "Spec": "spec.spec", "pairs": "rendering.render",
+    "plan": "planning.planner", "render": "rendering.render", "sub_en": "spec.presets", "sub_zh": "spec.presets",
+}  # fmt: skip
+
+
+if not TYPE_CHECKING:  # type checkers see the imports above, and know which names there are
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - would be one of this package's names
+
+        globals()[name] = value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from subsynth.cli.main import cli
+from subsynth.cli.commands import cli
 from subsynth.core.version import __version__
 
 COMMANDS = sorted(cli.commands)
@@ -75,7 +75,7 @@ def test_the_group_itself(run):
 
 
 def test_help_imports_nothing_slow():
-    code = "import sys; from subsynth.cli.main import cli; print(*sys.modules)"
+    code = "import sys; from subsynth.cli.commands import cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     slow = {"datasets", "huggingface_hub", "matplotlib", "numba", "pandas", "ray", "torch"}
     assert "click" in done.stdout.split() and not slow & set(done.stdout.split())

@@ -14,6 +14,7 @@ from subsynth.assets.assets import Assets
 from subsynth.cli.options import LANG, SEED, SPEC, check_at_least_one, spec_from_options
 from subsynth.cli.progress import ProgressBar, prepare_assets
 from subsynth.core.errors import OutputError
+from subsynth.core.terminal import echo, one_line
 from subsynth.rendering.render import Renderer
 from subsynth.report.contact_sheet import draw_contact_sheet, read_samples, render_samples
 from subsynth.report.drawing import save_png
@@ -62,7 +63,7 @@ def preview(
         spec = spec_from_options(spec_file, lang=lang, seed=seed)
         path, picture = _render_preview(spec, split, index, count)
     save_png(picture, out or path)
-    click.echo(f"wrote {out or path} ({picture.width} x {picture.height} px)")
+    echo(f"wrote {one_line(str(out or path))} ({picture.width} x {picture.height} px)")
 
 
 @click.command()
@@ -77,11 +78,11 @@ def stats(directory: Path, out: Path | None) -> None:
       subsynth stats sub_zh --out figures/zh.png
     """
     stats_of_splits = stats_of_directory(directory)
-    click.echo(format_stats(stats_of_splits))
+    echo(format_stats(stats_of_splits))
     name = directory.resolve().name
     path = out or Path(f"{name}-stats.png")
     plot_stats(stats_of_splits, name, path)
-    click.echo(f"wrote {path}")
+    echo(f"wrote {one_line(str(path))}")
 
 
 @click.command()
@@ -103,7 +104,7 @@ def verify(directory: Path, sample: int, as_json: bool) -> None:
     check_at_least_one("--sample", sample)
     with ProgressBar("verifying", " rows") as progress:
         report = verification.verify(directory, sample, progress)
-    click.echo(_json(report, directory) if as_json else _text(report))
+    echo(_json(report, directory) if as_json else _text(report))
     sys.exit(1 if report.violations else 0)
 
 
@@ -129,7 +130,9 @@ def _json(report: verification.Report, directory: Path) -> str:
 
 
 def _text(report: verification.Report) -> str:
-    lines = [f"{shard}{f', row {row}' if row >= 0 else ''}: {problem}" for shard, row, problem in report.violations]
+    lines = [
+        one_line(f"{shard}{f', row {row}' if row >= 0 else ''}: {problem}") for shard, row, problem in report.violations
+    ]
     result = f"{len(report.violations)} violations" if report.violations else "no violations"
     lines.append(f"{report.rows:,} rows in {report.shards} shards read, {report.rendered:,} rendered again: {result}")
     return "\n".join(lines)

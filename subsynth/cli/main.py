@@ -1,52 +1,25 @@
-"""The `subsynth` command: the group of all commands, and how errors end it."""
+"""The entry point of `subsynth`. It imports the rest where errors and Ctrl-C are handled, and nothing before."""
 
 from __future__ import annotations
 
-import sys
-from typing import NoReturn
+import os
 
-import click
-
-from subsynth.cli import inspect, publish, render
-from subsynth.core.errors import SubsynthError
-from subsynth.core.version import __version__
-
-
-@click.group(context_settings={"max_content_width": 100})
-@click.version_option(__version__, prog_name="subsynth")
-def cli() -> None:
-    """Generate data sets of synthetic subtitle images with exact binary ground truth."""
-
-
-for command in (
-    render.render,
-    render.merge,
-    render.spec,
-    render.prepare,
-    inspect.preview,
-    inspect.stats,
-    inspect.verify,
-    publish.publish,
-):
-    cli.add_command(command)
+TYPE_CHECKING = False  # not from typing, whose import takes longer than this module's
+if TYPE_CHECKING:
+    import click
 
 
 def main() -> None:
     """Run the command line. An error is one line on standard error and exit code 2; Ctrl-C is exit code 130."""
     try:
-        cli.main(standalone_mode=False)
-    except SubsynthError as error:
-        _fail(str(error))
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        sys.exit(0)
-    except click.ClickException as error:
-        _fail(error.format_message())
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
-        sys.exit(130)
+        from subsynth.core.main_guard import run_command  # noqa: PLC0415 - Ctrl-C may come while it is imported
+    except KeyboardInterrupt:
+        os.write(2, b"stopped\n")
+        os._exit(130)
+    run_command("subsynth", _load)
 
 
-def _fail(message: str) -> NoReturn:
-    click.echo("subsynth: error: " + " ".join(message.split()), err=True)
-    sys.exit(2)
+def _load() -> click.Command:
+    from subsynth.cli.commands import cli  # noqa: PLC0415 - imports most of the package
+
+    return cli

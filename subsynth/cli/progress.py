@@ -7,11 +7,13 @@ import sys
 from types import TracebackType
 from typing import NoReturn, Self
 
-import click
 from tqdm import tqdm
 
 from subsynth.assets import preparation
+from subsynth.core.terminal import echo_error, one_line
 from subsynth.spec.spec import Spec
+
+MAX_LABEL = 60  # characters beside a bar
 
 
 class ProgressBar:
@@ -20,7 +22,7 @@ class ProgressBar:
     leave = True  # the finished bar stays on the screen
 
     def __init__(self, description: str, unit: str, scaled: bool = False):
-        self.description, self.unit, self.scaled = description, unit, scaled
+        self.description, self.unit, self.scaled = one_line(description, MAX_LABEL), unit, scaled
         self._remaining = 0
         self._bar: tqdm[NoReturn] | None = None
 
@@ -52,8 +54,7 @@ class ProgressBar:
 
     def message(self, text: str) -> None:
         """Write a line above the bar."""
-        with tqdm.external_write_mode():
-            click.echo(text, err=True)
+        echo_error(text)
 
     def close(self) -> None:
         """Stop drawing; the bar stays on the screen as it is, if `leave`."""
@@ -77,7 +78,7 @@ class StepsBar(ProgressBar):
     def message(self, text: str) -> None:
         """Show the name of the step that runs."""
         if self._bar is not None:
-            self._bar.set_postfix_str(text)
+            self._bar.set_postfix_str(one_line(text, MAX_LABEL))
 
 
 def prepare_assets(spec: Spec, samples: int) -> None:

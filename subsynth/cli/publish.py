@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from subsynth.cli.progress import ProgressBar
+from subsynth.core.main_guard import exit_at_once_on_interrupt
+from subsynth.core.terminal import echo, one_line
 
 if TYPE_CHECKING:
     from subsynth.publish.changes import Changes
@@ -38,32 +38,20 @@ def publish(directory: Path, repo: str, private: bool, tag: str | None, dry_run:
     """
     from subsynth.publish import hub  # noqa: PLC0415 - importing the hub's client takes half a second
 
-    _exit_at_once_on_interrupt(f"stopped; the same command sends what is missing to {repo}")
+    # Threads of the hub's client would first finish their uploads. An upload that is cut off does no harm.
+    exit_at_once_on_interrupt(f"stopped; the same command sends what is missing to {repo}")
     with ProgressBar("verifying", " rows") as rows, ProgressBar(repo, "B", scaled=True) as upload:
         if dry_run:
             changes = hub.preview_changes(directory, repo, private, tag, rows, upload)
         else:
             published = hub.publish(directory, repo, private, tag, rows, upload)
-    click.echo(_planned(changes, repo, private, tag) if dry_run else _done(published, repo))
-
-
-def _exit_at_once_on_interrupt(message: str) -> None:
-    """Make Ctrl-C end the process: otherwise threads of the hub's client first finish their uploads.
-
-    An upload that is cut off does no harm.
-    """
-
-    def stop(*_: object) -> None:
-        click.echo(f"\n{message}", err=True)
-        os._exit(130)
-
-    signal.signal(signal.SIGINT, stop)
+    echo(_planned(changes, repo, private, tag) if dry_run else _done(published, repo))
 
 
 def _planned(changes: Changes, repo: str, private: bool, tag: str | None) -> str:
     """What --dry-run prints."""
-    lines = [f"send    {file.path}  {file.size / 1e6:,.3f} MB" for file in changes.send]
-    lines += [f"delete  {path}" for path in changes.delete]
+    lines = [f"send    {one_line(file.path)}  {file.size / 1e6:,.3f} MB" for file in changes.send]
+    lines += [f"delete  {one_line(path)}" for path in changes.delete]
     created = f", to be created{' as a private one' if private else ''}" if changes.new else ""
     lines.append(f"{_counts(changes)} would go to {repo}{created}" + (f", tagged {tag}" if tag else ""))
     return "\n".join(lines)

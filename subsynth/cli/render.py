@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import click
@@ -13,6 +12,8 @@ from subsynth.build.build import BuildResult, build_dataset, merge_ranks
 from subsynth.cli.options import LANG, N_TEST, SEED, SPEC, N, check_at_least_one, spec_from_options
 from subsynth.cli.progress import ProgressBar, prepare_assets
 from subsynth.core import cache
+from subsynth.core.main_guard import StoppedError
+from subsynth.core.terminal import echo, one_line
 from subsynth.kernels import compilation
 from subsynth.spec.spec import IMAGE_FORMATS, Spec
 from subsynth.storage.addresses import open_storage
@@ -66,16 +67,15 @@ def render(
     check_at_least_one("--workers", workers)
     part = _rank_of(rank, world_size, engine, overwrite)
     out = out or f"sub_{spec.lang}"
-    name = open_storage(out).name
+    name = one_line(open_storage(out).name)
     started = time.monotonic()
     prepare_assets(spec, spec.total)
     try:
         with ProgressBar(name, " pairs") as progress:
             result = build_dataset(spec, out, workers, overwrite, progress, engine, part)
-    except KeyboardInterrupt:
-        click.echo(f"stopped; run the same command to resume from the finished shards in {name}", err=True)
-        sys.exit(130)
-    click.echo(_summary(spec, name, result, time.monotonic() - started, part))
+    except KeyboardInterrupt as error:
+        raise StoppedError(f"stopped; run the same command to resume from the finished shards in {name}") from error
+    echo(_summary(spec, name, result, time.monotonic() - started, part))
 
 
 @click.command()
@@ -91,7 +91,7 @@ def merge(out: str) -> None:
       subsynth merge s3://bucket/sub_zh
     """
     result = merge_ranks(out)
-    click.echo(f"{open_storage(out).name}: {result.pairs:,} pairs, {result.bytes / 1e6:,.1f} MB, complete")
+    echo(f"{one_line(open_storage(out).name)}: {result.pairs:,} pairs, {result.bytes / 1e6:,.1f} MB, complete")
 
 
 @click.command()
@@ -109,7 +109,7 @@ def spec(lang: str | None, n: int | None, n_test: int | None, seed: int | None, 
       subsynth spec --lang en --n 5000 > my.yaml
     """
     full_spec = spec_from_options(spec_file, lang=lang, n=n, n_test=n_test, seed=seed)
-    click.echo(full_spec.to_yaml(), nl=False)
+    echo(full_spec.to_yaml(), end="")
 
 
 @click.command()
@@ -128,7 +128,7 @@ def prepare(lang: str | None, spec_file: str | None) -> None:
     started = time.monotonic()
     prepare_assets(spec_from_options(spec_file, lang=lang), preparation.COMPILE_FROM)
     seconds = time.monotonic() - started
-    click.echo(f"prepared {cache.cache_folder()} in {seconds:.1f} s; kernels: {compilation.description()}")
+    echo(f"prepared {cache.cache_folder()} in {seconds:.1f} s; kernels: {compilation.description()}")
 
 
 def _rank_of(rank: int | None, world_size: int | None, engine: str, overwrite: bool) -> Rank | None:

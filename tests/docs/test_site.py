@@ -16,7 +16,7 @@ import pytest
 import dbram_baseline
 import subsynth
 from subsynth import Spec
-from subsynth.cli.main import cli
+from subsynth.cli.commands import cli
 from subsynth.format.schema import DESCRIPTIONS, NAMES
 from subsynth.planning.recipe import Recipe
 from subsynth.spec.yaml_schema import key_of

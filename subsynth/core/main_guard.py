@@ -1,0 +1,274 @@
+"""The last place that catches everything: every program here ends in at most one line of error, without a traceback.
+
+Exit code 2 after an error, 130 after Ctrl-C. A second Ctrl-C, or one while the program ends, ends the process at once:
+nothing that is unfinished does harm. With SUBSYNTH_DEBUG=1 the traceback is printed too.
+
+This module imports nothing heavy; programs import the rest inside `run`, so that Ctrl-C has the same effect there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from subsynth.core.errors import SubsynthError
+from subsynth.core.terminal import echo, echo_error, one_line
+
+if TYPE_CHECKING:
+    import click
+
+DEBUG = "SUBSYNTH_DEBUG"
+ERROR, INTERRUPTED = 2, 130  # exit codes
+_MEMORY_SIGNS = (  # what libraries say that have no MemoryError
+    "Cannot allocate memory", "failed to map segment", "Insufficient memory", "can't start new thread",
+    "out of memory", "Unable to allocate", "bad_alloc",
+)  # fmt: skip
+
+
+class StoppedError(KeyboardInterrupt):
+    """Ctrl-C, with a message that says how to resume."""
+
+
+class _State:
+    """What the process has seen so far."""
+
+    program = "subsynth"
+    user_errors: tuple[type[Exception], ...] = (SubsynthError,)
+    interrupts = 0
+    ending = False  # the work is over, or its error is being reported
+    stop_line = "stopped"  # still to be written after Ctrl-C; "" once it is
+    exit_at_once = False
+    output_failed = False
+
+
+_state = _State()
+
+
+def run_command(
+    program: str,
+    load: Callable[[], click.Command],
+    usage: str | None = None,
+    user_errors: tuple[type[Exception], ...] = (SubsynthError,),
+) -> NoReturn:
+    """Run a click command with the arguments of the process, and end the process.
+
+    `load` imports and returns the command. `program` starts each error and warning, `usage` the line of usage in
+    help texts. The message of an error in `user_errors` is meant for the user; others are bugs, and are called so.
+    """
+    run(program, lambda: _invoke(load(), usage or program), user_errors)
+
+
+def run(
+    program: str, call: Callable[[], int | None], user_errors: tuple[type[Exception], ...] = (SubsynthError,)
+) -> NoReturn:
+    """Call a function, and end the process with the exit code that it returns (None: 0)."""
+    try:
+        install(program, user_errors)
+        try:
+            code: Any = call()
+        except SystemExit as error:
+            code = error.code
+        _state.ending = True
+        if isinstance(code, str):
+            raise SubsynthError(code)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BaseException as error:  # whatever it is, the user gets one line
+        code = _report(error)
+    sys.exit(code)
+
+
+def install(program: str, user_errors: tuple[type[Exception], ...] = (SubsynthError,)) -> None:
+    """Guard this process from now on, for what happens outside of `run` too: threads, callbacks, shutdown."""
+    _state.program, _state.user_errors = program, user_errors
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise the parent wants it ignored
+        signal.signal(signal.SIGINT, _on_interrupt)
+    for stream in (sys.stdout, sys.stderr):  # what the locale cannot encode is written as \uXXXX
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    # After an exit at once, the process that tidies up after multiprocessing would warn of what it tidies up.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
+    if _is_debugging():
+        return
+    sys.excepthook = lambda kind, error, trace: os._exit(_report(error))
+    sys.unraisablehook = _on_unraisable
+    threading.excepthook = _on_thread_error
+    warnings.showwarning = lambda message, *_, **__: _warn(str(message))
+    handler = _OneLineHandler(logging.WARNING)
+    for logger in ("subsynth", "dbram_baseline"):
+        logging.getLogger(logger).addHandler(handler)
+    logging.getLogger().addHandler(logging.NullHandler())  # other libraries' log is not for the user
+
+
+def exit_at_once_on_interrupt(message: str) -> None:
+    """Make Ctrl-C write the message and end the process from now on, without waiting for threads."""
+    _state.stop_line, _state.exit_at_once = message, True
+
+
+def _invoke(command: click.Command, usage: str) -> int:
+    """Run a command as click's own main does, which would end the process itself after some errors."""
+    import click  # noqa: PLC0415 - imported inside `run`, where Ctrl-C is handled
+
+    try:
+        if f"_{usage.upper().replace('-', '_')}_COMPLETE" in os.environ:
+            command.main(prog_name=usage)
+        with command.make_context(usage, sys.argv[1:]) as context:
+            command.invoke(context)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        echo(error.format_message())
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+    except click.ClickException as error:
+        raise SubsynthError(error.format_message()) from error
+    return 0
+
+
+def _report(error: BaseException) -> int:
+    """Write the line of an error; the exit code."""
+    _state.ending = True
+    try:
+        _give_up_output()
+        if _is_debugging():
+            traceback.print_exception(error)
+        if _state.interrupts or isinstance(error, KeyboardInterrupt):
+            if isinstance(error, StoppedError):
+                _state.stop_line = str(error)
+            _say_stopped()
+            return INTERRUPTED
+        echo_error(f"{_state.program}: error: {_describe(error)}")
+    except BaseException:  # such as no memory for the message
+        with contextlib.suppress(OSError):
+            os.write(2, b"error: out of memory, or worse\n")
+    return ERROR
+
+
+def _describe(error: BaseException) -> str:
+    """The message of an error: what happened, and the cure."""
+    causes = list(_chain(error))
+    if any(isinstance(e, OSError) and e.errno in (errno.EMFILE, errno.ENFILE) for e in causes):
+        return _too_many_files()
+    if isinstance(error, (SubsynthError, *_state.user_errors)):
+        return str(error)
+    texts = [str(e) for e in causes]
+    if any("Too many open files" in text for text in texts):
+        return _too_many_files()
+    if any(isinstance(e, MemoryError) for e in causes) or any(s in t for s in _MEMORY_SIGNS for t in texts):
+        return "out of memory; use fewer --workers, a smaller spec, or a machine with more memory"
+    if isinstance(error, UnicodeEncodeError | UnicodeDecodeError) and sys.getfilesystemencoding() != "utf-8":
+        return f"a name or text cannot be written in the encoding of this locale ({error}); set PYTHONUTF8=1"
+    if isinstance(error, OSError):
+        return _describe_os_error(error)
+    return _unexpected(error)
+
+
+def _describe_os_error(error: OSError) -> str:
+    reason = error.strerror or one_line(str(error))
+    if error.filename is not None:
+        cure = "; free some space and run the same command again" if error.errno in _FULL else ""
+        return f"{os.fsdecode(error.filename)}: {reason}{cure}"
+    if _state.output_failed:
+        return f"standard output: {reason}; write it somewhere else"
+    if error.errno in _FULL:
+        return f"{reason}; free some space and run the same command again"
+    return _unexpected(error)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _unexpected(error: BaseException) -> str:
+    reason = one_line(str(error), 300)
+    return (
+        f"unexpected {type(error).__name__}{f': {reason}' if reason else ''}; this is a bug, run the command with "
+        f"{DEBUG}=1 to see where it is, and report it"
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and its causes."""
+    for _ in range(20):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _too_many_files() -> str:
+    return "too many open files; raise the limit of this shell, for example with: ulimit -n 1024"
+
+
+def _give_up_output() -> None:
+    """Write what standard output still buffers; if that fails, drop it, so that Python does not try again at exit."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        _state.output_failed = True
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _on_interrupt(*_: object) -> None:
+    _state.interrupts += 1
+    if _state.interrupts > 1 or _state.ending or _state.exit_at_once:
+        _exit_interrupted()
+    raise KeyboardInterrupt
+
+
+def _exit_interrupted() -> NoReturn:
+    _say_stopped()
+    os._exit(INTERRUPTED)
+
+
+def _say_stopped() -> None:
+    """Write the line of a stopped program, once. A signal handler may interrupt a stream: this writes past them."""
+    line, _state.stop_line = _state.stop_line, ""
+    if line:
+        line = one_line(line).encode("ascii", "backslashreplace").decode()
+        with contextlib.suppress(OSError):
+            os.write(2, f"\n{line}\n".encode() if os.isatty(2) else f"{line}\n".encode())
+
+
+def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """An exception that Python cannot raise, as in a destructor. Ctrl-C must not get lost there."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        _exit_interrupted()
+
+
+def _on_thread_error(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None and not isinstance(args.exc_value, SystemExit | KeyboardInterrupt):
+        _warn(f"a thread ended: {_describe(args.exc_value)}")
+
+
+class _OneLineHandler(logging.Handler):
+    """Writes each message of a log once, as one line."""
+
+    def __init__(self, level: int):
+        super().__init__(level)
+        self._seen: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message not in self._seen:
+            self._seen.add(message)
+            _warn(message)
+
+
+def _warn(message: str) -> None:
+    echo_error(f"{_state.program}: warning: {message}")
+
+
+def _is_debugging() -> bool:
+    return os.environ.get(DEBUG, "") not in ("", "0")
