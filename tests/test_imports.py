@@ -1,6 +1,7 @@
 """Imports point down between the folders, and subsynth.core.rng is the only source of randomness."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,15 @@ ORDER = {
     ),
     dbram_baseline: (
         "errors", "arrays", "model", "networks", "data", "classical", "evaluation", "training", "reproduction",
-        ("train", "score", "binarize", "ocr", "reproduce"),
+        "command", ("train", "score", "binarize", "ocr", "reproduce", "export"),
     ),
 }  # fmt: skip
 RANDOM_MODULES = ("random", "numpy.random", "secrets", "uuid", "torch.random")
-# Training draws orders and initial weights from torch's seeded generators; data sets must not.
+# Attributes and imported names that draw random numbers, or seed them, in NumPy, OpenCV, torch and os.
+RANDOM_NAMES = {
+    "random", "default_rng", "RandomState", "rand", "randn", "randu", "randShuffle", "randperm", "rand_like",
+    "manual_seed", "setRNGSeed", "theRNG", "urandom", "getrandom", "uuid1", "uuid4", "effect_noise",
+}  # fmt: skip
 PYTHON_FILES = [path for package in ORDER for path in sorted(Path(package.__file__).parent.rglob("*.py"))]
 
 
@@ -54,14 +59,31 @@ def imported_modules(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def string_arguments(path):
+    """String literals that are passed to import_module or __import__."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in ("import_module", "__import__"):
+                yield from (arg.value for arg in node.args if isinstance(arg, ast.Constant))
+
+
+def module_name(path):
+    """The full name of a file as a module."""
+    parts = path.relative_to(Path(package_of(path).__file__).parent.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def is_random(module):
+    return any(module == name or module.startswith(f"{name}.") for name in RANDOM_MODULES)
+
+
 CODE = [pytest.param(p, id="/".join(p.parts[-3:])) for p in PYTHON_FILES if p.name != "rebuild.py"]
 
 
-@pytest.mark.parametrize("path", CODE)
+@pytest.mark.parametrize("path", [param for param in CODE if own_name(param.values[0])])
 def test_imports_point_down(path):
     package, name = package_of(path), own_name(path)
-    if name is None:
-        return
     rank = rank_of(package)
     assert name in rank, f"{name} has no place in the order of {package.__name__}"
     for module in imported_modules(path):
@@ -69,6 +91,24 @@ def test_imports_point_down(path):
         other = rest.partition(".")[0]
         if root == package.__name__ and other in rank and other != name:
             assert rank[other] < rank[name], f"{path} imports {module}"
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_the_order_names_no_folder_that_is_gone(package):
+    names = {own_name(path) for path in PYTHON_FILES if package_of(path) is package} - {None}
+    assert set(rank_of(package)) - {"export"} == names - {"export"}
+
+
+def test_no_modules_import_each_other_when_they_are_imported():
+    """Neither across folders nor within one. Imports inside functions happen later, and are not looked at."""
+    files = {module_name(param.values[0]): param.values[0] for param in CODE}
+    graph = {}
+    for name, path in files.items():
+        top_level = [n for n in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(n, ast.ImportFrom)]
+        imported = {node.module for node in top_level}
+        imported |= {f"{node.module}.{alias.name}" for node in top_level for alias in node.names}
+        graph[name] = imported & set(files) - {name}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 @pytest.mark.parametrize("path", CODE)
@@ -81,13 +121,29 @@ def test_packages_know_only_what_is_below_them(path):
             assert module.removeprefix("subsynth.") in subsynth.__all__, f"{path} imports {module}"
 
 
-@pytest.mark.parametrize("path", [p for p in CODE if package_of(p.values[0]) is subsynth])
+@pytest.mark.parametrize("path", [param for param in CODE if package_of(param.values[0]) is subsynth])
 def test_randomness_has_one_source(path):
+    modules = {*imported_modules(path), *string_arguments(path)}
+    assert not [module for module in modules if is_random(module)]
+    assert not {module.rpartition(".")[2] for module in modules} & RANDOM_NAMES
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = set(imported_modules(path))
-    assert not [n for n in names if any(n == m or n.startswith(f"{m}.") for m in RANDOM_MODULES)]
-    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    assert not attributes & {"random", "default_rng", "randn", "randu", "urandom", "uuid4"}
+    assert not {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & RANDOM_NAMES
+
+
+@pytest.mark.parametrize("path", [param for param in CODE if package_of(param.values[0]) is dbram_baseline])
+def test_the_baseline_draws_from_seeded_generators_alone(path):
+    """Orders and initial weights come from torch, which a command seeds; NumPy's generators are given a seed."""
+    modules = {*imported_modules(path), *string_arguments(path)}
+    assert not [module for module in modules if is_random(module) and module != "torch.random"]
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    seeded = [call.func for call in calls if ast.unparse(call.func) == "np.random.default_rng" and call.args]
+    generators = [
+        n for n in nodes if isinstance(n, ast.Attribute) and ast.unparse(n.value) in ("np.random", "numpy.random")
+    ]
+    assert all(node in seeded for node in generators), path
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    assert not names & {"urandom", "randu", "randShuffle", "RandomState", "SystemRandom"}
 
 
 def test_only_the_stream_uses_torch():
@@ -97,11 +153,9 @@ def test_only_the_stream_uses_torch():
     assert not any("subsynth.stream" in set(imported_modules(p)) for p in root.rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", CODE)
-def test_importing_a_module_gives_the_module(path):
-    """No package's __init__ binds a name that hides one of its modules."""
-    if path.name != "__init__.py":
-        return
+@pytest.mark.parametrize("path", [param for param in CODE if param.values[0].name == "__init__.py"])
+def test_no_package_hides_one_of_its_modules(path):
+    """No __init__.py binds a name that is also the name of a module or folder beside it."""
     siblings = {p.stem for p in path.parent.glob("*.py")} | {p.parent.name for p in path.parent.glob("*/__init__.py")}
     bound = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -109,4 +163,6 @@ def test_importing_a_module_gives_the_module(path):
             bound |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
             bound.add(node.name)
+        elif isinstance(node, ast.Assign):
+            bound |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     assert not bound & siblings, path
