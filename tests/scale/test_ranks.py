@@ -113,12 +113,12 @@ def test_merge_needs_a_data_set(tmp_path, small):
 @pytest.mark.parametrize(
     ("flags", "word"),
     [
-        (["--rank", 1], "go together"),
-        (["--world-size", 2], "go together"),
+        (["--rank", 1], "need each other"),
+        (["--world-size", 2], "need each other"),
         (["--rank", 2, "--world-size", 2], "--rank is 2"),
         (["--rank", -1, "--world-size", 2], "--rank is -1"),
         (["--rank", 0, "--world-size", 0], "--world-size 0"),
-        (["--rank", 0, "--world-size", 2, "--engine", "ray"], "without an engine"),
+        (["--rank", 0, "--world-size", 2, "--engine", "ray"], "does not combine"),
         (["--rank", 0, "--world-size", 2, "--overwrite"], "other ranks"),
         (["--engine", "spark"], "'spark'"),
     ],
