@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import logging
 import os
 import signal
@@ -20,7 +21,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from subsynth.core.errors import SubsynthError
+from subsynth.core.errors import OutputError, SubsynthError
 from subsynth.core.terminal import echo, echo_error, one_line
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ class _State:
     ending = False  # the work is over, or its error is being reported
     stop_line = "stopped"  # still to be written after Ctrl-C; "" once it is
     exit_at_once = False
-    output_failed = False
 
 
 _state = _State()
@@ -92,9 +92,11 @@ def install(program: str, user_errors: tuple[type[Exception], ...] = (SubsynthEr
     _state.program, _state.user_errors = program, user_errors
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise the parent wants it ignored
         signal.signal(signal.SIGINT, _on_interrupt)
-    for stream in (sys.stdout, sys.stderr):  # what the locale cannot encode is written as \uXXXX
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    # What the locale cannot encode is written as \uXXXX.
+    if isinstance(sys.stdout, io.TextIOWrapper) and not isinstance(sys.stdout, _StandardOutput):
+        sys.stdout = _StandardOutput(sys.stdout.buffer, sys.stdout.encoding, "backslashreplace")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
     # After an exit at once, the process that tidies up after multiprocessing would warn of what it tidies up.
     os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
     if _is_debugging():
@@ -177,8 +179,6 @@ def _describe_os_error(error: OSError) -> str:
     if error.filename is not None:
         cure = "; free some space and run the same command again" if error.errno in _FULL else ""
         return f"{os.fsdecode(error.filename)}: {reason}{cure}"
-    if _state.output_failed:
-        return f"standard output: {reason}; write it somewhere else"
     if error.errno in _FULL:
         return f"{reason}; free some space and run the same command again"
     return _unexpected(error)
@@ -214,8 +214,7 @@ def _give_up_output() -> None:
         return
     try:
         sys.stdout.flush()
-    except (OSError, ValueError):
-        _state.output_failed = True
+    except (OSError, ValueError, OutputError):
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -250,6 +249,27 @@ def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 def _on_thread_error(args: threading.ExceptHookArgs) -> None:
     if args.exc_value is not None and not isinstance(args.exc_value, SystemExit | KeyboardInterrupt):
         _warn(f"a thread ended: {_describe(args.exc_value)}")
+
+
+class _StandardOutput(io.TextIOWrapper):
+    """Standard output whose errors say what it was that could not be written."""
+
+    def write(self, text: str) -> int:
+        with self._naming_errors():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with self._naming_errors():
+            super().flush()
+
+    @contextlib.contextmanager
+    def _naming_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError as error:
+            raise OutputError("standard output was closed before everything was written") from error
+        except OSError as error:
+            raise OutputError(f"standard output: {error.strerror or error}; send it somewhere else") from error
 
 
 class _OneLineHandler(logging.Handler):
