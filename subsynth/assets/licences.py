@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from subsynth.assets.listing import all_faces, all_pictures
+from subsynth.core.markdown import escape
 from subsynth.data.folders import bundled_folder
 from subsynth.spec.spec import Spec
 
@@ -44,7 +45,7 @@ def _text(spec: Spec) -> str:
 def _fonts(spec: Spec) -> str:
     """A table of the font families; images of text are not copies of a font, but its licence is named all the same."""
     families = dict.fromkeys((face.family, face.spdx or "stated by the creator of the set") for face in all_faces(spec))
-    rows = "".join(f"| {family} | {licence} |\n" for family, licence in families)
+    rows = "".join(f"| {escape(family)} | {escape(licence)} |\n" for family, licence in families)
     return f"The images show these fonts; no font file is part of the set.\n\n| family | licence |\n|---|---|\n{rows}"
 
 
@@ -54,7 +55,7 @@ def _photographs(spec: Spec) -> str:
         return "None.\n"
     if spec.background.folders:
         return "Supplied by the creator of the data set.\n"
-    rows = "".join(f"| {p.name} | {p.title} | {p.author} | {p.spdx} |\n" for p in pictures)
+    rows = "".join(f"| {p.name} | {escape(p.title)} | {escape(p.author)} | {p.spdx} |\n" for p in pictures)
     attribution = (bundled_folder("backgrounds") / "ATTRIBUTION.md").read_text(encoding="utf-8")
     summary = attribution.split("\n\n", 2)[1]
     return f"{summary}\n\n| `background` | title | author | licence |\n|---|---|---|---|\n{rows}"

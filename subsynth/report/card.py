@@ -17,7 +17,9 @@ from typing import Any
 import yaml
 
 from subsynth.assets import licences
+from subsynth.core import markdown
 from subsynth.core.errors import OutputError
+from subsynth.core.terminal import one_line
 from subsynth.format import schema
 from subsynth.format.manifest import Manifest
 from subsynth.spec.spec import Spec
@@ -88,15 +90,16 @@ def completed(text: str, repo: str, scores: str = "") -> str:
 
     Raises OutputError if the scores are not of the form {"command", "split", "rows": [{"method", ...}]}.
     """
-    text = re.sub(r'load_dataset\("[^"]*"', f'load_dataset("{repo}"', text)
+    text = re.sub(r'load_dataset\("[^"]*"', lambda _: f"load_dataset({json.dumps(repo)}", text)
     if not scores:
         return text
     try:
         section = _baselines(json.loads(scores))
-    except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise OutputError(f"{SCORES}: not scores that can be read ({error!r}); score again, or remove it") from error
-    text = re.sub(r"## Baselines\n.*?(?=## )", "", text, flags=re.DOTALL)
-    return text.replace("## Intended use", f"{section}## Intended use", 1)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        reason = one_line(repr(error), 200)
+        raise OutputError(f"{SCORES}: not scores that can be read ({reason}); score again, or remove it") from error
+    text = re.sub(r"^## Baselines\n.*?(?=^## )", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"^(?=## Intended use)", lambda _: section, text, count=1, flags=re.MULTILINE)
 
 
 def command(spec: Spec) -> str:
@@ -170,17 +173,18 @@ def _column_type(name: str) -> str:
 
 
 def _example(value: object) -> str:
-    """A value of a column as a table cell; a | would end the cell, so a similar character replaces it."""
-    text = _number(value).replace("|", "\N{BOX DRAWINGS LIGHT VERTICAL}")
-    return f"`{text}`" if text else ""
+    """A value of a column as a table cell."""
+    return markdown.code(_number(value))
 
 
 def _baselines(scores: Mapping[str, Any]) -> str:
     """The section of the card that shows the scores of models."""
     names = list(scores["rows"][0])
-    table = [names, ["---"] * len(names), *([_number(row[name]) for name in names] for row in scores["rows"])]
+    rows = [[markdown.escape(_number(row[name])) for name in names] for row in scores["rows"]]
+    table = [[markdown.escape(name) for name in names], ["---"] * len(names), *rows]
     lines = "\n".join(f"| {' | '.join(cells)} |" for cells in table)
-    return f"## Baselines\n\nMeasured on `{scores['split']}` by\n\n```\n{scores['command']}\n```\n\n{lines}\n\n"
+    split, block = markdown.code(str(scores["split"])), markdown.code_block(str(scores["command"]))
+    return f"## Baselines\n\nMeasured on {split} by\n\n{block}\n\n{lines}\n\n"
 
 
 def _number(value: object) -> str:

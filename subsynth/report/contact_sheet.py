@@ -39,7 +39,8 @@ def draw_contact_sheet(samples: Sequence[Sample], columns: int = COLUMNS) -> Ima
 
 
 def render_samples(renderer: Renderer, count: int) -> list[Sample]:
-    """Render the first `count` samples of the renderer's split."""
+    """Render the first `count` samples of the renderer's split, or all of them if it has fewer."""
+    count = min(count, renderer.assets.spec.size(renderer.assets.split))
     pairs = [renderer.render(recipe) for recipe in plan_recipes(renderer.assets, 0, count)]
     return [(pair.image, pair.ground_truth) for pair in pairs]
 

@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
+import errno
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
-from PIL import Image, ImageFont
+from fontTools.ttLib import TTFont
+from PIL import Image, ImageDraw, ImageFont
 
 from subsynth.core.errors import OutputError
+from subsynth.core.terminal import one_line
 from subsynth.data import font_catalogue
 
 PAGE_COLOR, LABEL_COLOR = (238, 238, 240), (40, 40, 44)  # RGB
 
 
+LABEL_SIZE = 12  # px per em
+MAX_LABEL = 300  # characters
+
+
+def draw_label(draw: ImageDraw.ImageDraw, position: tuple[float, float], text: str) -> None:
+    """Write one line of text; each run of characters in the first of the label fonts that has them."""
+    x, y = position
+    fonts = _label_fonts()
+
+    def font_number(character: str) -> int:
+        return next((i for i, (_, characters) in enumerate(fonts) if ord(character) in characters), 0)
+
+    for number, run in groupby(one_line(text, MAX_LABEL), key=font_number):
+        font, part = fonts[number][0], "".join(run)
+        draw.text((x, y + LABEL_SIZE), part, LABEL_COLOR, font, anchor="ls")
+        x += font.getlength(part)
+
+
 @lru_cache(maxsize=1)
-def label_font() -> ImageFont.FreeTypeFont:
-    """The font of labels, 12 px per em."""
-    return ImageFont.truetype(font_catalogue.bundled("Open Sans")[0].path, 12)
+def _label_fonts() -> tuple[tuple[ImageFont.FreeTypeFont, frozenset[int]], ...]:
+    """The fonts of labels, and the characters that each has."""
+    paths = [font_catalogue.bundled(family)[0].path for family in ("Open Sans", "Noto Sans SC")]
+    return tuple((ImageFont.truetype(path, LABEL_SIZE), frozenset(TTFont(path).getBestCmap())) for path in paths)
 
 
-def save_png(picture: Image.Image, path: Path) -> None:
+def save_png(picture: Image.Image, path: Path, optimize: bool = False) -> None:
     """Write a picture as PNG. Raises OutputError if the file cannot be written."""
     try:
-        picture.save(path, "PNG")
+        picture.save(path, "PNG", optimize=optimize)
     except OSError as error:
         raise unwritable(path, error) from error
 
 
 def unwritable(path: Path, error: OSError) -> OutputError:
     """The error to raise for a picture that cannot be written to `path`."""
-    return OutputError(f"{path}: {error.strerror or error}; name an --out that can be written")
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    cure = "free some space and run the same command again" if full else "name an --out that can be written"
+    return OutputError(f"{path}: {error.strerror or error}; {cure}")

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from subsynth.planning.planner import plan_recipes
 from subsynth.rendering.render import Renderer
-from subsynth.report.drawing import LABEL_COLOR, PAGE_COLOR, label_font
+from subsynth.report.drawing import PAGE_COLOR, draw_label
 
 GAP = 8  # px around each layer
 SCALE = 3  # px of the strip per px of the sample
@@ -38,7 +38,7 @@ def draw_layer_strip(renderer: Renderer, index: int) -> Image.Image:
     for i, (name, image) in enumerate(steps):
         y = GAP + i * (height + LABEL_HEIGHT + GAP)
         values = ", ".join(f"{column} {row[column]}" for column in COLUMNS_OF_LAYER.get(name, ()))
-        draw.text((GAP, y), f"{i + 1}  {name}" + (f":  {values}" if values else ""), LABEL_COLOR, label_font())
+        draw_label(draw, (GAP, y), f"{i + 1}  {name}" + (f":  {values}" if values else ""))
         enlarged = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
         page.paste(enlarged, (GAP, y + LABEL_HEIGHT))
     return page

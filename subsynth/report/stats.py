@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from subsynth.core.errors import OutputError
+from subsynth.core.terminal import one_line
 from subsynth.spec import palette
 
 COLUMNS = (
@@ -27,6 +28,7 @@ NUMBERS = {
 }  # fmt: skip
 ZERO_MEANS_NONE = ("blur_sigma", "noise_sigma", "jpeg_quality")
 CATEGORIES = ("font", "slant", "style", "colour", "background", "text_source")
+MAX_NAME = 100  # characters of a name in the table; longer ones are cut
 PERCENTILES = (1, 25, 50, 75, 99)
 
 
@@ -133,14 +135,20 @@ def format_stats(stats: Mapping[str, Stats]) -> str:
 
 def _lines(split: str, stats: Stats) -> list[str]:
     heads = [f"{percentile} %" if percentile != 50 else "median" for percentile in PERCENTILES]
-    lines = [f"{split}: {stats.rows:,} rows", f"  {'':<40}" + "".join(f"{head:>8}" for head in (*heads, "mean"))]
+    lines = [
+        f"{one_line(split, MAX_NAME)}: {stats.rows:,} rows",
+        f"  {'':<40}" + "".join(f"{head:>8}" for head in (*heads, "mean")),
+    ]
     for name, label in NUMBERS.items():
         values = stats.numbers[name]
         if len(values):
             points = (*np.percentile(values, PERCENTILES), values.mean())
             lines.append(f"  {label:<40}" + "".join(f"{point:>8.2f}" for point in points))
     for name in CATEGORIES:
-        shares = [f"{key} {100 * count / stats.rows:.1f} %" for key, count in stats.categories[name].most_common()]
+        shares = [
+            f"{one_line(key, MAX_NAME)} {100 * count / stats.rows:.1f} %"
+            for key, count in stats.categories[name].most_common()
+        ]
         lines.append(f"  {name}: {', '.join(shares)}")
     if stats.hanzi:
         once = sum(1 for count in stats.hanzi.values() if count == 1)

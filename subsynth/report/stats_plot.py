@@ -11,23 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsynth.report.drawing import unwritable
+from subsynth.report.plotting import plot_label, plot_settings
 from subsynth.report.stats import NUMBERS, Stats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BARS = ("font", "slant", "style", "colour", "background")  # the categories that have a plot of their own
 MAX_BARS = 14
+MAX_LABEL, MAX_TITLE = 28, 120  # characters; longer names are cut
 MARGINS = {"left": 0.11, "right": 0.99, "bottom": 0.045, "top": 0.96, "wspace": 0.42, "hspace": 0.24}
 
 
 def plot_stats(stats: Mapping[str, Stats], title: str, path: Path) -> None:
     """Draw the distributions of all splits into a PNG file. Raises OutputError if it cannot be written."""
+    with plot_settings():
+        figure = _draw(stats, title)
+        try:
+            figure.savefig(path, format="png")
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+
+def _draw(stats: Mapping[str, Stats], title: str) -> Figure:
     from matplotlib.figure import Figure  # noqa: PLC0415 - its import takes a quarter of a second
 
     figure = Figure(figsize=(15, 13))
     if title:
-        figure.suptitle(title)
+        figure.suptitle(plot_label(title, MAX_TITLE))
     axes = list(figure.subplots(4, 3, gridspec_kw=MARGINS).reshape(-1))
     for ax, (name, label) in zip(axes, NUMBERS.items(), strict=False):
         _plot_histograms(ax, name, label, stats)
@@ -36,10 +48,7 @@ def plot_stats(stats: Mapping[str, Stats], title: str, path: Path) -> None:
     for ax, name in zip(remaining, BARS, strict=False):
         _plot_bars(ax, name, stats)
     _plot_hanzi(remaining[len(BARS)], stats)
-    try:
-        figure.savefig(path, format="png")
-    except OSError as error:
-        raise unwritable(path, error) from error
+    return figure
 
 
 def _plot_histograms(ax: Axes, name: str, label: str, stats: Mapping[str, Stats]) -> None:
@@ -69,8 +78,8 @@ def _plot_bars(ax: Axes, name: str, stats: Mapping[str, Stats]) -> None:
     if name == "font":
         counts = _by_family(counts)
     bars = counts.most_common(MAX_BARS)[::-1]
-    ax.barh([key for key, _ in bars], [100 * count / counts.total() for _, count in bars])
-    ax.tick_params(axis="y", labelsize=8)
+    ax.barh(range(len(bars)), [100 * count / counts.total() for _, count in bars])
+    ax.set_yticks(range(len(bars)), [plot_label(key, MAX_LABEL) for key, _ in bars], fontsize=8)
     ax.set_xlabel(f"{name} (% of all rows)")
 
 
