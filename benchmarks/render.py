@@ -1,16 +1,21 @@
-"""How fast subtitle pairs are made: the figures that the README quotes, in one run.
+"""How fast subtitle pairs are rendered: the figures that the documentation quotes, in one run.
 
-    python benchmarks/render.py                 # a few minutes
-    python benchmarks/render.py --full          # and 100,000 Chinese pairs, as `subsynth render` makes them
+    python benchmarks/render.py                   # a few minutes
+    python benchmarks/render.py --full            # and 100,000 Chinese pairs, as `subsynth render` writes them
+    python benchmarks/render.py --against PATH    # only: this checkout against another one, round by round
 
-Rates are pairs a second of one core's CPU time, start-up left out; "to parquet" is plan, render, encode,
-digest and write. Languages and figures take turns over several rounds; medians are given with the
-slowest and the fastest round. Workers and the full run are wall time, start-up included.
+Rates are pairs per second of one core's CPU time, without start-up; "to parquet" is plan, render, encode, digest and
+write. Languages and figures alternate over several rounds; the median is given, with the slowest and the fastest round.
+Times of workers and of the full run are wall time with start-up.
+
+`--against` starts one process for each checkout, with kernels and a cache of its own that is kept for the next time.
+Both render the same samples with `pairs`, in alternating order, and have to return the same pixels.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -27,166 +32,269 @@ from typing import Any
 import cv2
 import pyarrow as pa
 
-from subsynth import Spec, pairs, render, sub_en, sub_zh
-from subsynth.assets.assets import MANY, prepare
+from subsynth import Recipe, Spec, pairs, sub_en, sub_zh
+from subsynth.assets.assets import Assets
+from subsynth.assets.preparation import COMPILE_FROM, prepare
+from subsynth.core.cache import cache_folder
 from subsynth.core.pixels import ground_truth
 from subsynth.format import png, schema
-from subsynth.format.content_digest import Content
-from subsynth.format.shards import GROUP, Shard, write
+from subsynth.format.content_digest import ContentDigest
+from subsynth.format.shards import DEFAULT_LAYOUT, Shard, write_shard
 from subsynth.kernels import compilation
-from subsynth.planning.planner import decide, recipes
+from subsynth.planning import layout
+from subsynth.planning.planner import plan_columns, recipes_of
+from subsynth.rendering.params import RenderParams
+from subsynth.rendering.render import Renderer
 
+ROOT = Path(__file__).resolve().parents[1]
 SPECS = {"en": sub_en(), "zh": sub_zh()}
+ROWS = DEFAULT_LAYOUT.row_group  # samples that the stages are measured on
+WARM_UP = 300  # samples, from which fonts and pictures are packed
+
+Work = Callable[[], Any]
 
 
-def cpu(work: Callable[[], Any]) -> float:
+def cpu_seconds(work: Work) -> float:
     started = time.process_time()
     work()
     return time.process_time() - started
 
 
-def spread(rates: Iterable[float]) -> str:
-    some = sorted(rates)
-    return f"{statistics.median(some):>8,.0f} ({some[0]:,.0f} to {some[-1]:,.0f})"
+def spread(values: Iterable[float], digits: int = 0) -> str:
+    """The median, and the smallest and the largest value in brackets."""
+    ordered = sorted(values)
+    low, high = (f"{value:,.{digits}f}" for value in (ordered[0], ordered[-1]))
+    return f"{statistics.median(ordered):>8,.{digits}f} ({low} to {high})"
 
 
-def machine() -> None:
+def print_machine() -> None:
     names = ("subsynth", "numpy", "numba", "opencv-python-headless", "pyarrow", "uharfbuzz")
-    print("  ".join(f"{n} {importlib.metadata.version(n)}" for n in names))
-    model = next((line.split(":")[1].strip() for line in lines("/proc/cpuinfo") if "model name" in line), "")
+    print("  ".join(f"{name} {importlib.metadata.version(name)}" for name in names))
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores {model}, load {os.getloadavg()[0]:.2f}")
     print(f"kernels: {compilation.description()}; PNG: {png.ENCODER}\n")
 
 
-def lines(path: str) -> list[str]:
-    return Path(path).read_text().splitlines() if Path(path).exists() else []
-
-
-def rates(n: int, rounds: int) -> None:
-    found: dict[tuple[str, str], list[float]] = {}
+def measure_rates(renderers: dict[str, Renderer], n: int, rounds: int) -> None:
+    """Pairs per second of planning alone, as arrays, and to parquet; the first round only warms caches."""
+    rates: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        (out := Path(folder)).joinpath("data").mkdir()
-        for turn in range(rounds + 1):
-            start = turn * n
-            for lang, spec in SPECS.items():
-                shard = Shard("train", 0, 1, start, start + n)
-                works = {
-                    "plan": lambda spec=spec, start=start: decide(spec, "train", start, start + n),
-                    "arrays": lambda spec=spec, start=start: sum(1 for _ in pairs(spec, "train", start, start + n)),
-                    "to parquet": lambda spec=spec, shard=shard: write(spec, shard, out, out, lambda _rows: None),
+        for number in range(rounds + 1):
+            start, stop = number * n, (number + 1) * n
+            for lang, renderer in renderers.items():
+                shard = Shard("train", 0, 1, start, stop)
+                works: dict[str, Work] = {
+                    "plan": lambda r=renderer, a=start, b=stop: recipes_of(r.assets, plan_columns(r.assets, a, b)),
+                    "arrays": lambda spec=SPECS[lang], a=start, b=stop: sum(1 for _ in pairs(spec, "train", a, b)),
+                    "to parquet": lambda r=renderer, s=shard: write_shard(r, s, Path(folder)),
                 }
                 for name, work in works.items():
-                    took = cpu(work)
-                    if turn:  # the first round warms caches
-                        found.setdefault((lang, name), []).append(n / took)
-        size = (out / "data" / shard.name).stat().st_size / n
-    print(f"pairs/s/core, {rounds} rounds of {n:,}; {size / 1e3:.1f} kB a pair (zh)")
-    for (lang, name), some in found.items():
-        print(f"  {lang}  {name:<12}{spread(some)}")
+                    seconds = cpu_seconds(work)
+                    if number:
+                        rates.setdefault((lang, name), []).append(n / seconds)
+        path, _ = write_shard(renderers["zh"], shard, Path(folder))
+        size = path.stat().st_size / n
+    print(f"pairs/s/core, {rounds} rounds of {n:,}; {size / 1e3:.1f} kB per pair (zh)")
+    for (lang, name), values in rates.items():
+        print(f"  {lang}  {name:<12}{spread(values)}")
 
 
-def stages(spec: Spec, rounds: int) -> dict[str, float]:
-    """Microseconds a pair of each stage, the best of some rounds."""
-    decided = decide(spec, "train", 0, GROUP)
-    rows = recipes(spec, "train", decided)
-    whole = [render(r) for r in rows]
-    works: dict[str, Callable[[], Any]] = {"decide": lambda: decide(spec, "train", 0, GROUP)}
-    works["recipes"] = lambda: recipes(spec, "train", decided)
-    if compilation.enabled():
-        works |= drawing(rows)
-    files = [png.encode_color(p.image) for p in whole], [png.encode_binary(p.ground_truth) for p in whole]
-    table = schema.table(decided, [p.contrast for p in whole], *files)
-    content = Content()
-    works |= {
-        "render, all of it": lambda: [render(r) for r in rows],
-        "png image": lambda: [png.encode_color(p.image) for p in whole],
-        "png truth": lambda: [png.encode_binary(p.ground_truth) for p in whole],
-        "digest": lambda: [[content.pixels(p.image, p.ground_truth) for p in whole], content.columns(table)],
-        "arrow": lambda: schema.table(decided, [p.contrast for p in whole], *files),
+def measure_stages(renderer: Renderer, rounds: int) -> dict[str, float]:
+    """Microseconds per pair of each stage, the best of several rounds."""
+    assets = renderer.assets
+    columns = plan_columns(assets, 0, ROWS)
+    recipes = recipes_of(assets, columns)
+    samples = [renderer.render(recipe) for recipe in recipes]
+    contrasts = [pair.contrast for pair in samples]
+    images = [png.encode_color(pair.image) for pair in samples]
+    truths = [png.encode_binary(pair.ground_truth) for pair in samples]
+    table = schema.arrow_table(columns, contrasts, images, truths)
+    digest = ContentDigest()
+    works: dict[str, Work] = {
+        "plan_columns": lambda: plan_columns(assets, 0, ROWS),
+        "recipes_of": lambda: recipes_of(assets, columns),
+        "render, all of it": lambda: [renderer.render(recipe) for recipe in recipes],
+        **drawing_stages(renderer, recipes),
+        "png image": lambda: [png.encode_color(pair.image) for pair in samples],
+        "png ground truth": lambda: [png.encode_binary(pair.ground_truth) for pair in samples],
+        "digest of pixels": lambda: [digest.add_pixels(pair.image, pair.ground_truth) for pair in samples],
+        "digest of columns": lambda: digest.add_columns(table),
+        "arrow table": lambda: schema.arrow_table(columns, contrasts, images, truths),
     }
-    return {name: min(cpu(work) for _ in range(rounds)) / GROUP * 1e6 for name, work in works.items()}
+    return {name: min(cpu_seconds(work) for _ in range(rounds)) / ROWS * 1e6 for name, work in works.items()}
 
 
-def drawing(rows: list[Any]) -> dict[str, Callable[[], Any]]:
-    from subsynth.rendering import numba_backend  # noqa: PLC0415 - only where numba is
-
-    glyph_coverage = [numba_backend.glyph_coverage(r) for r in rows]
-    composed = [numba_backend.composed(r, *one) for r, one in zip(rows, glyph_coverage, strict=True)]
-    degraded = [numba_backend.degraded(r, planes.copy()) for r, planes in zip(rows, composed, strict=True)]
+def drawing_stages(renderer: Renderer, recipes: list[Recipe]) -> dict[str, Work]:
+    """The parts of `Renderer.render`: the parameters, and each method of the backend on the results of the one before."""
+    backend, assets = renderer.backend, renderer.assets
+    params = [RenderParams.decode(recipe) for recipe in recipes]
+    glyphs = [assets.face(recipe.font) for recipe in recipes]
+    lines = [layout.set_line(g, r.text, p.shear) for g, r, p in zip(glyphs, recipes, params, strict=True)]
+    levels = [assets.scene(recipe.background).levels[recipe.background_level] for recipe in recipes]
+    drawn = [renderer.coverage(recipe) for recipe in recipes]
+    composed = [backend.compose(v, *one, p) for v, one, p in zip(levels, drawn, params, strict=True)]
     return {
-        "  letters": lambda: [numba_backend.glyph_coverage(r) for r in rows],
-        "  layers": lambda: [numba_backend.composed(r, *one) for r, one in zip(rows, glyph_coverage, strict=True)],
-        "  resample, blur, noise": lambda: [
-            numba_backend.degraded(r, p.copy()) for r, p in zip(rows, composed, strict=True)
+        "  parameters": lambda: [RenderParams.decode(recipe) for recipe in recipes],
+        "  coverage": lambda: [backend.coverage(*one) for one in zip(glyphs, lines, params, strict=True)],
+        "  compose": lambda: [backend.compose(v, *one, p) for v, one, p in zip(levels, drawn, params, strict=True)],
+        "  surrounding_light": lambda: [
+            backend.surrounding_light(planes, coverage)
+            for planes, (coverage, _) in zip(composed, drawn, strict=True)
         ],
-        "  jpeg": lambda: [numba_backend.coded(r, image) for r, image in zip(rows, degraded, strict=True)],
-        "  truth": lambda: [ground_truth(one[0]) for one in glyph_coverage],
-    }
+        "  degrade": lambda: [backend.degrade(planes.copy(), p) for planes, p in zip(composed, params, strict=True)],
+        "  ground truth": lambda: [ground_truth(coverage) for coverage, _ in drawn],
+    }  # fmt: skip
 
 
-def staged(rounds: int) -> None:
-    both = [stages(spec, rounds) for spec in SPECS.values()]
-    print(f"\nmicroseconds a pair, best of {rounds}{'en':>10}{'zh':>8}")
-    for name in both[0]:
-        print(f"  {name:<28}" + "".join(f"{stage[name]:>8.1f}" for stage in both))
+def print_stages(renderers: dict[str, Renderer], rounds: int) -> None:
+    by_language = [measure_stages(renderer, rounds) for renderer in renderers.values()]
+    print(f"\nmicroseconds per pair, best of {rounds:<6}" + "".join(f"{lang:>8}" for lang in renderers))
+    for name in by_language[0]:
+        print(f"  {name:<28}" + "".join(f"{stages[name]:>8.1f}" for stages in by_language))
 
 
-def workers(n: int, rounds: int) -> None:
-    found: dict[int, list[float]] = {1: [], 2: []}
+def measure_workers(n: int, rounds: int) -> None:
+    walls: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(rounds):
-        for count, walls in found.items():
-            walls.append(command(n, count)[0])
-    one, two = (statistics.median(walls) for walls in found.values())
+        for workers, seconds in walls.items():
+            seconds.append(render_command(n, workers)[0])
+    one, two = (statistics.median(seconds) for seconds in walls.values())
     print(f"\n{n:,} zh pairs: one worker {one:.1f} s, two {two:.1f} s: {one / two:.2f} times")
 
 
-def command(n: int, count: int) -> tuple[float, str]:
-    """Run the command line -> wall seconds, and what it says."""
+def render_command(n: int, workers: int) -> tuple[float, str]:
+    """Run `subsynth render` -> wall seconds, and its output."""
     with tempfile.TemporaryDirectory() as folder:
-        parts = ["render", "--lang", "zh", "--n", n, "--out", f"{folder}/set", "--workers", count]
+        options = ["--lang", "zh", "--n", str(n), "--out", f"{folder}/set", "--workers", str(workers)]
         started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "subsynth", *map(str, parts)], check=True, capture_output=True, text=True
+        process = subprocess.run(
+            [sys.executable, "-m", "subsynth", "render", *options], check=True, capture_output=True, text=True
         )
-        return time.perf_counter() - started, done.stdout.strip().replace(folder, "...")
+        return time.perf_counter() - started, process.stdout.strip().replace(folder, "...")
 
 
-def cold() -> None:
+def measure_cold_start(rounds: int) -> None:
     """The first pair of a process with an empty cache."""
     code = "import time; t = time.perf_counter(); from subsynth import pairs, sub_{0}; "
     code += "next(pairs(sub_{0}(), 'train', 0, 1)); print(time.perf_counter() - t)"
     for lang in SPECS:
         walls = []
-        for _ in range(5):
+        for _ in range(rounds):
             with tempfile.TemporaryDirectory() as folder:
                 env = os.environ | {"SUBSYNTH_CACHE": folder}
-                done = subprocess.run(
-                    [sys.executable, "-c", code.format(lang)], check=True, capture_output=True, text=True, env=env
-                )
-                walls.append(float(done.stdout))
+                command = [sys.executable, "-c", code.format(lang)]
+                process = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
+                walls.append(float(process.stdout))
         print(f"first {lang} pair with an empty cache: {statistics.median(walls):.2f} s")
+
+
+# Reads "lang start stop" line by line; answers CPU seconds and a digest of the pixels, which is not part of the time.
+CHILD = """
+import hashlib, sys, time
+import cv2, subsynth
+from subsynth import pairs, sub_en, sub_zh
+cv2.setNumThreads(1)
+specs = {"en": sub_en(), "zh": sub_zh()}
+print(subsynth.__file__, flush=True)
+for line in sys.stdin:
+    lang, start, stop = line.split()
+    started = time.process_time()
+    samples = [pair for pair in pairs(specs[lang], "train", int(start), int(stop))]
+    seconds = time.process_time() - started
+    digest = hashlib.sha256()
+    for pair in samples:
+        digest.update(pair.image.tobytes() + pair.ground_truth.tobytes())
+    print(seconds, digest.hexdigest(), flush=True)
+"""
+
+
+class Checkout:
+    """A process that renders with the subsynth of one checkout, by its public functions alone."""
+
+    def __init__(self, root: Path):
+        self.root = root.resolve()
+        name = hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
+        cache = cache_folder().with_name("subsynth-benchmark") / name
+        env = os.environ | {"PYTHONPATH": str(self.root), "SUBSYNTH_CACHE": str(cache), "SUBSYNTH_KERNELS": "numba"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CHILD], cwd=self.root, env=env, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        imported = Path(self.read_line()).resolve()
+        if not imported.is_relative_to(self.root):
+            raise SystemExit(f"{self.root}: imported {imported} instead; name the root of a checkout")
+
+    def read_line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().strip()
+        if not line:
+            raise SystemExit(f"{self.root}: the process ended with code {self.process.wait()} (above)")
+        return line
+
+    def render(self, lang: str, start: int, stop: int) -> tuple[float, str]:
+        """CPU seconds, and the digest of the pixels."""
+        assert self.process.stdin is not None
+        print(lang, start, stop, file=self.process.stdin, flush=True)
+        seconds, digest = self.read_line().split()
+        return float(seconds), digest
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(other_root: Path, n: int, rounds: int) -> None:
+    """This checkout against another: a ratio above 1 means that this one is faster."""
+    this, other = checkouts = [Checkout(ROOT), Checkout(other_root)]
+    print(f"this checkout against {other.root}: arrays, pairs/s/core, {rounds} rounds of {n:,}")
+    for lang in SPECS:
+        rates: list[tuple[float, float]] = []
+        differences = 0
+        for number in range(rounds + 1):
+            start, stop = (WARM_UP + (number - 1) * n, WARM_UP + number * n) if number else (0, WARM_UP)
+            order = checkouts if number % 2 else checkouts[::-1]
+            results = {checkout: checkout.render(lang, start, stop) for checkout in order}
+            differences += results[this][1] != results[other][1]
+            if number:
+                rates.append((n / results[this][0], n / results[other][0]))
+        ratios = [mine / theirs for mine, theirs in rates]
+        print(f"  {lang}  this {spread(r for r, _ in rates)}  other {spread(r for _, r in rates)}")
+        print(f"      ratio {spread(ratios, 3)}; pixels {'DIFFER' if differences else 'equal'}")
+    for checkout in checkouts:
+        checkout.close()
+
+
+def open_renderer(spec: Spec) -> Renderer:
+    prepare(spec, COMPILE_FROM)
+    return Renderer(Assets.open(spec, "train"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=1000, help="pairs a round")
+    parser.add_argument("--n", type=int, default=1000, help="pairs per round")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--full", action="store_true", help="also render 100,000 Chinese pairs with two workers")
-    chosen = parser.parse_args()
+    parser.add_argument("--against", type=Path, metavar="PATH", help="only compare with the checkout in this folder")
+    options = parser.parse_args()
     cv2.setNumThreads(1)
     pa.set_cpu_count(1)
-    for spec in SPECS.values():
-        prepare(spec, MANY)
-    machine()
-    rates(chosen.n, chosen.rounds)
-    staged(chosen.rounds)
+    if options.against:
+        compare(options.against, options.n, options.rounds)
+        return
+    renderers = {lang: open_renderer(spec) for lang, spec in SPECS.items()}
+    print_machine()
+    measure_rates(renderers, options.n, options.rounds)
+    print_stages(renderers, options.rounds)
     print()
-    cold()
-    workers(10 * chosen.n, 3)
-    if chosen.full:
-        wall, said = command(100_000, 2)
+    measure_cold_start(min(5, options.rounds))
+    measure_workers(10 * options.n, min(3, options.rounds))
+    if options.full:
+        wall, output = render_command(100_000, 2)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        print(f"\n{said}\n{wall:.1f} s from start to end; the largest process had {peak:,.0f} MB resident")
+        print(f"\n{output}\n{wall:.1f} s from start to end; the largest process had {peak:,.0f} MB resident")
 
 
 if __name__ == "__main__":

@@ -1,3 +1,5 @@
+"""Fixtures: small specs, and the command line as a subprocess."""
+
 import dataclasses
 import os
 import signal
@@ -9,7 +11,7 @@ import pytest
 
 from subsynth import Spec, sub_en, sub_zh
 
-# A shell that runs this in the background leaves Ctrl-C ignored, and children would inherit that.
+# A shell that starts this in the background ignores Ctrl-C, and child processes would inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -21,7 +23,7 @@ def spec(request) -> Spec:
 
 @pytest.fixture
 def small() -> Spec:
-    """English, without photographs, so that it opens in a moment."""
+    """English in two families, without photographs: opens in a moment."""
     spec = sub_en(n=30, n_test=10)
     return dataclasses.replace(
         spec,
@@ -31,13 +33,15 @@ def small() -> Spec:
 
 
 class Result:
-    def __init__(self, done: subprocess.CompletedProcess[str]):
-        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+    """What a command returned and printed."""
+
+    def __init__(self, process: subprocess.CompletedProcess[str]):
+        self.code, self.out, self.err = process.returncode, process.stdout, process.stderr
 
 
 @pytest.fixture
 def run(tmp_path):
-    """Run the command line as a user does, in an empty directory, with a home of its own for `datasets`."""
+    """Run the command line as a user does, in an empty folder, with a separate cache for `datasets`."""
 
     def call(*args: object, cwd: Path | None = None, timeout: float = 120) -> Result:
         env = os.environ | {"HF_HOME": str(tmp_path / ".hf"), "PYTHONUTF8": "1"}

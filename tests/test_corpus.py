@@ -32,8 +32,8 @@ def test_chinese_pieces_fit_and_lose_nothing(cut_line, text, max_chars):
 
 @CUTS
 def test_cuts_fall_where_a_subtitle_would_be_cut(cut_line):
-    text = "If you had told me that before, I would never have come."
-    assert cut_line(text, "en", 36) == ["If you had told me that before,", "I would never have come."]
+    text = "If you had shown me that before, I would never have come."
+    assert cut_line(text, "en", 36) == ["If you had shown me that before,", "I would never have come."]
     assert cut_line("我早就告诉过你了，他今天晚上是不会来的。", "zh", 14) == [
         "我早就告诉过你了，",
         "他今天晚上是不会来的。",

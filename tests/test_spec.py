@@ -290,7 +290,7 @@ def test_containers_that_were_passed_in_may_be_changed_later():
 
 
 def specs():
-    """Specs with some values drawn within their bounds."""
+    """Specs of which up to four values are drawn within their bounds."""
 
     def values(leaf):
         low, high = leaf.key.low, leaf.key.high
