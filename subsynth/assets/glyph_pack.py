@@ -37,12 +37,22 @@ def read_pack(face: Face) -> Callable[[], GlyphArrays]:
     Small packs are kept in memory. A large one is memory-mapped for as long as it is among the last ones used.
     """
 
-    def read(folder: Path) -> Callable[[], GlyphArrays]:
-        path = folder / GLYPHS
-        glyphs = _glyph_arrays(read_arrays(path))
-        return (lambda: glyphs) if is_small(path) else (lambda: _glyph_arrays(read_arrays(path)))
+    name = _entry(face)
 
-    return cache.read_entry(_entry(face), lambda folder: _pack(face, folder), read)
+    def build(folder: Path) -> None:
+        _pack(face, folder)
+
+    def read(folder: Path) -> GlyphArrays:
+        return _glyph_arrays(read_arrays(folder / GLYPHS))
+
+    def read_again() -> GlyphArrays:
+        try:
+            return read(cache.cache_folder() / name)
+        except (OSError, ValueError):  # deleted since it was opened
+            return cache.read_entry(name, build, read)
+
+    glyphs = cache.read_entry(name, build, read)
+    return (lambda: glyphs) if is_small(cache.cache_folder() / name / GLYPHS) else read_again
 
 
 def _glyph_arrays(arrays: Arrays) -> GlyphArrays:

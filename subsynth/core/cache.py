@@ -96,7 +96,7 @@ def build_once(name: str, build: Callable[[Path], None]) -> Path:
         raise OutputError(f"cache {entry}: {error.strerror or error}; free some space or set SUBSYNTH_CACHE") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    _mark_checked(entry)
+    mark_checked(entry)
     return entry
 
 
@@ -127,6 +127,13 @@ def discard(name: str) -> None:
         raise OutputError(
             f"cache {entry}: damaged, and cannot be removed ({error.strerror}); set SUBSYNTH_CACHE to another folder"
         ) from error
+
+
+@contextlib.contextmanager
+def checking_again() -> Iterator[None]:
+    """Within it, entries are checked as by a new process."""
+    _checked_here.clear()
+    yield
 
 
 @contextlib.contextmanager
@@ -188,12 +195,12 @@ def _damage(entry: Path) -> str:
                 return f"{name} has changed"
     except (OSError, ValueError, TypeError, AttributeError) as error:
         return _reason(error)
-    _mark_checked(entry)
+    mark_checked(entry)
     return ""
 
 
-def _mark_checked(entry: Path) -> None:
-    """Record that every file of an entry is the one that its index describes."""
+def mark_checked(entry: Path) -> None:
+    """Record that every file of an entry, at this moment, is the one that its index describes."""
     _checked_here.add(entry)
     with contextlib.suppress(OSError, ValueError):  # a cache that is only read is hashed by every process
         checked = {"time": time.time(), "files": _signature(entry)}

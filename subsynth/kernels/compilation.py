@@ -36,7 +36,7 @@ def enabled() -> bool:
     """Whether this process draws with compiled kernels. Raises SubsynthError for an unknown setting."""
     if not available():
         return False
-    if cache.has_entry(_entry()):
+    if cache.has_entry(cache_entry()):
         return _is_trusted()
     if os.environ.get(SETTING) == "numba":
         _compile_into_cache()
@@ -65,7 +65,7 @@ def available() -> bool:
 
 def start() -> subprocess.Popen[bytes] | None:
     """Start compiling in a child process, unless that is done or not possible. `finish` waits for it."""
-    if not available() or cache.has_entry(_entry()):
+    if not available() or cache.has_entry(cache_entry()):
         return None
     log.info("compiling kernels, once for this machine")
     return subprocess.Popen([sys.executable, "-c", f"from {__name__} import compile_all; compile_all()"])
@@ -80,15 +80,15 @@ def finish(child: subprocess.Popen[bytes]) -> None:
 
 def compile_all() -> None:
     """Compile every kernel into the cache, unless it is there."""
-    cache.build_once(_entry(), _compile)
+    cache.build_once(cache_entry(), _compile)
 
 
 def machine_code_folder() -> Path | None:
     """The folder that a kernel's machine code is read from or written to, or None where there is none."""
     if _build_folder is not None:
         return _build_folder
-    if cache.has_entry(_entry()) and _is_trusted():
-        return cache.cache_folder() / _entry()
+    if cache.has_entry(cache_entry()) and _is_trusted():
+        return cache.cache_folder() / cache_entry()
     return None
 
 
@@ -116,7 +116,7 @@ def _is_trusted() -> bool:
     """Whether nobody but the user and root can change the machine code in the cache; says so if somebody can."""
     if not hasattr(os, "getuid"):
         return True
-    entry = cache.cache_folder() / _entry()
+    entry = cache.cache_folder() / cache_entry()
     for path in (entry, *entry.rglob("*")):
         status = path.stat()
         if status.st_uid not in (os.getuid(), 0) or status.st_mode & 0o022:
@@ -130,7 +130,7 @@ def _is_trusted() -> bool:
 
 
 @once
-def _entry() -> str:
+def cache_entry() -> str:
     """The cache entry of this processor, this version of numba and the source of these modules."""
     from llvmlite import binding  # noqa: PLC0415 - only where numba is
 
