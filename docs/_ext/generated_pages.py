@@ -109,7 +109,7 @@ def column_table() -> str:
     rows = []
     for name in schema.NAMES:
         kind = "image" if name in schema.IMAGES else types[name]
-        rows.append((f"`{name}`", "three numbers" if kind == schema.COLOR else kind, schema.DESCRIPTIONS[name]))
+        rows.append((f"`{name}`", "3 numbers" if kind == schema.COLOR else kind, schema.DESCRIPTIONS[name]))
     return table(("column", "type", "meaning"), rows)
 
 
@@ -144,16 +144,25 @@ def layer_table(package: str) -> Callable[[], str]:
         for layer in reversed(layers(package)):
             for name in layer:
                 path = ROOT / package / name
-                rows.append((f"`{package}/{name}{'/' if path.is_dir() else '.py'}`", summary(path)))
+                if path.is_dir() or path.with_suffix(".py").is_file():
+                    rows.append((f"`{package}/{name}{'/' if path.is_dir() else '.py'}`", summary(path)))
         return table(("layer", "content"), rows)
 
     return generate
+
+
+def baseline_commands() -> str:
+    """A sphinx-click directive for each command of the baseline: the modules of its highest layer."""
+    names = [name for name in layers("dbram_baseline")[-1] if (ROOT / f"dbram_baseline/{name}.py").is_file()]
+    directive = "```{{eval-rst}}\n.. click:: dbram_baseline.{0}:command\n   :prog: python -m dbram_baseline.{0}\n```"
+    return "\n\n".join(directive.format(name) for name in names)
 
 
 GENERATORS: dict[str, Callable[[], str]] = {
     "spec": spec_tables,
     "presets": preset_table,
     "columns": column_table,
+    "baseline-commands": baseline_commands,
     "layers-subsynth": layer_table("subsynth"),
     "layers-baseline": layer_table("dbram_baseline"),
 }
