@@ -8,6 +8,7 @@ This module imports nothing heavy; programs import the rest inside `run`, so tha
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import io
@@ -84,6 +85,8 @@ def run(
             sys.stdout.flush()
     except BaseException as error:  # whatever it is, the user gets one line
         code = _report(error)
+        if code == INTERRUPTED:
+            os._exit(code)  # threads are not waited for
     sys.exit(code)
 
 
@@ -92,6 +95,8 @@ def install(program: str, user_errors: tuple[type[Exception], ...] = (SubsynthEr
     _state.program, _state.user_errors = program, user_errors
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise the parent wants it ignored
         signal.signal(signal.SIGINT, _on_interrupt)
+        # The last function at exit: after it, Python itself would let Ctrl-C change the exit code.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     # What the locale cannot encode is written as \uXXXX.
     if isinstance(sys.stdout, io.TextIOWrapper) and not isinstance(sys.stdout, _StandardOutput):
         sys.stdout = _StandardOutput(sys.stdout.buffer, sys.stdout.encoding, "backslashreplace")

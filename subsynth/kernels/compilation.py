@@ -68,13 +68,17 @@ def start() -> subprocess.Popen[bytes] | None:
     if not available() or cache.has_entry(cache_entry()):
         return None
     log.info("compiling kernels, once for this machine")
-    return subprocess.Popen([sys.executable, "-c", f"from {__name__} import compile_all; compile_all()"])
+    code = f"from subsynth.core.main_guard import run; from {__name__} import compile_all; run('kernels', compile_all)"
+    # In a session of its own, so that Ctrl-C reaches only this process, which ends the child.
+    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, start_new_session=True)
 
 
 def finish(child: subprocess.Popen[bytes]) -> None:
     """Wait for the child process of `start`, and enable its kernels. Raises SubsynthError if compiling failed."""
-    if child.wait():
-        raise SubsynthError(f"the kernels could not be compiled (above); set {SETTING}=numpy to continue without them")
+    _, errors = child.communicate()
+    if child.returncode:
+        reason = (errors.decode(errors="replace").strip().splitlines() or [f"exit code {child.returncode}"])[-1]
+        raise SubsynthError(f"the kernels could not be compiled ({reason}); set {SETTING}=numpy to do without them")
     enabled.cache_clear()
 
 

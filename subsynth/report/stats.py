@@ -55,8 +55,8 @@ def stats_of_directory(directory: Path) -> dict[str, Stats]:
         by_split.setdefault(path.name.split("-")[0], []).append(path)
     try:
         return {split: compute_stats(files) for split, files in by_split.items()}
-    except (OSError, KeyError) as error:  # pyarrow's errors are OSErrors and KeyErrors too
-        raise OutputError(f"{directory}: {' '.join(str(error).split())}; run subsynth verify {directory}") from error
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:  # also for nulls in a row
+        raise OutputError(f"{directory}: {one_line(str(error), 200)}; run subsynth verify {directory}") from error
 
 
 def compute_stats(files: Iterable[Path | IO[bytes]], max_rows: int | None = None) -> Stats:
@@ -91,6 +91,9 @@ def _read_first_groups(source: Path | IO[bytes], max_rows: int | None) -> pa.Tab
 
 def _numbers(columns: Mapping[str, list[Any]]) -> dict[str, NDArray[np.float64]]:
     numbers = {name: np.array(columns[name], dtype=np.float64) for name in NUMBERS if name in columns}
+    for name, values in numbers.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} has values that are not numbers")
     numbers["characters"] = np.array([len(text) for text in columns["text"]], dtype=np.float64)
     for name in ZERO_MEANS_NONE:
         numbers[name] = numbers[name][numbers[name] > 0]

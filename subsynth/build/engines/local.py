@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -69,7 +71,8 @@ def _run_pool(job: RenderJob, shards: Sequence[Shard], workers: int, progress: P
         pending: dict[Future[None], Shard] = {}
         while True:
             for shard in islice(queue, workers * QUEUE_PER_WORKER - len(pending)):
-                pending[pool.submit(_render_shard, job, shard)] = shard
+                with _interrupts_blocked():  # submitting starts processes
+                    pending[pool.submit(_render_shard, job, shard)] = shard
             if not pending:
                 return
             done, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -88,6 +91,19 @@ def _run_pool(job: RenderJob, shards: Sequence[Shard], workers: int, progress: P
             process.terminate()
         for process in processes:
             process.join()
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Within it Ctrl-C waits, and processes that are started never see it: not even before they can ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _SharedCounter(NoProgress):
@@ -110,6 +126,7 @@ def _start_worker(rows: Any, parent: int) -> None:
     global _worker_progress  # noqa: PLW0603 - a pool passes shared values to its processes only by their initializer
     _worker_progress = _SharedCounter(rows)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.getLogger("subsynth").addHandler(logging.NullHandler())  # the parent warns of the same, once
     limit_threads()
     threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
 
