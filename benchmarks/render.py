@@ -127,7 +127,7 @@ def measure_stages(renderer: Renderer, rounds: int) -> dict[str, float]:
 
 
 def drawing_stages(renderer: Renderer, recipes: list[Recipe]) -> dict[str, Work]:
-    """The parts of `Renderer.render`: the parameters, and each method of the backend on the results of the one before."""
+    """The parts of `Renderer.render`: the parameters, and each method of the backend on the output of the last."""
     backend, assets = renderer.backend, renderer.assets
     params = [RenderParams.decode(recipe) for recipe in recipes]
     glyphs = [assets.face(recipe.font) for recipe in recipes]

@@ -1,4 +1,4 @@
-"""A synthtiger template for like work: a line of text on a crop of a photograph, blurred, with its mask."""
+"""A synthtiger template for comparable work: a line of text on a crop of a photograph, blurred, with its mask."""
 
 from pathlib import Path
 
