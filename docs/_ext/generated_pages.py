@@ -16,6 +16,7 @@ from typing import Any
 import click
 from sphinx.application import Sphinx
 
+import subsynth
 from subsynth import Spec, sub_en, sub_zh
 from subsynth.format import schema
 from subsynth.spec import yaml_schema
@@ -158,10 +159,19 @@ def baseline_commands() -> str:
     return "\n\n".join(directive.format(name) for name in names)
 
 
+def public_errors() -> str:
+    """An autodoc directive for each public exception of subsynth, the base class first."""
+    public = [getattr(subsynth, name) for name in subsynth.__all__]
+    errors = [item for item in public if isinstance(item, type) and issubclass(item, Exception)]
+    errors.sort(key=lambda error: (len(error.__mro__), error.__name__))
+    return "\n".join(["```{eval-rst}", *(f".. autoexception:: subsynth.{error.__name__}" for error in errors), "```"])
+
+
 GENERATORS: dict[str, Callable[[], str]] = {
     "spec": spec_tables,
     "presets": preset_table,
     "columns": column_table,
+    "errors": public_errors,
     "baseline-commands": baseline_commands,
     "layers-subsynth": layer_table("subsynth"),
     "layers-baseline": layer_table("dbram_baseline"),
