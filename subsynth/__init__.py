@@ -4,10 +4,10 @@ from subsynth import pairs, sub_en
 for pair in pairs(sub_en(), "train", 0, 10):
     pair.image          # RGB uint8 (32, 280, 3)
     pair.ground_truth   # uint8 (32, 280), text 0, background 255
-    pair.recipe.text    # and everything else that was decided
+    pair.recipe.text    # and every other decision
 """
 
-from subsynth.core.errors import MaterialError, OutputError, SpecError, SubsynthError, WorkerError
+from subsynth.core.errors import HubError, MaterialError, OutputError, SpecError, SubsynthError, WorkerError
 from subsynth.core.version import __version__
 
 TYPE_CHECKING = False  # not from typing, whose import takes longer than this module's
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from subsynth.spec.spec import Spec
 
 __all__ = [
-    "MaterialError", "OutputError", "Pair", "Recipe", "Spec", "SpecError", "SubsynthError", "WorkerError",
+    "HubError", "MaterialError", "OutputError", "Pair", "Recipe", "Spec", "SpecError", "SubsynthError", "WorkerError",
     "__version__", "pairs", "plan", "render", "sub_en", "sub_zh",
 ]  # fmt: skip
 

@@ -1,1 +1,1 @@
-"""What a spec names, opened: fonts and their glyphs, lines of text, background pictures."""
+"""The assets that a spec names: fonts and their glyphs, lines of text, background pictures."""

@@ -1,4 +1,4 @@
-"""PNG kernels: `png.filtered` and `deflate.deflate`, compiled."""
+"""PNG kernels: `png.paeth_filter` and `format.deflate`, compiled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SYMBOLS = END + 1
 
 @kernel(uint8[:, ::1](readonly(types.uint8, 2), int64))
 def filtered(rows, step):
-    """`png.filtered`: rows (H, n) of bytes, `step` per pixel -> (H, 1 + n), filter type and Paeth's differences."""
+    """`png.paeth_filter`: rows (H, n) of bytes, `step` per pixel -> (H, 1 + n), filter type and Paeth's differences."""
     height, width = rows.shape
     out = np.empty((height, 1 + width), np.uint8)
     before = np.zeros(width, np.uint8)
@@ -133,7 +133,7 @@ def _adler(content):
 
 @kernel(uint8[::1](readonly(types.uint8, 1)))
 def deflate(content):
-    """`deflate.deflate`: bytes uint8 (n,) -> zlib stream uint8."""
+    """`format.deflate`: bytes uint8 (n,) -> zlib stream uint8."""
     size = len(content)
     counts = _count(content)
     counts[END] = 1

@@ -28,7 +28,9 @@ HARD = "test_hard"
 
 
 def plan(spec: Spec, split: str, start: int, stop: int) -> list[Recipe]:
-    """Decide the samples start..stop-1 of a split. Each is a function of (spec, seed, split, index) alone.
+    """Decide the samples from `start` to `stop` (exclusive) of a split.
+
+    Each is a function of (spec, seed, split, index) alone.
 
     Indices may lie beyond the split's size: those are the samples that a larger set would have.
     Raises SpecError for an unknown split or a bad range, MaterialError for unusable assets.

@@ -28,17 +28,14 @@ BATCH = 256  # samples that `pairs` plans at a time
 
 @dataclass(frozen=True)
 class Pair:
-    """One sample: image RGB uint8 (H, W, 3); ground_truth uint8 (H, W), text 0 and background 255.
+    """One sample: an image, its ground truth, and the decisions that led to them."""
 
-    contrast is that of the line against its surroundings before degradation (`rendering.contrast`), 1 to 21.
-    jpeg is the file that the image was decoded from, if the recipe ends with a codec, else empty. Where
-    (jpeg_dx, jpeg_dy) is not (0, 0), the file shows that many more columns at the left and rows at the top.
-    """
-
-    image: U8
-    ground_truth: U8
-    recipe: Recipe
-    contrast: float
+    image: U8  #: RGB uint8 (H, W, 3)
+    ground_truth: U8  #: uint8 (H, W): text 0, background 255
+    recipe: Recipe  #: every decision about the sample
+    contrast: float  #: ratio of luminances, 1 to 21, of the fill to its surroundings, before degradation
+    #: The JPEG file that the image was decoded from, if the recipe ends with JPEG compression, else empty. The file
+    #: shows jpeg_dx more columns at the left and jpeg_dy more rows at the top.
     jpeg: bytes = b""
 
 
@@ -108,9 +105,9 @@ def render(recipe: Recipe) -> Pair:
 
 
 def pairs(spec: Spec, split: str, start: int = 0, stop: int | None = None) -> Iterator[Pair]:
-    """Render the samples start..stop-1 of a split in order; `stop` defaults to the split's size.
+    """Render the samples from `start` to `stop` (exclusive) of a split, in order; `stop` defaults to the split's size.
 
-    A long range is prepared for first, as `subsynth prepare` does.
+    Before a long range the cache is filled, as by `subsynth prepare`.
     """
     end = spec.size(split) if stop is None else stop
     prepare(spec, end - start)

@@ -1,1 +1,1 @@
-"""What describes a data set to people: the card, contact sheets, figures, statistics."""
+"""Descriptions of a data set for its readers: the card, contact sheets, figures, statistics."""

@@ -21,7 +21,7 @@ def _probability(default: float, doc: str) -> float:
 
 @dataclass(frozen=True)
 class Text:
-    """What is written."""
+    """The text: its sources, and how long a line may be."""
 
     sources: Weights = key({"tatoeba": 1.0}, "bundled sources and their shares of the samples", "weights")
     files: tuple[str, ...] = key((), "your own UTF-8 files (.txt .srt .ass) instead of the bundled sources", "paths")
@@ -40,7 +40,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Fonts:
-    """The fonts that it is written in."""
+    """The fonts of the text, their sizes, weights and slants."""
 
     families: tuple[str, ...] = key((), "bundled families, drawn with equal probability", "names")
     files: tuple[str, ...] = key(
@@ -93,7 +93,7 @@ class Fill:
 
 @dataclass(frozen=True)
 class Style:
-    """What surrounds the text: outline, shadow or box."""
+    """What is drawn around the text: an outline, a shadow or a box."""
 
     kinds: Weights = key(
         {"plain": 0.2, "shadow": 0.15, "outline": 0.35, "outline_shadow": 0.2, "box": 0.1},
@@ -110,7 +110,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Background:
-    """What lies behind the text."""
+    """What is behind the text: pictures or procedural scenes, and their colour grade."""
 
     folders: tuple[str, ...] = key((), "your own folders of pictures instead of the bundled photographs", "paths")
     p_procedural: float = _probability(0.15, "share of procedural scenes")
@@ -126,7 +126,7 @@ class Background:
 
 @dataclass(frozen=True)
 class Degrade:
-    """What film and codec do to the image afterwards, in this order."""
+    """How the finished image is degraded, as by film and codec, in this order."""
 
     p_resample: float = _probability(0.4, "share of samples that lose resolution")
     resample_range: Range = key((1.1, 1.6), "factor by which they are reduced and enlarged again", bounds=(1, 8))

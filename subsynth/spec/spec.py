@@ -23,7 +23,7 @@ IMAGE_FORMATS = ("png", "jpeg")
 
 @dataclass(frozen=True)
 class Spec:
-    """A data set: how many samples of what. Immutable; `dataclasses.replace` makes a changed copy.
+    """The full description of a data set. Immutable; `dataclasses.replace` makes a changed copy.
 
     Raises SpecError, on construction, at the first value of the wrong type or out of bounds.
     """
@@ -32,8 +32,8 @@ class Spec:
     n: int = key(100_000, "size of the train split", "pairs", (1, 2**40))
     n_test: int = key(10_000, "size of each test split: test, test_hard, test_unseen_fonts", "pairs", (1, 2**40))
     seed: int = key(0, "seed of every random decision", bounds=(0, 2**63 - 1))
-    height: int = key(32, "height of an image", "px", (8, 4096))
-    width: int = key(280, "width of an image", "px", (16, 16384))
+    height: int = key(32, "height of an image", "px", (8, 1080))
+    width: int = key(280, "width of an image", "px", (16, 3840))
     image_format: str = key(
         "png", "png, or jpeg to store images that end with a JPEG step as that file", choices=IMAGE_FORMATS
     )
