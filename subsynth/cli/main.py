@@ -20,6 +20,8 @@ def main() -> None:
 
 
 def _load() -> click.Command:
+    # Arrow's own memory pool takes a gigabyte of addresses, which a limited process does not have.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from subsynth.cli.commands import cli  # noqa: PLC0415 - imports most of the package
 
     return cli

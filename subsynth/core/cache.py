@@ -9,6 +9,7 @@ no time within a day. A damaged entry is reported, thrown away and built again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 INDEX, CHECKED = "index.json", "checked.json"
 MAX_AGE = 24 * 3600.0  # seconds for which a full check counts
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # an undamaged entry fails with these where they are scarce
 _BUILDING = ".building-"
 _checked_here: set[Path] = set()  # entries that this process has checked
 _always_hash = False
@@ -108,6 +110,8 @@ def read_entry(name: str, build: Callable[[Path], None], read: Callable[[Path], 
     try:
         return read(build_once(name, build))
     except (OSError, ValueError, KeyError, EOFError) as error:
+        if getattr(error, "errno", None) in _SCARCE:
+            raise
         log.warning("cache %s cannot be read (%s); it is built again", cache_folder() / name, _reason(error))
         discard(name)
     return read(build_once(name, build))
@@ -194,6 +198,8 @@ def _damage(entry: Path) -> str:
             if _sha256(entry / name) != digest:
                 return f"{name} has changed"
     except (OSError, ValueError, TypeError, AttributeError) as error:
+        if getattr(error, "errno", None) in _SCARCE:
+            raise
         return _reason(error)
     mark_checked(entry)
     return ""

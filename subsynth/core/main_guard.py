@@ -156,7 +156,7 @@ def _report(error: BaseException) -> int:
         echo_error(f"{_state.program}: error: {_describe(error)}")
     except BaseException:  # such as no memory for the message
         with contextlib.suppress(OSError):
-            os.write(2, b"error: out of memory, or worse\n")
+            os.write(2, b"error: out of memory\n")
     return ERROR
 
 
