@@ -31,6 +31,7 @@ from subsynth.planning.recipe import Recipe
 from subsynth.planning.stored_recipe import from_row
 from subsynth.rendering.render import Pair, Renderer
 from subsynth.report import card
+from subsynth.spec import outside_paths
 from subsynth.spec.spec import Spec
 from subsynth.storage import paths
 
@@ -54,6 +55,7 @@ class Report:
     rows: int
     rendered: int
     violations: tuple[Violation, ...]
+    not_checked: str = ""  # what could not be checked, and why; "" if everything was
 
 
 @dataclass
@@ -63,6 +65,7 @@ class _Findings:
     shards: int = 0
     rows: int = 0
     rendered: int = 0
+    not_checked: str = ""
     violations: list[Violation] = field(default_factory=list)
     lines: dict[str, set[str]] = field(default_factory=dict)  # split -> letters and digits of its lines
     photographs: dict[str, set[str]] = field(default_factory=dict)  # split -> names
@@ -86,17 +89,19 @@ def verify(
     progress: Progress | None = None,
     layout: ShardLayout = DEFAULT_LAYOUT,
     readers: int | None = None,
+    trust_paths: bool = False,
 ) -> Report:
     """Check a directory: files, columns, pixels, splits. `sample` rows of each split are rendered again.
 
     All rows of a damaged shard are rendered again, so that each damaged row is reported. `progress` counts rows.
     `layout` is the one that the data set was built with; `readers` how many files are read at a time (None: one per
-    core). Raises OutputError if there is no manifest that can be read.
+    core). What the spec names outside of the directory is opened only with `trust_paths`; without it no row is rendered
+    again then. Raises OutputError if there is no manifest that can be read.
     """
     progress = progress or NoProgress()
     manifest, findings = Manifest.load(directory), _Findings()
-    spec = _load_spec(directory, manifest, findings)
-    renderers = SplitRenderers(spec, shared_assets) if spec else None
+    spec = _load_spec(directory, manifest, findings, trust_paths)
+    renderers = SplitRenderers(spec, shared_assets) if spec and not findings.not_checked else None
     expected = {shard.name: shard for shard in list_shards(spec, layout)} if spec else {}
     _check_documents(directory, manifest, findings)
     _check_names(directory, manifest, expected, findings)
@@ -114,16 +119,21 @@ def verify(
     finally:
         pool.shutdown(cancel_futures=True)
     _check_splits(findings)
-    return Report(findings.shards, findings.rows, findings.rendered, tuple(findings.violations))
+    counts = findings.shards, findings.rows, findings.rendered
+    return Report(*counts, tuple(findings.violations), findings.not_checked)
 
 
-def _load_spec(directory: Path, manifest: Manifest, findings: _Findings) -> Spec | None:
+def _load_spec(directory: Path, manifest: Manifest, findings: _Findings, trust_paths: bool) -> Spec | None:
     """The spec, if rows can be rendered again from it."""
     try:
         spec = Spec.load(directory / paths.SPEC)
+        outside = [] if trust_paths else outside_paths.paths_outside(spec, directory)
+        if outside:
+            cure = f"add {outside_paths.FLAG} if you trust it to open them"
+            findings.not_checked = f"{outside_paths.describe(outside)}: no row was rendered again; {cure}"
         if spec.digest() != manifest.spec_sha256:
             findings.add(paths.SPEC, -1, "is not the spec whose digest is in the manifest")
-        elif plan_digest(spec) != manifest.plan_sha256:
+        elif not outside and plan_digest(spec) != manifest.plan_sha256:
             problem = "rendered by another version or with other assets: rows cannot be compared"
             findings.add(paths.MANIFEST, -1, problem)
         else:

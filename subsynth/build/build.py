@@ -22,6 +22,7 @@ from subsynth.build.worker import RenderJob
 from subsynth.core.errors import MaterialError, SpecError, WorkerError
 from subsynth.core.progress import NoProgress, Progress
 from subsynth.format.shards import DEFAULT_LAYOUT, Shard, ShardLayout, list_shards
+from subsynth.spec.outside_paths import check_paths
 from subsynth.spec.spec import Spec
 from subsynth.storage.addresses import open_storage
 from subsynth.storage.base import Storage
@@ -83,14 +84,17 @@ def build_dataset(
     return BuildResult(total, todo, total - todo, manifest.total_bytes)
 
 
-def merge_ranks(out: str | Path, layout: ShardLayout = DEFAULT_LAYOUT) -> BuildResult:
+def merge_ranks(out: str | Path, layout: ShardLayout = DEFAULT_LAYOUT, trust_paths: bool = False) -> BuildResult:
     """Make a data set of the shards that all ranks have rendered.
 
+    What the stored spec names outside of the location is opened only with `trust_paths`.
+
     Raises OutputError if some are missing, or were rendered by another version or with other assets than this
-    machine's.
+    machine's, or if the spec names files that are not trusted.
     """
     storage = open_storage(str(out))
     spec = stored_spec(storage)
+    check_paths(spec, Path(out) if Path(out).is_dir() else None, storage.name, trust_paths)
     plan_sha256 = plan_digest(spec)
     shards = list_shards(spec, layout)
     check_ownership(spec, plan_sha256, storage, {s.name for s in shards}, overwrite=False)

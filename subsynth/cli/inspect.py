@@ -11,7 +11,7 @@ from PIL import Image
 
 from subsynth import verify as verification
 from subsynth.assets.assets import Assets
-from subsynth.cli.options import LANG, SEED, SPEC, check_at_least_one, spec_from_options
+from subsynth.cli.options import LANG, SEED, SPEC, TRUST_PATHS, check_at_least_one, spec_from_options
 from subsynth.cli.progress import ProgressBar, prepare_assets
 from subsynth.core.errors import OutputError
 from subsynth.core.terminal import echo, one_line
@@ -21,6 +21,7 @@ from subsynth.report.drawing import save_png
 from subsynth.report.layer_strip import draw_layer_strip
 from subsynth.report.stats import format_stats, stats_of_directory
 from subsynth.report.stats_plot import plot_stats
+from subsynth.spec.outside_paths import check_paths
 from subsynth.spec.spec import SPLITS, Spec
 from subsynth.storage import paths
 
@@ -35,10 +36,11 @@ from subsynth.storage import paths
 @click.option("--count", type=int, default=36, show_default=True, help="Number of samples on the contact sheet.")
 @SEED
 @SPEC
+@TRUST_PATHS
 @click.option("--out", type=click.Path(path_type=Path), help="PNG file to write.  [default: named after its content]")
 def preview(
     directory: Path | None, lang: str | None, index: int | None, split: str, count: int, seed: int | None,
-    spec_file: str | None, out: Path | None,
+    spec_file: str | None, trust_paths: bool, out: Path | None,
 ) -> None:  # fmt: skip
     """Draw a contact sheet of samples, or the layers of one sample.
 
@@ -61,6 +63,8 @@ def preview(
     else:
         spec_file = str(directory / paths.SPEC) if directory else spec_file
         spec = spec_from_options(spec_file, lang=lang, seed=seed)
+        if directory is not None:
+            check_paths(spec, directory, str(directory), trust_paths)
         path, picture = _render_preview(spec, split, index, count)
     save_png(picture, out or path)
     echo(f"wrote {one_line(str(out or path))} ({picture.width} x {picture.height} px)")
@@ -88,13 +92,15 @@ def stats(directory: Path, out: Path | None) -> None:
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--sample", type=int, default=64, show_default=True, help="Number of rows per split to render again.")
+@TRUST_PATHS
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def verify(directory: Path, sample: int, as_json: bool) -> None:
+def verify(directory: Path, sample: int, trust_paths: bool, as_json: bool) -> None:
     """Check the files, columns, pixels and splits of a data set.
 
     Every row is decoded and compared with the digests of the manifest, and a sample of the rows is rendered again
     from their columns. In a damaged shard all rows are rendered again, so that each damaged row can be named. The
-    exit code is 0 if the data set is intact, and 1 if not.
+    exit code is 0 if the data set is intact, and 1 if not. If the set's spec.yaml names your own fonts, texts or
+    pictures, rows are rendered again only with --trust-paths.
 
     \b
     Examples:
@@ -103,7 +109,7 @@ def verify(directory: Path, sample: int, as_json: bool) -> None:
     """
     check_at_least_one("--sample", sample)
     with ProgressBar("verifying", " rows") as progress:
-        report = verification.verify(directory, sample, progress)
+        report = verification.verify(directory, sample, progress, trust_paths=trust_paths)
     echo(_json(report, directory) if as_json else _text(report))
     sys.exit(1 if report.violations else 0)
 
@@ -124,6 +130,7 @@ def _json(report: verification.Report, directory: Path) -> str:
         "shards": report.shards,
         "rows": report.rows,
         "rendered_again": report.rendered,
+        "not_checked": report.not_checked,
         "violations": [violation._asdict() for violation in report.violations],
     }
     return json.dumps(values, ensure_ascii=False)
@@ -133,6 +140,7 @@ def _text(report: verification.Report) -> str:
     lines = [
         one_line(f"{shard}{f', row {row}' if row >= 0 else ''}: {problem}") for shard, row, problem in report.violations
     ]
+    lines += [f"not checked: {one_line(report.not_checked)}"] if report.not_checked else []
     result = f"{len(report.violations)} violations" if report.violations else "no violations"
     lines.append(f"{report.rows:,} rows in {report.shards} shards read, {report.rendered:,} rendered again: {result}")
     return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from subsynth.spec.outside_paths import FLAG
 from subsynth.spec.spec import LANGUAGES, Spec
 
 LANG = click.option("--lang", type=click.Choice(list(LANGUAGES)), help="Language of the text.  [default: en]")
@@ -14,6 +15,9 @@ N_TEST = click.option(
 SEED = click.option("--seed", type=int, help="Seed of all random choices.  [default: 0]")
 SPEC = click.option(
     "--spec", "spec_file", metavar="FILE.yaml", help="Spec to start from; other options override its values."
+)
+TRUST_PATHS = click.option(
+    FLAG, "trust_paths", is_flag=True, help="Open the files that the set's spec.yaml names outside of the directory."
 )
 
 

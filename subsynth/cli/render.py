@@ -9,12 +9,13 @@ import click
 from subsynth.assets import preparation
 from subsynth.build import engines
 from subsynth.build.build import BuildResult, build_dataset, merge_ranks
-from subsynth.cli.options import LANG, N_TEST, SEED, SPEC, N, check_at_least_one, spec_from_options
+from subsynth.cli.options import LANG, N_TEST, SEED, SPEC, TRUST_PATHS, N, check_at_least_one, spec_from_options
 from subsynth.cli.progress import ProgressBar, prepare_assets
 from subsynth.core import cache
 from subsynth.core.main_guard import StoppedError
 from subsynth.core.terminal import echo, one_line
 from subsynth.kernels import compilation
+from subsynth.spec.outside_paths import FLAG, paths_outside
 from subsynth.spec.spec import IMAGE_FORMATS, Spec
 from subsynth.storage.addresses import open_storage
 
@@ -80,7 +81,8 @@ def render(
 
 @click.command()
 @click.argument("out")
-def merge(out: str) -> None:
+@TRUST_PATHS
+def merge(out: str, trust_paths: bool) -> None:
     """Complete a data set whose shards were rendered by several ranks.
 
     OUT is the directory or address that the ranks rendered into; figures, card, licences and manifest are added to
@@ -89,8 +91,9 @@ def merge(out: str) -> None:
     \b
     Examples:
       subsynth merge s3://bucket/sub_zh
+      subsynth merge my_set --trust-paths          rendered from your own fonts, texts or pictures
     """
-    result = merge_ranks(out)
+    result = merge_ranks(out, trust_paths=trust_paths)
     echo(f"{one_line(open_storage(out).name)}: {result.pairs:,} pairs, {result.bytes / 1e6:,.1f} MB, complete")
 
 
@@ -155,9 +158,10 @@ def _summary(spec: Spec, name: str, result: BuildResult, seconds: float, part: R
     resumed = f"; {result.resumed:,} pairs were finished before" if result.resumed else ""
     if part is not None:
         rank, world_size = part
+        trust = f" {FLAG}" if paths_outside(spec, None) else ""
         return (
             f"rank {rank} of {world_size}: rendered {result.rendered:,} of its {result.pairs:,} pairs to {name} in "
-            f"{seconds:.1f} s{resumed}; when all ranks are done: subsynth merge {name}"
+            f"{seconds:.1f} s{resumed}; when all ranks are done: subsynth merge {name}{trust}"
         )
     sizes = " + ".join(f"{spec.size(split):,} {split}" for split in spec.splits) + " pairs"
     megabytes = f"{result.bytes / 1e6:,.1f} MB"

@@ -174,6 +174,8 @@ def _describe(error: BaseException) -> str:
         return "out of memory; use fewer --workers, a smaller spec, or a machine with more memory"
     if isinstance(error, UnicodeEncodeError | UnicodeDecodeError) and sys.getfilesystemencoding() != "utf-8":
         return f"a name or text cannot be written in the encoding of this locale ({error}); set PYTHONUTF8=1"
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return "there is no home folder; set HOME, and SUBSYNTH_CACHE to a folder that can be written"
     if isinstance(error, OSError):
         return _describe_os_error(error)
     return _unexpected(error)

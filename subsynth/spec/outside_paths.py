@@ -1,0 +1,57 @@
+"""Which files a data set's own spec would make its reader open outside of the data set.
+
+A spec.yaml may come from a stranger. Fonts, texts and pictures that it names are opened to render rows again, so what
+lies outside of its directory is opened only if the user says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from subsynth.core.errors import OutputError
+from subsynth.core.terminal import one_line
+from subsynth.spec.spec import Spec
+
+FLAG = "--trust-paths"
+_MAX_NAMED = 3  # paths that a message names; the rest are counted
+
+
+def paths_outside(spec: Spec, directory: Path | None) -> list[str]:
+    """The paths of a spec that lead out of its directory, each with its key. None: no directory, all paths do."""
+    named = [("text.files", path) for path in spec.text.files]
+    named += [("fonts.files", path) for path in spec.fonts.files]
+    named += [("fonts.unseen_files", path) for path in spec.fonts.unseen_files]
+    named += [("background.folders", path) for path in spec.background.folders]
+    root = None if directory is None else directory.resolve()
+    return [f"{key} {path}" for key, path in named if root is None or not _is_inside(path, root)]
+
+
+def check_paths(spec: Spec, directory: Path | None, name: str, trust_paths: bool) -> None:
+    """Raise OutputError if the spec of the data set `name` names files outside of it, unless these are trusted."""
+    outside = paths_outside(spec, directory)
+    if outside and not trust_paths:
+        raise OutputError(f"{name}: {describe(outside)}; add {FLAG} if you trust it to open them")
+
+
+def describe(outside: list[str]) -> str:
+    """One phrase that names the paths."""
+    more = f" and {len(outside) - _MAX_NAMED:,} more" if outside[_MAX_NAMED:] else ""
+    paths = ", ".join(one_line(path, 100) for path in outside[:_MAX_NAMED])
+    return f"its spec.yaml names files outside of it ({paths}{more})"
+
+
+def _is_inside(path: str, root: Path) -> bool:
+    """Whether a file, a folder with all that is in it, or a pattern stays inside a folder, links followed."""
+    try:
+        target = Path(path.partition("#")[0]).expanduser()
+        if any(character in path for character in "*?[") and not target.exists():
+            parent = next(p for p in target.parents if not any(character in str(p) for character in "*?["))
+            return _is_inside(str(parent), root)
+        return all(p.resolve().is_relative_to(root) for p in (target, *_files_in(target)))
+    except (OSError, RuntimeError, ValueError):  # no home folder, a loop of links, a NUL
+        return False
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    return folder.rglob("*") if folder.is_dir() and not folder.is_symlink() else iter(())
