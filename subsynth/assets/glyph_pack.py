@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from subsynth.assets.face_facts import check_content, face_key, open_font
 from subsynth.assets.glyph_outlines import GlyphArrays, extract_glyphs
 from subsynth.core import cache
-from subsynth.core.array_file import Arrays, is_small, read_arrays, write_arrays
+from subsynth.core.array_file import is_small, read_arrays, write_arrays
 from subsynth.data.font_catalogue import Face
 
 PACK = "outlines-6"  # changes with the layout of the packed arrays
 GLYPHS = "glyphs.bin"
+MAPPED = 24  # large packs that are mapped at a time: each mapping holds a file handle
 LARGE = 12_000  # glyphs; a face with more is not packed: most of them are never drawn
 
 
@@ -34,28 +36,28 @@ def pack_face(face: Face) -> None:
 def read_pack(face: Face) -> Callable[[], GlyphArrays]:
     """A function that returns the outlines of a face; packed now if the cache lacks them.
 
-    Small packs are kept in memory. A large one is memory-mapped for as long as it is among the last ones used.
+    Small packs are kept in memory. A large one is memory-mapped for as long as it is among the MAPPED last ones used.
     """
-
     name = _entry(face)
+    path = str(cache.cache_folder() / name / GLYPHS)
 
-    def build(folder: Path) -> None:
-        _pack(face, folder)
-
-    def read(folder: Path) -> GlyphArrays:
-        return _glyph_arrays(read_arrays(folder / GLYPHS))
-
-    def read_again() -> GlyphArrays:
+    def read_mapped() -> GlyphArrays:
         try:
-            return read(cache.cache_folder() / name)
-        except (OSError, ValueError):  # deleted since it was opened
-            return cache.read_entry(name, build, read)
+            return _mapped_glyphs(path)
+        except (OSError, ValueError):  # the entry was deleted after it was opened
+            return cache.read_entry(name, lambda folder: _pack(face, folder), _read_glyphs)
 
-    glyphs = cache.read_entry(name, build, read)
-    return (lambda: glyphs) if is_small(cache.cache_folder() / name / GLYPHS) else read_again
+    glyphs = cache.read_entry(name, lambda folder: _pack(face, folder), _read_glyphs)
+    return (lambda: glyphs) if is_small(Path(path)) else read_mapped
 
 
-def _glyph_arrays(arrays: Arrays) -> GlyphArrays:
+@lru_cache(maxsize=MAPPED)
+def _mapped_glyphs(path: str) -> GlyphArrays:
+    return _read_glyphs(Path(path).parent)
+
+
+def _read_glyphs(folder: Path) -> GlyphArrays:
+    arrays = read_arrays(folder / GLYPHS)
     return GlyphArrays(*(arrays[name] for name in GlyphArrays._fields))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 Arrays = dict[str, NDArray[Any]]
 
 SMALL = 4 << 20  # bytes; a file up to this size is read into memory
-MAPPED = 16  # files that are mapped at a time: each mapping holds a file handle
 _ALIGNMENT = 64
 
 
@@ -34,26 +32,18 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 def read_arrays(path: Path) -> Arrays:
     """The arrays of a file: in memory if it is small, else memory-mapped, read-only.
 
-    At most MAPPED files stay mapped, the last ones used; call this again for each use of the arrays of a large file.
-    Raises OSError or ValueError for a file that is missing or damaged.
+    A mapping holds a file handle for as long as one of its arrays lives. Raises OSError or ValueError for a file that
+    is missing or damaged.
     """
-    return _mapped(path) if path.stat().st_size > SMALL else _split(path, np.fromfile(path, np.uint8))
-
-
-def is_small(path: Path) -> bool:
-    """Whether a file is read into memory: its arrays may be kept."""
-    return path.stat().st_size <= SMALL
-
-
-@lru_cache(maxsize=MAPPED)
-def _mapped(path: Path) -> Arrays:
-    return _split(path, np.asarray(np.memmap(path, np.uint8, "r")))
-
-
-def _split(path: Path, content: NDArray[np.uint8]) -> Arrays:
+    content = np.fromfile(path, np.uint8) if is_small(path) else np.asarray(np.memmap(path, np.uint8, "r"))
     entries = json.loads(path.with_name(f"{path.name}.json").read_text(encoding="utf-8"))
     arrays = {}
     for name, (dtype, shape, offset) in entries.items():
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         arrays[name] = content[offset : offset + size].view(dtype).reshape(shape)
     return arrays
+
+
+def is_small(path: Path) -> bool:
+    """Whether a file is read into memory."""
+    return path.stat().st_size <= SMALL
