@@ -311,7 +311,10 @@ def main() -> None:
         writer = csv.DictWriter(stream, rows[0], delimiter="\t", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    facts = "from subsynth.assets import face_facts; from subsynth.data import font_catalogue; face_facts.store_facts(font_catalogue.catalogue(), {!r})"
+    facts = (
+        "from subsynth.assets import face_facts; from subsynth.data import font_catalogue; "
+        "face_facts.store_facts(font_catalogue.catalogue(), {!r})"
+    )
     subprocess.run([sys.executable, "-c", facts.format(str(HERE / "facts.npz"))], check=True)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import cv2
 import numpy as np
@@ -31,6 +31,28 @@ else:
     _Base = IterableDataset
 
 BLOCK = 128  # samples planned at a time
+
+
+class Sample(TypedDict):
+    """One sample of a stream, as torch tensors, or NumPy arrays where torch is not installed."""
+
+    image: Any  # uint8 (3, H, W), RGB
+    ground_truth: Any  # uint8 (1, H, W), text 0 and background 255
+    text: str
+    index: int
+
+
+class StreamState(TypedDict):
+    """The position of an iteration, and the stream and share that it belongs to."""
+
+    seen: int
+    epoch: int
+    share: int
+    shares: int
+    split: str
+    spec: str
+
+
 _threads_before_fork: list[int] = []
 
 
@@ -84,7 +106,7 @@ class SubtitleStream(_Base):
             raise SpecError(f"epoch is {epoch}; 0 or more is needed")
         self._epoch.fill_(epoch)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[Sample]:
         share, shares = self._share()
         if shares > self.world_size:
             cv2.setNumThreads(1)  # this process is one of many workers
@@ -97,13 +119,19 @@ class SubtitleStream(_Base):
             yield sample
         self._seen = 0
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StreamState:
         """The position of the iteration: the next sample is the first that has not been returned."""
         share, shares = self._share()
-        return {"seen": self._seen or self._resume, "epoch": int(self._epoch), "share": share, "shares": shares,
-                "split": self.split, "spec": self.spec.digest()}  # fmt: skip
+        return {
+            "seen": self._seen or self._resume,
+            "epoch": int(self._epoch),
+            "share": share,
+            "shares": shares,
+            "split": self.split,
+            "spec": self.spec.digest(),
+        }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StreamState) -> None:
         """Resume from a state in the next iteration. Raises SpecError if it belongs to another stream or division."""
         share, shares = self._share()
         own = {"split": self.split, "spec": self.spec.digest(), "share": share, "shares": shares}
@@ -145,7 +173,7 @@ def iterable(spec: Spec, split: str = "train", epoch: int = 0, parts: int = 64) 
     return HubIterableDataset.from_generator(_rows, gen_kwargs={"spec": spec, "split": split, "ranges": ranges})
 
 
-def _rows(spec: Spec, split: str, ranges: list[tuple[int, int]]) -> Iterator[dict[str, Any]]:
+def _rows(spec: Spec, split: str, ranges: list[tuple[int, int]]) -> Iterator[Sample]:
     for start, stop in ranges:
         yield from map(_to_sample, _render_range(spec, split, start, stop))
 
@@ -157,7 +185,7 @@ def _render_range(spec: Spec, split: str, start: int, stop: int) -> Iterator[Pai
             yield renderer.render(recipe)
 
 
-def _to_sample(pair: Pair) -> dict[str, Any]:
+def _to_sample(pair: Pair) -> Sample:
     image, truth = np.ascontiguousarray(pair.image.transpose(2, 0, 1)), pair.ground_truth[None]
     arrays = (image, truth) if torch is None else (torch.from_numpy(image), torch.from_numpy(truth))
     return {"image": arrays[0], "ground_truth": arrays[1], "text": pair.recipe.text, "index": pair.recipe.index}

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsynth.core import rng
+from subsynth.core.pixels import U8
 
 KINDS = ("gradient", "clouds", "bokeh", "stripes", "clutter")
-Canvas = NDArray[np.uint8]
 Draws = NDArray[np.float64]
 
 
-def draw(kind: str, seed: int, split: str, number: int, width: int, height: int) -> Canvas:
+def draw(kind: str, seed: int, split: str, number: int, width: int, height: int) -> U8:
     """Scene `number` of a kind: RGB uint8 (height, width, 3), a function of the arguments alone."""
     stream = rng.StreamRange(seed, split, number * 4096, number * 4096 + 4096)
     draws = rng.uniform(stream, f"scenery.{kind}")
@@ -36,11 +36,11 @@ def _color(draws: Draws, low: float = 10, high: float = 200) -> Draws:
     return np.clip(base + (draws[1:4] - 0.5) * (20 + 0.8 * base), 0, 255)
 
 
-def _mix(a: Draws, b: Draws, share: Draws) -> Canvas:
+def _mix(a: Draws, b: Draws, share: Draws) -> U8:
     return np.asarray(np.rint(a + (b - a) * share[..., None]), dtype=np.uint8)
 
 
-def _gradient(draws: Draws, width: int, height: int) -> Canvas:
+def _gradient(draws: Draws, width: int, height: int) -> U8:
     """Two colours along any direction, with a third in a soft spot: skies, walls, fades."""
     y, x = np.mgrid[0:height, 0:width] / np.array([height, width]).reshape(2, 1, 1)
     a, b = draws[8] * 2 - 1, draws[9] * 2 - 1
@@ -65,14 +65,14 @@ def _octaves(draws: Draws, width: int, height: int, coarsest: int) -> Draws:
     return np.asarray(total / max(float(total.max()), 1e-9))
 
 
-def _clouds(draws: Draws, width: int, height: int) -> Canvas:
+def _clouds(draws: Draws, width: int, height: int) -> U8:
     """Fog, water, foliage out of focus: a colour ramp over noise octaves."""
     noise = _octaves(draws[64:], width, height, 3 + int(draws[17] * 8))
     base = _mix(_color(draws[0:4]), _color(draws[4:8]), noise)
     return _mix(base.astype(np.float64), _color(draws[8:12], 60, 255), np.clip(noise * 3 - 2, 0, 1))
 
 
-def _bokeh(draws: Draws, width: int, height: int) -> Canvas:
+def _bokeh(draws: Draws, width: int, height: int) -> U8:
     """Lights out of focus over a dark gradient."""
     image = (_gradient(draws, width, height).astype(np.float64)) * 0.45
     ys, xs = np.mgrid[0:height, 0:width].astype(np.float64)
@@ -88,7 +88,7 @@ def _bokeh(draws: Draws, width: int, height: int) -> Canvas:
     return np.asarray(np.clip(np.rint(image), 0, 255), dtype=np.uint8)
 
 
-def _stripes(draws: Draws, width: int, height: int) -> Canvas:
+def _stripes(draws: Draws, width: int, height: int) -> U8:
     """Blinds, fences, floors, shelves: bands of uneven width and colour along one direction."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     along = x * (draws[8] * 2 - 1) + y * (draws[9] * 2 - 1)
@@ -104,7 +104,7 @@ def _stripes(draws: Draws, width: int, height: int) -> Canvas:
     return np.asarray(soft, dtype=np.uint8)
 
 
-def _clutter(draws: Draws, width: int, height: int) -> Canvas:
+def _clutter(draws: Draws, width: int, height: int) -> U8:
     """Boxes and discs over noise, some as fine as letters: shelves, signs, crowds."""
     image = _clouds(draws, width, height)
     for i in range(260):

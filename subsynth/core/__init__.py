@@ -1,1 +1,1 @@
-"""Building blocks without state: randomness, pixel arithmetic, coverage, the cache folder, errors."""
+"""Building blocks of all other packages: randomness, pixel arithmetic, coverage, the cache folder, errors."""

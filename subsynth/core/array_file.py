@@ -1,4 +1,4 @@
-"""Array files: several arrays in one file, which is read into memory or mapped as a whole."""
+"""Array files: several arrays in one file, which is either read into memory or memory-mapped as a whole."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def read_arrays(path: Path) -> Arrays:
-    """The arrays of a file: in memory if it is small, else memory-mapped, read-only.
+    """The arrays of a file: read into memory if it is small, otherwise memory-mapped, read-only.
 
-    A mapping holds a file handle for as long as one of its arrays lives. Raises OSError or ValueError for a file that
-    is missing or damaged.
+    A mapping holds a file handle as long as any of its arrays exists. Raises OSError or ValueError for a missing or
+    damaged file.
     """
     content = np.fromfile(path, np.uint8) if is_small(path) else np.asarray(np.memmap(path, np.uint8, "r"))
     entries = json.loads(path.with_name(f"{path.name}.json").read_text(encoding="utf-8"))

@@ -1,9 +1,10 @@
 """The cache folder, where prepared assets are kept between runs: entries are complete, checked, and built atomically.
 
-An entry is a folder of files and an index with the size and the SHA-256 of each, written last. When a process opens an
-entry it compares size, inode and times of its files with those at the last full check. If they differ, or that check
-is older than a day, every file is hashed again: a write to a file is noticed at once, and decay of a disk that changes
-no time within a day. A damaged entry is reported, thrown away and built again.
+An entry is a folder of files with an index, written last, that holds the size and the SHA-256 of each file. When a
+process opens an entry, it compares the size, inode and timestamps of each file with those at the last full check. If
+they differ, or that check is older than a day, every file is hashed again. A write to a file is therefore noticed at
+once, and corruption on the disk, which changes no timestamp, within a day. A damaged entry is reported, removed and
+built again.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from subsynth.core.errors import OutputError
 T = TypeVar("T")
 
 INDEX, CHECKED = "index.json", "checked.json"
-MAX_AGE = 24 * 3600.0  # seconds for which a full check counts
-_SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # an undamaged entry fails with these where they are scarce
+MAX_AGE = 24 * 3600.0  # seconds; a full check that is older is repeated
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # lack of file handles or memory, not damage
 _BUILDING = ".building-"
 _checked_here: set[Path] = set()  # entries that this process has checked
 _always_hash = False
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 def cache_folder() -> Path:
     """The cache folder: $SUBSYNTH_CACHE, else $XDG_CACHE_HOME/subsynth, else ~/.cache/subsynth.
 
-    Raises OutputError where there is no home folder.
+    Raises OutputError if there is no home folder.
     """
     own = os.environ.get("SUBSYNTH_CACHE")
     if own:
@@ -54,7 +55,7 @@ def cache_folder() -> Path:
 
 
 def has_entry(name: str) -> bool:
-    """Whether the cache has this entry, complete and undamaged. A damaged one is thrown away."""
+    """Whether the cache has this entry, complete and undamaged. A damaged entry is removed."""
     entry = cache_folder() / name
     if entry in _checked_here:
         return True
@@ -69,10 +70,10 @@ def has_entry(name: str) -> bool:
 
 
 def build_once(name: str, build: Callable[[Path], None]) -> Path:
-    """The folder `name` in the cache; if it does not exist, `build` fills a temporary folder that is then renamed.
+    """The folder `name` in the cache. If it does not exist, `build` fills a temporary folder, which is then renamed.
 
     Two processes may build at once: the first rename wins, and the other copy is discarded.
-    Raises OutputError where the cache cannot be written.
+    Raises OutputError if the cache cannot be written.
     """
     entry = cache_folder() / name
     if has_entry(name):
@@ -103,9 +104,9 @@ def build_once(name: str, build: Callable[[Path], None]) -> Path:
 
 
 def read_entry(name: str, build: Callable[[Path], None], read: Callable[[Path], T]) -> T:
-    """What `read` returns for an entry, which is built if it is missing, and once more if it cannot be read.
+    """The result of `read` for an entry, which is built if it is missing and rebuilt once if it cannot be read.
 
-    So an entry that is deleted or damaged between its check and its use does no harm.
+    An entry that is deleted or damaged between its check and its use therefore does no harm.
     """
     try:
         return read(build_once(name, build))
@@ -121,10 +122,10 @@ def discard(name: str) -> None:
     """Remove an entry. Raises OutputError if it cannot be removed."""
     entry = cache_folder() / name
     _checked_here.discard(entry)
-    grave = entry.with_name(f"{_BUILDING}{platform.node()}-{os.getpid()}-{entry.name}")
+    trash = entry.with_name(f"{_BUILDING}{platform.node()}-{os.getpid()}-{entry.name}")
     try:
-        entry.rename(grave)  # at once: nobody sees half an entry
-        shutil.rmtree(grave, ignore_errors=True)
+        entry.rename(trash)  # atomic: no process sees half an entry
+        shutil.rmtree(trash, ignore_errors=True)
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -135,15 +136,15 @@ def discard(name: str) -> None:
 
 @contextlib.contextmanager
 def checking_again() -> Iterator[None]:
-    """Within it, entries are checked as by a new process."""
+    """Within this context, entries are checked again, as in a new process."""
     _checked_here.clear()
     yield
 
 
 @contextlib.contextmanager
 def checking_fully() -> Iterator[None]:
-    """Within it, entries are hashed in full when they are opened, whatever was checked before."""
-    global _always_hash  # noqa: PLW0603 - a mode of the process, which every opened entry obeys
+    """Within this context, every entry is hashed in full when it is opened, regardless of earlier checks."""
+    global _always_hash  # noqa: PLW0603 - a mode of the process, for every entry that it opens
     before, _always_hash = _always_hash, True
     _checked_here.clear()
     try:
@@ -154,7 +155,7 @@ def checking_fully() -> Iterator[None]:
 
 @contextlib.contextmanager
 def exclusive() -> Iterator[None]:
-    """Hold the cache's lock, where the file system has locks, so that processes of one machine do not repeat work."""
+    """Hold the cache's lock, if the file system supports locks, so that processes on one machine do not repeat work."""
     try:
         import fcntl  # noqa: PLC0415 - only on POSIX
     except ImportError:
@@ -174,7 +175,7 @@ def exclusive() -> Iterator[None]:
 
 
 def _complete(folder: Path) -> None:
-    """Write the index of a folder that is filled, and bring everything to the disk."""
+    """Write the index of a filled folder, and flush everything to the disk."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     index = {str(path.relative_to(folder)): [path.stat().st_size, _sha256(path)] for path in files}
     for path in files:
@@ -185,7 +186,7 @@ def _complete(folder: Path) -> None:
 
 
 def _damage(entry: Path) -> str:
-    """What is wrong with an entry, in words; "" if nothing is."""
+    """A description of the damage to an entry; "" if it is intact."""
     try:
         index = json.loads((entry / INDEX).read_text(encoding="utf-8"))
         for name, (size, _) in index.items():
@@ -206,22 +207,22 @@ def _damage(entry: Path) -> str:
 
 
 def mark_checked(entry: Path) -> None:
-    """Record that every file of an entry, at this moment, is the one that its index describes."""
+    """Record that every file of an entry currently matches its index."""
     _checked_here.add(entry)
-    with contextlib.suppress(OSError, ValueError):  # a cache that is only read is hashed by every process
+    with contextlib.suppress(OSError, ValueError):  # if the cache is read-only, every process hashes it
         checked = {"time": time.time(), "files": _signature(entry)}
         (entry / CHECKED).write_text(json.dumps(checked), encoding="utf-8")
 
 
 def _signature(entry: Path) -> list[list[object]]:
-    """What changes when a file of an entry is written to or replaced."""
+    """The inode and timestamps of each file, which change when it is written to or replaced."""
     index = json.loads((entry / INDEX).read_text(encoding="utf-8"))
     status = {name: (entry / name).stat() for name in index}
     return [[name, s.st_ino, s.st_mtime_ns, s.st_ctime_ns] for name, s in status.items()]
 
 
 def _was_checked(entry: Path) -> bool:
-    """Whether the files are those of the last full check, which is not too old."""
+    """Whether the files are unchanged since the last full check, and that check is recent enough."""
     try:
         checked = json.loads((entry / CHECKED).read_text(encoding="utf-8"))
         return bool(checked["files"] == _signature(entry) and 0 <= time.time() - checked["time"] < MAX_AGE)
@@ -230,10 +231,10 @@ def _was_checked(entry: Path) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what processes of this machine that are gone have left unfinished."""
-    start = f"{_BUILDING}{platform.node()}-"
-    for path in folder.glob(f"{start}*"):
-        pid = path.name.removeprefix(start).partition("-")[0]
+    """Remove unfinished folders that dead processes of this machine have left."""
+    prefix = f"{_BUILDING}{platform.node()}-"
+    for path in folder.glob(f"{prefix}*"):
+        pid = path.name.removeprefix(prefix).partition("-")[0]
         if pid.isdigit() and int(pid) != os.getpid() and not _runs(int(pid)):
             shutil.rmtree(path, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""Coverage: the exact, unhinted share of each pixel that outlines cover.
+"""Coverage: the exact share of each pixel that unhinted outlines cover.
 
 Signed areas are summed edge by edge and integrated along the rows (the method of FreeType's smooth rasteriser and of
 font-rs), in integers throughout: only the crossing of an edge with a pixel border is rounded, to 1/256 px. Contours
@@ -10,10 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from subsynth.core.pixels import U8
+
 ONE = 256  # subpixels per pixel
 
 
-def coverage(edges: NDArray[np.int64], height: int, width: int) -> NDArray[np.uint8]:
+def coverage(edges: NDArray[np.int64], height: int, width: int) -> U8:
     """Directed edges int64 (n, 4), x0 y0 x1 y1 in 1/256 px, y down -> coverage uint8 (height, width).
 
     255 is fully covered. Parts outside the canvas are ignored; contours must be closed.
@@ -49,7 +51,7 @@ def _by_row(
     y1: NDArray[np.int64],
     sign: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], ...]:
-    """Cut every edge at the borders of rows -> row, y and x of the upper and the lower end, sign."""
+    """Cut every edge at the row borders -> row, y and x of the upper end, y and x of the lower end, sign."""
     first = y0 // ONE
     count = (y1 - 1) // ONE - first + 1
     edge = np.repeat(np.arange(len(x0)), count)
@@ -69,7 +71,7 @@ def _by_column(
     sign: NDArray[np.int64],
     width: int,
 ) -> tuple[NDArray[np.int64], ...]:
-    """Cut every piece at the borders of columns -> column, row, signed height, sum of both ends' x in the cell."""
+    """Cut every piece at the column borders -> column, row, signed height, sum of the x of both ends in the cell."""
     # Outside the canvas only the height counts: an edge to the left covers the whole row, one to the right nothing.
     left, right = np.clip(left, 0, width * ONE), np.clip(right, 0, width * ONE)
     drop = bottom - top

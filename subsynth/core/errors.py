@@ -24,4 +24,4 @@ class WorkerError(SubsynthError):
 
 
 class HubError(SubsynthError):
-    """The hub rejects a request, cannot be reached, or holds other data than was sent."""
+    """The hub rejects a request, cannot be reached, or holds data that differs from what was sent."""

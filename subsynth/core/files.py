@@ -17,8 +17,8 @@ KINDS = {
 def read_regular_file(path: str | Path, what: str, cure: str, limit: int, error: type[SubsynthError]) -> bytes:
     """The content of a regular file of at most `limit` bytes; symbolic links are followed.
 
-    `what` ("corpus", "font") starts the message of the error that is raised otherwise, and `cure` ends it. Devices,
-    FIFOs and sockets are refused before anything is read: reading them could last for ever.
+    Anything else raises `error`, with a message that starts with `what` ("corpus", "font") and ends with `cure`.
+    Devices, FIFOs and sockets are rejected before anything is read, because reading them might never end.
     """
     try:
         # Not blocking: opening a FIFO would otherwise wait for a writer.

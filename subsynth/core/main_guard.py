@@ -1,9 +1,9 @@
-"""The last place that catches everything: every program here ends in at most one line of error, without a traceback.
+"""Main guard: every program ends with at most one line of error and no traceback, whatever exception it raises.
 
-Exit code 2 after an error, 130 after Ctrl-C. A second Ctrl-C, or one while the program ends, ends the process at once:
-nothing that is unfinished does harm. With SUBSYNTH_DEBUG=1 the traceback is printed too.
+The exit code is 2 after an error, 130 after Ctrl-C. A second Ctrl-C, or one during shutdown, ends the process at once;
+unfinished work does no harm. With SUBSYNTH_DEBUG=1 the traceback is printed too.
 
-This module imports nothing heavy; programs import the rest inside `run`, so that Ctrl-C has the same effect there.
+This module imports nothing heavy; programs import the rest inside `run`, so that Ctrl-C is handled during imports too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DEBUG = "SUBSYNTH_DEBUG"
 ERROR, INTERRUPTED = 2, 130  # exit codes
-_MEMORY_SIGNS = (  # what libraries say that have no MemoryError
+_MEMORY_SIGNS = (  # messages of libraries that raise no MemoryError
     "Cannot allocate memory", "failed to map segment", "Insufficient memory", "can't start new thread",
     "out of memory", "Unable to allocate", "bad_alloc",
 )  # fmt: skip
@@ -41,13 +41,13 @@ class StoppedError(KeyboardInterrupt):
 
 
 class _State:
-    """What the process has seen so far."""
+    """The state of the guard in this process."""
 
     program = "subsynth"
     user_errors: tuple[type[Exception], ...] = (SubsynthError,)
     interrupts = 0
     ending = False  # the work is over, or its error is being reported
-    stop_line = "stopped"  # still to be written after Ctrl-C; "" once it is
+    stop_line = "stopped"  # to be written after Ctrl-C; "" once it has been
     exit_at_once = False
 
 
@@ -62,8 +62,8 @@ def run_command(
 ) -> NoReturn:
     """Run a click command with the arguments of the process, and end the process.
 
-    `load` imports and returns the command. `program` starts each error and warning, `usage` the line of usage in
-    help texts. The message of an error in `user_errors` is meant for the user; others are bugs, and are called so.
+    `load` imports and returns the command. Errors and warnings start with `program`, usage lines in help texts with
+    `usage`. The messages of `user_errors` are meant for the user; any other exception is reported as a bug.
     """
     run(program, lambda: _invoke(load(), usage or program), user_errors)
 
@@ -86,23 +86,23 @@ def run(
     except BaseException as error:  # whatever it is, the user gets one line
         code = _report(error)
         if code == INTERRUPTED:
-            os._exit(code)  # threads are not waited for
+            os._exit(code)  # does not wait for threads
     sys.exit(code)
 
 
 def install(program: str, user_errors: tuple[type[Exception], ...] = (SubsynthError,)) -> None:
-    """Guard this process from now on, for what happens outside of `run` too: threads, callbacks, shutdown."""
+    """Guard this process from now on, also outside `run`: in threads, in callbacks and during shutdown."""
     _state.program, _state.user_errors = program, user_errors
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise the parent wants it ignored
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise the parent has it ignored
         signal.signal(signal.SIGINT, _on_interrupt)
-        # The last function at exit: after it, Python itself would let Ctrl-C change the exit code.
+        # Runs last at exit: during the rest of the shutdown, Ctrl-C would change the exit code.
         atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
-    # What the locale cannot encode is written as \uXXXX.
+    # Characters that the locale cannot encode are written as \uXXXX.
     if isinstance(sys.stdout, io.TextIOWrapper) and not isinstance(sys.stdout, _StandardOutput):
         sys.stdout = _StandardOutput(sys.stdout.buffer, sys.stdout.encoding, "backslashreplace")
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors="backslashreplace")
-    # After an exit at once, the process that tidies up after multiprocessing would warn of what it tidies up.
+    # After os._exit, the resource tracker of multiprocessing would warn about everything that it cleans up.
     os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
     if _is_debugging():
         return
@@ -113,16 +113,16 @@ def install(program: str, user_errors: tuple[type[Exception], ...] = (SubsynthEr
     handler = _OneLineHandler(logging.WARNING)
     for logger in ("subsynth", "dbram_baseline"):
         logging.getLogger(logger).addHandler(handler)
-    logging.getLogger().addHandler(logging.NullHandler())  # other libraries' log is not for the user
+    logging.getLogger().addHandler(logging.NullHandler())  # logs of other libraries are not shown
 
 
 def exit_at_once_on_interrupt(message: str) -> None:
-    """Make Ctrl-C write the message and end the process from now on, without waiting for threads."""
+    """From now on, Ctrl-C writes the message and ends the process without waiting for threads."""
     _state.stop_line, _state.exit_at_once = message, True
 
 
 def _invoke(command: click.Command, usage: str) -> int:
-    """Run a command as click's own main does, which would end the process itself after some errors."""
+    """Run a command as click's `main` does, but return the exit code where click would end the process."""
     import click  # noqa: PLC0415 - imported inside `run`, where Ctrl-C is handled
 
     try:
@@ -142,7 +142,7 @@ def _invoke(command: click.Command, usage: str) -> int:
 
 
 def _report(error: BaseException) -> int:
-    """Write the line of an error; the exit code."""
+    """Write an error as one line, and return the exit code."""
     _state.ending = True
     try:
         _give_up_output()
@@ -216,7 +216,7 @@ def _too_many_files() -> str:
 
 
 def _give_up_output() -> None:
-    """Write what standard output still buffers; if that fails, drop it, so that Python does not try again at exit."""
+    """Flush standard output; if that fails, discard its buffer, so that Python does not try again at exit."""
     if sys.stdout is None:
         return
     try:
@@ -239,7 +239,7 @@ def _exit_interrupted() -> NoReturn:
 
 
 def _say_stopped() -> None:
-    """Write the line of a stopped program, once. A signal handler may interrupt a stream: this writes past them."""
+    """Write the message of a stopped program, once, without Python's streams: a signal may have interrupted them."""
     line, _state.stop_line = _state.stop_line, ""
     if line:
         line = one_line(line).encode("ascii", "backslashreplace").decode()
@@ -248,7 +248,7 @@ def _say_stopped() -> None:
 
 
 def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """An exception that Python cannot raise, as in a destructor. Ctrl-C must not get lost there."""
+    """Handle an exception that Python cannot raise, such as one in a destructor; Ctrl-C must not get lost there."""
     if unraisable.exc_type is KeyboardInterrupt:
         _exit_interrupted()
 
@@ -259,7 +259,7 @@ def _on_thread_error(args: threading.ExceptHookArgs) -> None:
 
 
 class _StandardOutput(io.TextIOWrapper):
-    """Standard output whose errors say what it was that could not be written."""
+    """Standard output whose errors say that standard output could not be written."""
 
     def write(self, text: str) -> int:
         with self._naming_errors():
@@ -280,7 +280,7 @@ class _StandardOutput(io.TextIOWrapper):
 
 
 class _OneLineHandler(logging.Handler):
-    """Writes each message of a log once, as one line."""
+    """Writes each log message once, as one line."""
 
     def __init__(self, level: int):
         super().__init__(level)

@@ -1,4 +1,4 @@
-"""Names and other people's text in Markdown: they are shown as they are, and never become markup."""
+"""Escaping for Markdown: names and foreign text are shown literally and never become markup."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import re
 from subsynth.core.terminal import one_line
 
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# A colon and a dot are only markup in an address, which would become a link; @ before a word would name a user.
+# A colon or a dot is escaped only in an address, which would become a link; @ before a word would mention a user.
 _MARKUP = re.compile(r"[\\`*_\[\]|~$#!]|://|(?<=www)\.|@(?=\w)")
-_BAR = "\N{BOX DRAWINGS LIGHT VERTICAL}"  # in code, nothing can keep a | from ending the cell
+_BAR = "\N{BOX DRAWINGS LIGHT VERTICAL}"  # in code, a | cannot be escaped and would end the cell
 
 
 def escape(text: str) -> str:
-    """Text for a paragraph, a list or a cell of a table."""
+    """Text escaped for a paragraph, a list or a table cell."""
     line = "".join(_HTML.get(c, c) for c in one_line(text))
     return _MARKUP.sub(lambda match: "&#58;//" if match[0] == "://" else f"\\{match[0]}", line)
 
 
 def code(text: str) -> str:
-    """Text as inline code, also in a cell of a table; "" for no text."""
+    """Text as inline code, also for a table cell; "" for empty text."""
     line = one_line(text).replace("|", _BAR)
     if not line:
         return ""
@@ -35,5 +35,5 @@ def code_block(text: str) -> str:
 
 
 def _fence(text: str, shortest: int) -> str:
-    """A run of backticks that is longer than each in the text."""
+    """A run of backticks that is longer than any in the text, and at least `shortest` long."""
     return "`" * max(shortest, 1 + max((len(run) for run in re.findall("`+", text)), default=0))

@@ -36,7 +36,7 @@ def scale_alpha(alpha: U8, opacity: int) -> U8:
     return ((alpha.astype(np.uint16) * np.uint16(opacity) + 127) // 255).astype(np.uint8)
 
 
-def luma(planes: U8) -> NDArray[np.uint8]:
+def luma(planes: U8) -> U8:
     """BT.601 luma of RGB planes (3, H, W), in gamma-coded 0..255 -> uint8 (H, W)."""
     red, green, blue = (planes[i].astype(np.uint16) for i in range(3))
     return ((red * 77 + green * 150 + blue * 29) >> 8).astype(np.uint8)

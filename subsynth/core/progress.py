@@ -1,4 +1,4 @@
-"""Progress: how long-running work reports to whoever shows it, such as a progress bar."""
+"""Progress: the protocol by which long-running work reports to a display such as a progress bar."""
 
 from __future__ import annotations
 

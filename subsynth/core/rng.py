@@ -2,8 +2,8 @@
 
 A word is the SplitMix64 finaliser (Steele, Lea, Flood 2014) applied twice, to the index and to the slot, each offset
 by a 64-bit key that BLAKE2b derives from (seed, split, stream). There is no state, so the sample at an index is the
-same for any number of samples or workers, any order and any point of resuming, and adding, removing or renaming a
-stream changes no other stream.
+same for any number of samples or workers, any order and any resume point, and adding, removing or renaming a stream
+changes no other stream.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class StreamRange(NamedTuple):
-    """A range of samples that numbers are drawn for: the indices start..stop-1 of one split, under one seed."""
+    """The samples that numbers are drawn for: the indices start..stop-1 of one split, under one seed."""
 
     seed: int
     split: str
@@ -70,6 +70,6 @@ def randint(samples: StreamRange, stream: str, limit: NDArray[np.int64] | int) -
 
 
 def categorical(samples: StreamRange, stream: str, weights: NDArray[np.float64] | list[float]) -> NDArray[np.int64]:
-    """The index of a weight, drawn with a probability proportional to it: int64 (stop - start,)."""
+    """An index into `weights`, drawn with a probability proportional to the weight: int64 (stop - start,)."""
     edges = np.cumsum(np.asarray(weights, dtype=np.float64))
     return np.minimum(np.searchsorted(edges, uniform(samples, stream) * edges[-1], side="right"), len(edges) - 1)

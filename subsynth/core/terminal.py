@@ -1,4 +1,4 @@
-"""Text for a terminal: names and other people's text are data, and never control the terminal that shows them."""
+"""Text for a terminal: control characters in names and foreign text are escaped, so that they have no effect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import sys
 
 # Control characters except newline and tab, which could move the cursor or change the terminal; characters that change
-# the direction or hide text; surrogates, which stand for the bytes of a file name that is not UTF-8.
+# the direction or hide text; surrogates, which represent the bytes of a file name that is not UTF-8.
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -16,9 +16,9 @@ MAX_LINE = 2000  # characters of a message; longer ones are cut
 
 
 def printable(text: str) -> str:
-    r"""The text with every character that a terminal would obey, or hide, written as \uXXXX: newline and tab stay.
+    r"""The text with control and invisible characters written as \uXXXX; newline and tab are kept.
 
-    The escapes are those of JSON, so that JSON remains the same JSON.
+    The escapes are those of JSON, so that JSON text keeps its meaning.
     """
     return _UNPRINTABLE.sub(lambda match: _escape(match[0]), text)
 
@@ -37,8 +37,8 @@ def echo(text: str, end: str = "\n") -> None:
 
 
 def echo_error(text: str) -> None:
-    """Write one line to standard error, above the progress bars that are drawn there; nothing if that fails."""
-    tqdm = sys.modules.get("tqdm")  # bars exist only where it is loaded
+    """Write one line to standard error, above any progress bars; failures are ignored."""
+    tqdm = sys.modules.get("tqdm")  # progress bars exist only if it is loaded
     above = tqdm.tqdm.external_write_mode(file=sys.stderr) if tqdm else contextlib.nullcontext()
     with contextlib.suppress(OSError, ValueError, AttributeError), above:
         sys.stderr.write(one_line(text) + "\n")

@@ -1,4 +1,4 @@
-"""Palette: the fill colours of subtitles. Each named colour is varied a little; `any` may be every hue.
+"""Palette: the fill colours of subtitles. Each named colour is varied a little; `any` is any hue.
 
 Values are gamma-coded sRGB, 0..255.
 """
@@ -21,9 +21,9 @@ COLORS: dict[str, tuple[int, int, int]] = {
     "grey": (186, 186, 186),
     "red": (236, 84, 72),
 }
-ANY = "any"  # a hue, saturation and brightness drawn evenly
+ANY = "any"  # hue, saturation and brightness are drawn uniformly
 NAMES = (*COLORS, ANY)
-DEVIATION = 12  # the most by which a channel of a named colour deviates
+DEVIATION = 12  # largest deviation of a channel of a named colour
 
 
 def fills(name: NDArray[np.int64], draws: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -37,7 +37,7 @@ def preset(lang: str) -> Spec:
 
 
 def default_n_test(n: int) -> int:
-    """The size of each test split where none is given: a tenth of train, at least one."""
+    """The default size of each test split: a tenth of train, and at least one."""
     return max(1, n // 10)
 
 

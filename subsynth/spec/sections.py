@@ -1,4 +1,4 @@
-"""The sections of a spec: what is written, in which fonts, in which style, over what, and how it is degraded."""
+"""The sections of a spec: text, fonts, fill, style, background, degradation, and the split test_hard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Range = tuple[float, float]
 
 
 def _probability(default: float, doc: str) -> float:
-    """A key that is a probability."""
+    """Declare a key that is a probability."""
     value: float = key(default, doc, "probability", (0, 1))
     return value
 
@@ -26,11 +26,11 @@ class Text:
     sources: Weights = key({"tatoeba": 1.0}, "bundled sources and their shares of the samples", "weights")
     files: tuple[str, ...] = key((), "your own UTF-8 files (.txt .srt .ass) instead of the bundled sources", "paths")
     p_prefer_longer: float = _probability(
-        0.0, "two lines are drawn; probability that the longer one is taken, not the first"
+        0.0, "two lines are drawn; probability of using the longer one instead of the first"
     )
     max_chars: int = key(36, "longer lines are cut where a subtitle would be cut", "characters", (2, 1000))
     uncovered: str = key(
-        "error", "a line that no font covers: 'error', or 'drop' to leave it out and count it in the manifest",
+        "error", "for a line that no font covers: 'error', or 'drop' to leave it out and count it in the manifest",
         choices=("error", "drop"),
     )  # fmt: skip
 
@@ -79,12 +79,12 @@ class Fill:
             "red": 0.02,
             "any": 0.12,
         },
-        "fill colours; 'any' is every hue",
+        "fill colours; 'any' is any hue",
         "weights",
         choices=palette.NAMES,
     )
     contrast_floor: float = key(
-        2.0, "least contrast of fill to background without outline or box", "ratio of luminances", (1, 7)
+        2.0, "minimum contrast between fill and background without outline or box", "ratio of luminances", (1, 7)
     )
 
     def __post_init__(self) -> None:
@@ -116,7 +116,7 @@ class Background:
     p_procedural: float = _probability(0.15, "share of procedural scenes")
     p_flip: float = _probability(0.5, "share of crops that are mirrored")
     gain_range: Range = key((0.45, 1.05), "brightness of the colour grade, as a factor", bounds=(0, 4))
-    tint_range: Range = key((-0.1, 0.1), "gain of red against blue in the colour grade", bounds=(-1, 1))
+    tint_range: Range = key((-0.1, 0.1), "gain of red relative to blue in the colour grade", bounds=(-1, 1))
     saturation_range: Range = key((0.3, 1.15), "saturation of the colour grade, as a factor", bounds=(0, 4))
     lift_range: Range = key((0.0, 24.0), "lift of the blacks in the colour grade", "levels of 255", (-128, 255))
 
@@ -126,10 +126,12 @@ class Background:
 
 @dataclass(frozen=True)
 class Degrade:
-    """How the finished image is degraded, as by film and codec, in this order."""
+    """The degradation of the finished image, as by film and codec, in this order."""
 
     p_resample: float = _probability(0.4, "share of samples that lose resolution")
-    resample_range: Range = key((1.1, 1.6), "factor by which they are reduced and enlarged again", bounds=(1, 8))
+    resample_range: Range = key(
+        (1.1, 1.6), "factor by which these samples are reduced and enlarged again", bounds=(1, 8)
+    )
     p_blur: float = _probability(0.6, "share of samples with Gaussian blur")
     blur_sigma_range: Range = key((0.3, 1.1), "sigma of the blur", "px", (0.05, 16))
     p_noise: float = _probability(0.5, "share of samples with noise")
@@ -143,12 +145,15 @@ class Degrade:
 
 @dataclass(frozen=True)
 class Hard:
-    """What makes the split test_hard hard: a fill close to its background, plain style, busy crops."""
+    """The split test_hard: a fill close to its background, plain style, busy crops."""
 
     contrast_range: Range = key(
-        (1.8, 2.6), "contrast of the fill to the mean of the background under the line", "ratio of luminances", (1, 7)
+        (1.8, 2.6),
+        "contrast between the fill and the mean of the background under the line",
+        "ratio of luminances",
+        (1, 7),
     )
-    crops: int = key(4, "number of crops drawn, of which the busiest is taken", bounds=(1, 64))
+    crops: int = key(4, "number of crops drawn; the busiest is used", bounds=(1, 64))
 
     def __post_init__(self) -> None:
         yaml_schema.validate(self, "hard.")

@@ -35,9 +35,11 @@ class Spec:
     height: int = key(32, "height of an image", "px", (8, 1080))
     width: int = key(280, "width of an image", "px", (16, 3840))
     image_format: str = key(
-        "png", "png, or jpeg to store images that end with a JPEG step as that file", choices=IMAGE_FORMATS
+        "png",
+        "png, or jpeg to store an image whose last step is JPEG compression as that JPEG file",
+        choices=IMAGE_FORMATS,
     )
-    margin_px: int = key(2, "least distance of the ink to every border", "px", (1, 1024))
+    margin_px: int = key(2, "minimum distance of the ink from each border", "px", (1, 512))
     text: Text = field(default_factory=Text)
     fonts: Fonts = field(default_factory=Fonts)
     fill: Fill = field(default_factory=Fill)
@@ -59,7 +61,7 @@ class Spec:
         return hash(self.digest())
 
     def digest(self) -> str:
-        """SHA-256 of the spec in canonical JSON, hex: the identity of what would be rendered."""
+        """SHA-256, hex, of the spec in canonical JSON; specs with the same digest render the same data set."""
         return self._digest
 
     @functools.cached_property
@@ -91,11 +93,12 @@ class Spec:
 
     @staticmethod
     def from_yaml(text: str, source: str = "spec", **flags: Any) -> Spec:
-        """Read a spec; `flags` override its top-level keys, and keys left out have the preset's value.
+        """Read a spec; `flags` override its top-level keys, and keys that are left out have the preset's value.
 
-        Where `n` is given and `n_test` is not, `n_test` is a tenth of it. Errors (SpecError) start with `source`.
+        If `n` is given and `n_test` is not, `n_test` is a tenth of `n`. Raises SpecError with a message that starts
+        with `source`.
         """
-        from subsynth.spec import presets  # noqa: PLC0415 - presets are made of Specs
+        from subsynth.spec import presets  # noqa: PLC0415 - presets import this module
 
         try:
             raw = yaml.safe_load(text)

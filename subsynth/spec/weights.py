@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 
 class Weights(Mapping[str, float]):
-    """Names with non-negative weights, in the order given. Immutable and hashable, so that a spec is too."""
+    """Names with non-negative weights, in the order given. Immutable and hashable, as a spec has to be."""
 
     __slots__ = ("_items",)
 

@@ -24,10 +24,10 @@ WEIGHT_LIMIT = 10**9  # the largest weight
 
 @dataclass(frozen=True)
 class Key:
-    """What is known of one key of a section: its documentation and what its value may be.
+    """The declaration of one key of a section: its documentation and its permitted values.
 
     `low` and `high` bound a number, each end of a range, or each weight; `choices` are the permitted strings, or the
-    permitted names of weights (any name where it is empty).
+    permitted names of weights (any name if empty).
     """
 
     doc: str
@@ -38,7 +38,7 @@ class Key:
 
     @property
     def bounds(self) -> str:
-        """The bounds in words, such as "0 to 1"; empty where there are none."""
+        """The bounds in words, such as "0 to 1"; empty if there are none."""
         if self.high == WEIGHT_LIMIT:
             return "0 or more"
         if self.low is not None and self.high is not None:
@@ -114,8 +114,8 @@ def merge(base: Any, raw: dict[Any, Any], prefix: str = "") -> Any:
     return dataclasses.replace(base, **values)
 
 
-def to_plain(section: Any) -> dict[str, Any]:
-    """A section as nested dictionaries, lists and scalars: what JSON and YAML can hold."""
+def to_plain(section: Any) -> Mapping[str, object]:
+    """A section as nested dictionaries, lists and scalars, as JSON and YAML can hold them."""
     plain = {}
     for item, kind in fields_of(section):
         value = getattr(section, item.name)
@@ -124,7 +124,7 @@ def to_plain(section: Any) -> dict[str, Any]:
 
 
 def to_yaml(section: Any) -> str:
-    """A section as YAML; a comment behind each key documents it."""
+    """A section as YAML; a comment after each key documents it."""
     lines = []
     for item, kind in fields_of(section):
         value = getattr(section, item.name)
@@ -211,7 +211,7 @@ def _within(value: float, low: float, high: float, name: str) -> None:
 
 
 def _number(value: float) -> str:
-    """A bound as a person writes it: powers of two of large integers, plain numbers otherwise."""
+    """A bound in readable form: large integers as powers of two, others as plain numbers."""
     if isinstance(value, int) and value >= 2**20:
         exponent = value.bit_length() - 1
         return f"2**{exponent}" if value == 2**exponent else f"2**{exponent + 1} - 1"
