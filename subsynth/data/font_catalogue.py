@@ -12,7 +12,7 @@ from subsynth.data.folders import bundled_folder
 
 @dataclass(frozen=True)
 class Face:
-    """One face: a file (and its number in a collection) with the facts that choose it."""
+    """One face: its file (and number in a collection), and the properties by which faces are chosen."""
 
     name: str  # unique, as the column `font` shows it: "Open Sans Bold Italic"
     family: str
@@ -56,7 +56,7 @@ def families(script: str, role: str) -> tuple[str, ...]:
 
 
 def bundled(family: str) -> tuple[Face, ...]:
-    """The faces of a bundled family. Raises MaterialError for a name that the catalogue lacks."""
+    """The faces of a bundled family. Raises MaterialError for a name that is not in the catalogue."""
     faces = tuple(f for f in catalogue() if f.family == family)
     if not faces:
         known = ", ".join(dict.fromkeys(f.family for f in catalogue()))

@@ -129,9 +129,7 @@ class Degrade:
     """The degradation of the finished image, as by film and codec, in this order."""
 
     p_resample: float = _probability(0.4, "share of samples that lose resolution")
-    resample_range: Range = key(
-        (1.1, 1.6), "factor by which these samples are reduced and enlarged again", bounds=(1, 8)
-    )
+    resample_range: Range = key((1.1, 1.6), "factor by which they are reduced and enlarged again", bounds=(1, 8))
     p_blur: float = _probability(0.6, "share of samples with Gaussian blur")
     blur_sigma_range: Range = key((0.3, 1.1), "sigma of the blur", "px", (0.05, 16))
     p_noise: float = _probability(0.5, "share of samples with noise")
@@ -149,7 +147,7 @@ class Hard:
 
     contrast_range: Range = key(
         (1.8, 2.6),
-        "contrast between the fill and the mean of the background under the line",
+        "contrast between fill and mean background under the line",
         "ratio of luminances",
         (1, 7),
     )
