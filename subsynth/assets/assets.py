@@ -1,4 +1,4 @@
-"""Assets: everything that a split of a spec draws on, opened: faces, lines and who covers them, backgrounds."""
+"""Assets: the open faces, lines and backgrounds of one split of a spec, and which faces cover which lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FaceTable:
 
     faces: every face that may be drawn; families: the names of the F families;
     candidates: int64 (2, 2, F, K), the faces (indices into faces) of each family for (bold, italic), padded with -1;
-    sheared: bool (2, 2, F), where these have to be slanted by a shear.
+    sheared: bool (2, 2, F), True where these faces have to be slanted by a shear.
     """
 
     faces: tuple[FaceGlyphs, ...]
@@ -53,8 +53,8 @@ class FaceTable:
                 for number in range(len(families)):
                     lists[bold, 0, number] = lists[bold, 1, number]
         candidates = np.full((2, 2, len(families), max(map(len, lists.values()))), -1, np.int64)
-        for place, members in lists.items():
-            candidates[place][: len(members)] = members
+        for slot, members in lists.items():
+            candidates[slot][: len(members)] = members
         return FaceTable(faces, families, candidates, sheared)
 
     @cached_property
@@ -67,8 +67,9 @@ class FaceTable:
 class LineTable:
     """The lines of a split and the faces that cover them.
 
-    covered: bool (faces, lines), which face can draw which line; by_source: for each source that the spec weighs, the
-    indices of its usable lines; weights: the weight of each of these sources; dropped: how many lines no face covers.
+    covered: bool (faces, lines), whether a face can draw a line; by_source: for each source with a weight in the spec,
+    the indices of its usable lines; weights: the weights of these sources; dropped: the number of lines that no face
+    covers.
     """
 
     lines: Lines
@@ -80,7 +81,7 @@ class LineTable:
 
 @dataclass(frozen=True, eq=False)
 class Assets:
-    """What one split of a spec is made from: opened once, and passed to whatever plans and renders."""
+    """The open assets of one split of a spec, which planning and rendering share."""
 
     spec: Spec
     split: str
@@ -91,12 +92,12 @@ class Assets:
 
     @staticmethod
     def open(spec: Spec, split: str) -> Assets:
-        """Open what a spec needs for a split; a user's assets that are not in the cache are prepared.
+        """Open the assets of a split. A user's own material that is not in the cache is prepared first.
 
         Raises SpecError for a name that is not a split of the spec, MaterialError for unusable assets.
         """
         spec.size(split)
-        if spec.background.folders:  # all of a user's pictures are decoded before the first sample is drawn
+        if spec.background.folders:  # a user's pictures are all decoded before the first sample is drawn
             for side in (False, True):
                 backgrounds.pack_pictures(listing.pictures_of(spec, side), spec.width, spec.height)
         test = split != "train"
@@ -112,7 +113,7 @@ class Assets:
 
     @property
     def lines_dropped(self) -> int:
-        """How many lines of the corpus no face covers."""
+        """The number of lines of the corpus that no face covers."""
         return self.text.dropped
 
     @cached_property
@@ -129,19 +130,21 @@ class Assets:
         """The background of this name. Raises SpecError if the spec does not have it."""
         if name in self._scenes:
             return self._scenes[name]
-        raise SpecError(f"background {name!r} is not among the spec's; use the spec that the recipe was planned with")
+        raise SpecError(
+            f"background {name!r} is not among the spec's backgrounds; use the spec that the recipe was planned with"
+        )
 
 
 @lru_cache(maxsize=16)
 def shared_assets(spec: Spec, split: str) -> Assets:
-    """The assets of a split, opened once per process: for functions that are given a spec or a recipe alone."""
+    """The assets of a split, opened once per process, for functions that receive only a spec or a recipe."""
     return Assets.open(spec, split)
 
 
 def _line_table(spec: Spec, split: str, faces: Sequence[FaceGlyphs]) -> LineTable:
     lines = _lines(spec, split != "train")
     if not lines.text:
-        raise MaterialError(f"the corpus gives the {split} split no line; add lines to text.files")
+        raise MaterialError(f"the corpus has no line for the {split} split; add lines to text.files")
     covered = _covered(faces, lines)
     usable: NDArray[np.bool_] = np.asarray(covered.any(axis=0))
     if not usable.all() and spec.text.uncovered == "error" and split != UNSEEN:
@@ -169,13 +172,13 @@ def _by_source(
     if spec.text.files:
         return (np.flatnonzero(usable),), (1.0,)
     members, weights = [], []
-    for name in corpus.SOURCES[spec.lang]:  # not in the order of the spec: specs with equal weights are equal
+    for name in corpus.SOURCES[spec.lang]:  # a fixed order: specs that list the same weights in another order are equal
         weight = spec.text.sources.get(name, 0.0)
         if weight > 0:
             number = lines.sources.index(name) if name in lines.sources else -1
             of_source = np.flatnonzero((lines.source == number) & usable)
             if not len(of_source):
-                raise MaterialError(f"text.sources.{name}: no font covers a line of it; leave it out or add fonts")
+                raise MaterialError(f"text.sources.{name}: no font covers any of its lines; leave it out or add fonts")
             members.append(of_source)
             weights.append(weight)
     return tuple(members), tuple(weights)
@@ -184,12 +187,13 @@ def _by_source(
 def _covered(faces: Sequence[FaceGlyphs], lines: Lines) -> NDArray[np.bool_]:
     """bool (faces, lines): whether a face can draw all characters of a line. Joiners need no glyph."""
     joined = np.frombuffer("".join(lines.text).encode("utf-32-le"), dtype="<u4").astype(np.uint32)
-    codes, number = np.unique(joined, return_inverse=True)
+    codes, code_index = np.unique(joined, return_inverse=True)
     starts = np.cumsum(lines.length) - lines.length
     for glyphs in faces:
         glyphs.expect(codes)
-    free = np.array([is_ignorable(chr(code)) for code in codes], dtype=np.bool_)
-    return np.array([np.logical_and.reduceat((glyphs.covers(codes) | free)[number], starts) for glyphs in faces])
+    ignorable = np.array([is_ignorable(chr(code)) for code in codes], dtype=np.bool_)
+    drawable = ((glyphs.covers(codes) | ignorable)[code_index] for glyphs in faces)
+    return np.array([np.logical_and.reduceat(per_character, starts) for per_character in drawable])
 
 
 def _uncovered_error(faces: Sequence[FaceGlyphs], lines: Lines, line: int) -> MaterialError:

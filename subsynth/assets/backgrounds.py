@@ -1,7 +1,7 @@
 """Backgrounds: pictures prepared once as pyramids, procedural scenes, and crops as views of their levels.
 
 Pixels are planar RGB uint8 (3, H, W), in the gamma-coded values of the file. Each level carries sums over blocks of
-`BLOCK` x `BLOCK` pixels, from which the mean and deviation of any crop follow without touching its pixels.
+`BLOCK` x `BLOCK` pixels, from which the mean and deviation of any crop are computed without reading its pixels.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from subsynth.core.pixels import U8, luma
 PACK = "pyramid-3"  # changes with the layout of the packed arrays
 FRAME_WIDTH, FRAME_HEIGHT = 640, 360  # px: every picture is scaled to cover a frame of this size
 STEP = 0.75  # scale of each level relative to the one before
-MAX_STRETCH = 8  # of the shape of a frame: a longer or taller picture is cut to its middle
+MAX_STRETCH = 8  # times the aspect ratio of a frame; longer or taller pictures are cropped to their middle
 BLOCK = 4
 LEVELS = 4
 PROCEDURAL_SCENES = {"train": 6, "test": 2}  # of each kind
@@ -56,9 +56,9 @@ class Level:
         return float(mean), float(np.sqrt(max(square / count - mean * mean, 0.0)))
 
     def texture(self, x: int, y: int, width: int, height: int, parts: int) -> tuple[float, float]:
-        """Of a crop divided into parts side by side: the mean of their luma deviations, the deviation of their means.
+        """Divide a crop into parts side by side -> the mean of their luma deviations, and the deviation of their means.
 
-        Each part is measured as `moments` measures it.
+        Each part is measured as in `moments`.
         """
         edges = x + width * np.arange(parts + 1) // parts
         rows, columns = self.sums.shape[1] - 1, self.sums.shape[2] - 1
@@ -103,7 +103,7 @@ def picture_scenes(pictures: Sequence[Picture], width: int, height: int) -> tupl
 
 
 def procedural_scenes(seed: int, test: bool, width: int, height: int) -> tuple[Scene, ...]:
-    """Gradients, clouds, bokeh, stripes and clutter, drawn from the seed; train and test have their own."""
+    """Gradients, clouds, bokeh, stripes and clutter, drawn from the seed; train and test have different ones."""
     size = level_sizes(FRAME_WIDTH, FRAME_HEIGHT, width, height)[0]
     split = "test" if test else "train"
     return tuple(
@@ -124,14 +124,14 @@ def is_packed(pictures: Sequence[Picture], width: int, height: int) -> bool:
 
 
 def pack_name(pictures: Sequence[Picture], width: int, height: int) -> str:
-    """The name in the cache of the pyramids of these pictures for crops of width x height px."""
+    """The cache entry for the pyramids of these pictures, for crops of width x height px."""
     sizes = level_sizes(FRAME_WIDTH, FRAME_HEIGHT, width, height)
     digest = hashlib.sha256(json.dumps([sizes, [p.sha256 for p in pictures]]).encode()).hexdigest()
     return f"{PACK}/{digest[:24]}"
 
 
 def level_sizes(width: int, height: int, crop_width: int, crop_height: int) -> list[tuple[int, int]]:
-    """The (width, height) of a picture's levels: it covers a frame, and a crop can be placed freely in each level."""
+    """The (width, height) of a picture's levels: the first covers a frame, and each is larger than a crop."""
     need = max(1.0, 1.2 * crop_width / FRAME_WIDTH, 1.2 * crop_height / FRAME_HEIGHT)
     scale = max(FRAME_WIDTH / width, FRAME_HEIGHT / height) * need
     sizes = [(round(width * scale * STEP**i), round(height * scale * STEP**i)) for i in range(LEVELS)]
@@ -164,7 +164,7 @@ def _pyramid(picture: Picture, width: int, height: int) -> tuple[Level, ...]:
 
 
 def _middle(image: U8) -> U8:
-    """An image whose shape is extreme, cut to its middle: scaled to cover a frame, it would take gigabytes."""
+    """The middle of an extremely long or tall image, which would take gigabytes if scaled to cover a frame."""
     height, width = image.shape[:2]
     rows = min(height, max(1, MAX_STRETCH * width * FRAME_HEIGHT // FRAME_WIDTH))
     columns = min(width, max(1, MAX_STRETCH * height * FRAME_WIDTH // FRAME_HEIGHT))

@@ -1,4 +1,4 @@
-"""Corpus: lines of text, cut where a subtitle would be cut, and divided so that no two splits share a line."""
+"""Corpus: lines of text, cut where a subtitle would be cut, and divided so that train and test share no line."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from subsynth.core import cache
 from subsynth.data.folders import bundled_folder
 
 PACK = "lines-2"  # changes with the rules for cutting and dividing
-SOURCES = {"en": ("tatoeba",), "zh": ("tatoeba", "words", "tang")}  # of the bundled text, in the order of their draws
-TEST_SHARE = 10  # one line in this many belongs to the test splits
+SOURCES = {"en": ("tatoeba",), "zh": ("tatoeba", "words", "tang")}  # of the bundled text, in drawing order
+TEST_SHARE = 10  # one line in TEST_SHARE belongs to the test splits
 _NOT_ALNUM = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of one side of the division. `source` is an index into `sources`: where each line comes from."""
+    """The lines of train, or of the test splits. `source` holds the origin of each line as an index into `sources`."""
 
     text: tuple[str, ...]
     id: tuple[str, ...]
@@ -59,7 +59,7 @@ def bundled_digest(lang: str) -> str:
 
 
 def bundled_lines(lang: str, sources: Sequence[str], max_chars: int, test: bool) -> Lines:
-    """The lines of some bundled sources (see `divide`), cut once and kept in the cache."""
+    """The lines of the named bundled sources (see `divide`), cut once and kept in the cache."""
 
     def divide_side(side: bool) -> Lines:
         rows = (row for row in bundled_rows(lang) if row.source in sources)
@@ -82,7 +82,7 @@ def user_lines(paths: Sequence[str], lang: str, max_chars: int, test: bool) -> L
 
 
 def _cached(key: list[str], divide_side: Callable[[bool], Lines], test: bool) -> Lines:
-    """One side of a division, of which both sides are in the cache under the digest of its key."""
+    """The lines of one side. The cache holds both sides of a division in one entry, named by the digest of `key`."""
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
 
     def build(folder: Path) -> None:
@@ -101,12 +101,12 @@ def _cached(key: list[str], divide_side: Callable[[bool], Lines], test: bool) ->
 
 
 def letters_and_digits(text: str) -> str:
-    """A line's letters and digits, case-folded: lines that agree in them count as the same line."""
+    """A line's letters and digits, case-folded; lines in which these agree count as the same line."""
     return _NOT_ALNUM.sub("", text.casefold())
 
 
 def is_test(text: str) -> bool:
-    """Whether a line belongs to the test splits: a function of its letters and digits alone.
+    """Whether a line belongs to the test splits, which depends only on its letters and digits.
 
     Lines that differ only in case, spaces or punctuation fall on the same side.
     """

@@ -1,4 +1,4 @@
-"""Face facts: what a face can draw and how thin its strokes are, found without drawing all of its glyphs."""
+"""Face facts: what a face can draw and how thin its strokes are, determined without drawing all of its glyphs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from subsynth.data.folders import bundled_folder
 from subsynth.data.font_catalogue import Face
 
 PACK = "facts-1"  # changes with the rules below
-MANY_LETTERS = 5  # different letters of one script that share an outline only if it is a placeholder
-SAMPLED_LETTERS = 96  # whose strokes are measured
+MANY_LETTERS = 5  # an outline that this many letters of one script share is a placeholder
+SAMPLED_LETTERS = 96  # letters whose strokes are measured
 
 
 class FaceFacts(NamedTuple):
-    """What is known of a face without its outlines.
+    """The properties of a face that are known without its outlines.
 
     codes: uint32, sorted, the code points that the face maps to a glyph with ink, or to a blank for a space;
     thin: the width of its thin strokes in units of 1/4096 em, across (of stems) and down (of bars).
@@ -39,7 +39,7 @@ class FaceFacts(NamedTuple):
 
 
 def face_key(face: Face) -> str:
-    """A name that faces of equal outlines share."""
+    """An identifier that faces with equal outlines share."""
     axes = "".join(f"-{tag.strip()}{value:g}" for tag, value in face.variations)
     return f"{face.sha256[:24]}-{face.number}{axes}"
 
@@ -97,7 +97,7 @@ def measure_face(face: Face) -> FaceFacts:
 
 
 def store_facts(faces: Sequence[Face], path: str | Path) -> None:
-    """Write the facts that are shipped with faces. Codes are stored as differences, which compress well."""
+    """Write the facts file that ships with the faces. Codes are stored as differences, which compress well."""
     facts = [measure_face(face) for face in faces]
     np.savez_compressed(
         path,
@@ -110,7 +110,7 @@ def store_facts(faces: Sequence[Face], path: str | Path) -> None:
 
 @lru_cache(maxsize=1)
 def _shipped() -> dict[str, FaceFacts]:
-    """What fonts/facts.npz holds of each bundled face."""
+    """The facts of each bundled face, by `face_key`, from fonts/facts.npz."""
     path = bundled_folder("fonts") / "facts.npz"
     if not path.exists():  # while fonts/rebuild.py creates it
         return {}
@@ -152,7 +152,7 @@ def _ink_box(font: Any, glyph: int) -> _Box | None:
 
 
 def _placeholders(font: Any, glyph_of: dict[int, int], boxes: dict[int, _Box | None]) -> set[int]:
-    """The glyphs that stand for missing ones; only glyphs of equal extents are drawn and compared."""
+    """The placeholders for missing glyphs; only glyphs with equal extents are extracted and compared."""
     letters: dict[tuple[_Box, str], dict[int, set[str]]] = {}
     for code, glyph in glyph_of.items():
         box = boxes[glyph]

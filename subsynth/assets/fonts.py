@@ -27,7 +27,7 @@ def find_fonts(entry: str) -> list[str]:
     """The fonts that an entry of fonts.files names: a file, a pattern such as *.ttf, or a folder with its subfolders.
 
     "~" is the home folder; a file may be followed by "#2" (a face of a collection) or "#wght=700" (an instance of a
-    variable font). Raises MaterialError where there is none.
+    variable font). Raises MaterialError if there is none.
     """
     path = Path(entry).expanduser()
     if path.is_dir():
@@ -45,10 +45,10 @@ def find_fonts(entry: str) -> list[str]:
 
 
 def read_font_file(path: str) -> tuple[Face, ...]:
-    """The faces of a font file: of a collection all, or one ("name.ttc#2", counted from 0).
+    """The faces of a font file: all faces of a collection, or one of them ("name.ttc#2", counted from 0).
 
-    A variable font gives its named instances, or one ("name.ttf#wght=700,wdth=80"). Raises MaterialError if the file
-    is not a usable font.
+    The faces of a variable font are its named instances, or one instance ("name.ttf#wght=700,wdth=80"). Raises
+    MaterialError if the file is not a usable font.
     """
     file, selector = _split(path)
     content = read_regular_file(file, "font", "check fonts.files", MAX_FILE, MaterialError)
@@ -74,7 +74,7 @@ def read_font_file(path: str) -> tuple[Face, ...]:
 
 
 def _split(path: str) -> tuple[Path, str]:
-    """The file, and what follows "#" if that selects a face or an instance of it."""
+    """The file, and the text after "#" if that selects a face or an instance of it."""
     name, mark, selector = path.rpartition("#")
     if mark and not Path(path).exists() and (_NUMBER.fullmatch(selector) or _AXES.fullmatch(selector)):
         return Path(name).expanduser(), selector
@@ -101,12 +101,12 @@ def _faces(font: TTFont, file: Path, number: int, digest: str, axes: str) -> Ite
 
 
 def _names(font: TTFont, file: Path) -> tuple[str, str]:
-    """Family and style: the typographic names where there are some, else the file's name and "Regular"."""
+    """Family and style: the typographic names if there are any, else the file's name and "Regular"."""
     name = font.get("name")
 
     def first(*ids: int) -> str:
-        found = (name.getDebugName(i) for i in ids) if name is not None else ()
-        return next((" ".join(str(n).split()) for n in found if n and str(n).strip()), "")
+        entries = (name.getDebugName(i) for i in ids) if name is not None else ()
+        return next((" ".join(str(n).split()) for n in entries if n and str(n).strip()), "")
 
     return first(16, 1) or file.stem, first(17, 2) or "Regular"
 

@@ -1,6 +1,6 @@
-"""Glyph outlines: extracted from a font by HarfBuzz, flattened to polylines, with the normals that embolden them.
+"""Glyph outlines: extracted from a font by HarfBuzz and flattened to polylines, with normals for emboldening.
 
-All lengths are in units of 1/4096 em (`EM`), y upwards from the baseline, whatever the font's own units are.
+All lengths are in units of 1/4096 em (`EM`), y upwards from the baseline, regardless of the font's own units.
 Outlines are unhinted; curves are flattened to within `TOLERANCE` units, which is 0.02 px at the largest size of the
 default presets.
 """
@@ -22,8 +22,8 @@ MAX_REACH = int(np.iinfo(np.int16).max)  # 8 em
 class GlyphArrays(NamedTuple):
     """The outlines of the glyphs of a face.
 
-    points: int16 (N, 2), polylines of all glyphs; pen: bool (N,), True where a line leads to the point from the one
-    before it; normals: int8 (N, 2), where a point moves, in 1/64, when the outline grows by one unit;
+    points: int16 (N, 2), polylines of all glyphs; pen: bool (N,), True where a line connects the previous point to this
+    one; normals: int8 (N, 2), the displacement of a point, in 1/64 unit, when the outline grows by one unit;
     starts: int32 (G + 1,), the points of glyph g are starts[g]:starts[g + 1];
     boxes: int16 (G, 4), xmin ymin xmax ymax of the ink, all zero for a blank glyph.
     """
@@ -64,7 +64,7 @@ class _Pen:
             self.line_to(*self.start)
 
     def functions(self) -> Any:
-        """The callbacks in the form that HarfBuzz takes."""
+        """The callbacks in the form that HarfBuzz expects."""
         functions = hb.DrawFuncs()
         functions.set_move_to_func(self.move_to)
         functions.set_line_to_func(self.line_to)
@@ -75,9 +75,9 @@ class _Pen:
 
 
 def extract_glyphs(font: Any, glyphs: Iterable[int]) -> GlyphArrays:
-    """Extract and flatten the outlines of some glyphs, given in rising order; all others are left blank.
+    """Extract and flatten the outlines of the given glyphs (in ascending order); all others are left blank.
 
-    A glyph that reaches further than MAX_REACH units from the origin is left blank as well: it fits no line.
+    A glyph that reaches further than MAX_REACH units from the origin is left blank too, as it would fit no line.
     """
     count = font.face.glyph_count
     cubics, first_cubic = _extract_cubics(font, glyphs, count)
@@ -92,7 +92,7 @@ def extract_glyphs(font: Any, glyphs: Iterable[int]) -> GlyphArrays:
 
 
 def merge_glyphs(one: GlyphArrays, other: GlyphArrays) -> GlyphArrays:
-    """The glyphs of both, where each glyph is blank in at least one of them."""
+    """The glyphs of both arguments; each glyph must be blank in at least one of them."""
     counts = np.diff(one.starts) + np.diff(other.starts)
     starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
     total = int(starts[-1])
@@ -108,7 +108,7 @@ def merge_glyphs(one: GlyphArrays, other: GlyphArrays) -> GlyphArrays:
 
 
 def _extract_cubics(font: Any, glyphs: Iterable[int], count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Outlines as cubics (M, 9), see _Pen, and the first cubic of each glyph (G + 1,); too large glyphs are blank."""
+    """Outlines as cubics (M, 9), see _Pen, and the first cubic of each glyph (G + 1,); oversized glyphs are blank."""
     pen = _Pen()
     functions = pen.functions()
     first = np.zeros(count + 1, np.int64)
@@ -142,8 +142,8 @@ def _flatten(
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.int64]]:
     """Cubics (M, 9) -> points (N, 2), pen (N,), owner (N,): the cubic that each point came from.
 
-    A cubic in n equal steps departs from its chords by at most 0.75 * d / n**2, with d the larger of its two second
-    differences.
+    A cubic divided into n equal steps deviates from its chords by at most 0.75 * d / n**2, where d is the larger of its
+    two second differences.
     """
     p0, p1, p2, p3 = (cubics[:, i : i + 2] for i in (0, 2, 4, 6))
     bend = np.maximum(np.abs(p0 - 2 * p1 + p2).sum(axis=1), np.abs(p1 - 2 * p2 + p3).sum(axis=1))
@@ -162,10 +162,10 @@ def _flatten(
 
 
 def _normals(points: NDArray[np.int32], pen: NDArray[np.bool_], starts: NDArray[np.int32]) -> NDArray[np.int8]:
-    """Where each point moves, in 1/64 of a unit, when its outline grows outwards by one unit: int8 (N, 2).
+    """The displacement of each point, in 1/64 unit, when its outline grows outwards by one unit: int8 (N, 2).
 
     A point moves along the bisector of the two edges that meet there, by the length of a mitre, at most 1.5.
-    Outwards is the side that enlarges the glyph's area, whichever way the font winds its contours.
+    The outward side is the one that enlarges the glyph's area, in whichever direction the font winds its contours.
     """
     if not len(points):
         return np.zeros((0, 2), np.int8)

@@ -34,9 +34,9 @@ def pack_face(face: Face) -> None:
 
 
 def read_pack(face: Face) -> Callable[[], GlyphArrays]:
-    """A function that returns the outlines of a face; packed now if the cache lacks them.
+    """A function that returns the outlines of a face, which is packed first if the cache lacks it.
 
-    Small packs are kept in memory. A large one is memory-mapped for as long as it is among the MAPPED last ones used.
+    Small packs are kept in memory. Large packs are memory-mapped; the MAPPED most recently used ones stay so.
     """
     name = _entry(face)
     path = str(cache.cache_folder() / name / GLYPHS)

@@ -33,7 +33,7 @@ class FaceGlyphs:
         self._expected: list[int] = []
 
     def arrays(self, glyphs: NDArray[np.int64]) -> GlyphArrays:
-        """Outlines of the face in which at least these glyphs (n,) are present."""
+        """The outlines of the face; at least these glyphs (n,) are present."""
         if self._packed is not None:
             return self._packed()
         missing = set(glyphs.tolist()) - self._extracted
@@ -46,16 +46,16 @@ class FaceGlyphs:
         return self._arrays
 
     def expect(self, codes: NDArray[np.uint32]) -> None:
-        """Say which characters (n,) will be drawn: their glyphs are then extracted in ever larger groups.
+        """Announce characters (n,) that will be drawn, so that their glyphs are extracted in ever larger groups.
 
-        This changes the time that drawing takes, and nothing else.
+        This affects only the speed of drawing.
         """
         if self._packed is None:
             glyphs = (self._font.get_nominal_glyph(int(code)) for code in codes)
             self._expected = sorted({int(glyph) for glyph in glyphs if glyph} - self._extracted, reverse=True)
 
     def _next_expected(self) -> set[int]:
-        """As many expected glyphs as are extracted already, so that there are few groups however many glyphs."""
+        """The next expected glyphs: as many as have been extracted so far, so that there are few groups."""
         group: set[int] = set()
         while self._expected and len(group) < len(self._extracted):
             group.add(self._expected.pop())

@@ -19,13 +19,13 @@ USER_SUPPLIED = "The data set contains material supplied by its creator, who has
 
 
 def is_all_bundled(spec: Spec) -> bool:
-    """Whether all fonts, pictures and text are bundled ones, so that the set may be published under CC BY 4.0."""
+    """Whether all fonts, pictures and text are bundled, so that the set may be published under CC BY 4.0."""
     supplied = spec.fonts.files or spec.fonts.unseen_files or spec.text.files or spec.background.folders
     return not supplied
 
 
 def set_licence(spec: Spec, where: str) -> str:
-    """The licence of the data set as a whole, in one sentence; `where` says where the attributions are."""
+    """The licence of the data set as a whole, in one sentence; `where` is the location of the attributions."""
     return BUNDLED.format(where=where) if is_all_bundled(spec) else USER_SUPPLIED
 
 
@@ -43,7 +43,7 @@ def _text(spec: Spec) -> str:
 
 
 def _fonts(spec: Spec) -> str:
-    """A table of the font families; images of text are not copies of a font, but its licence is named all the same."""
+    """A table of the font families. Images of text are not copies of a font, but its licence is listed anyway."""
     families = dict.fromkeys((face.family, face.spdx or "stated by the creator of the set") for face in all_faces(spec))
     rows = "".join(f"| {escape(family)} | {escape(licence)} |\n" for family, licence in families)
     return f"The images show these fonts; no font file is part of the set.\n\n| family | licence |\n|---|---|\n{rows}"

@@ -1,4 +1,4 @@
-"""Cutting: where a line of text that is too long for one subtitle is divided.
+"""Line cutting: divides a line of text that is too long for one subtitle.
 
 Lines are cut at grapheme cluster boundaries and at line break opportunities (Unicode Standard Annexes 29 and 14, by
 uniseg), never before closing punctuation and never after opening punctuation.
@@ -32,8 +32,8 @@ _AT_STOP, _AT_SPACE, _BETWEEN_CHARACTERS, _INSIDE_WORD = 0.0, 4.0, 6.0, 40.0  # 
 def cut(text: str, lang: str, max_chars: int) -> list[str]:
     """Cut a line into pieces of at most `max_chars` characters, as evenly as its possible breaks allow.
 
-    A cut falls after punctuation where there is some near, otherwise at a space, otherwise at another line break
-    opportunity (between hanzi, for example), and inside a word only where the word is longer than a piece.
+    The preferred cut is after nearby punctuation, then at a space, then at another line break opportunity (for example
+    between hanzi). A word is cut only if it is longer than a piece.
     """
     pieces = []
     start, end = 0, len(text)
@@ -72,7 +72,7 @@ def _cost(window: str, at: int, lang: str, opportunity: bool) -> float:
 
 
 def _forbidden(window: str, at: int) -> bool:
-    """Whether a cut here would leave an opening bracket at an end, or closing punctuation at a beginning."""
+    """Whether a cut here would end a piece with an opening bracket, or start one with closing punctuation."""
     left, right = window[:at].rstrip(), window[at:].lstrip()
     if not left or not right:
         return True
@@ -97,16 +97,16 @@ def _boundaries(window: str) -> tuple[set[int], set[int]]:
 
 
 def _plain_opportunities(window: str) -> Iterator[int]:
-    """Line break opportunities of plain text: everywhere but between two characters of an alphabet."""
+    """Line break opportunities of plain text: everywhere except between two characters of an alphabet."""
     for at in range(1, len(window)):
         if window[at - 1] >= _AFTER_ALPHABETS or window[at] >= _AFTER_ALPHABETS:
             yield at
 
 
 def cut_bundled(text: str, lang: str, max_chars: int) -> list[str]:
-    """`cut` by the simpler rules that divide the bundled text: they ignore clusters and opening brackets.
+    """`cut` with simpler rules, for the bundled text: they ignore clusters and opening brackets.
 
-    Every sample of the presets depends on this division. It differs from that of `cut` in ten Chinese lines.
+    Every sample of the presets depends on these pieces. They differ from those of `cut` in ten Chinese lines.
     """
     pieces = []
     while len(text) > max_chars:

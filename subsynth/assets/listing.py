@@ -20,7 +20,7 @@ UNSEEN = "test_unseen_fonts"
 def faces_of(spec: Spec, unseen: bool) -> tuple[Face, ...]:
     """The faces of the split of unseen fonts, or those of all other splits.
 
-    Raises MaterialError for an unusable font, or for two faces of one name.
+    Raises MaterialError for an unusable font, or for two different faces with the same name.
     """
     faces: list[Face] = []
     files = spec.fonts.unseen_files if unseen else spec.fonts.files
@@ -43,7 +43,7 @@ def faces_of(spec: Spec, unseen: bool) -> tuple[Face, ...]:
 
 
 def all_faces(spec: Spec) -> tuple[Face, ...]:
-    """The faces of all splits. Raises MaterialError if a face is among the seen and the unseen ones."""
+    """The faces of all splits. Raises MaterialError if a face is both a seen and an unseen one."""
     seen = faces_of(spec, False)
     unseen = faces_of(spec, True) if UNSEEN in spec.splits else ()
     for face in unseen:
@@ -55,7 +55,7 @@ def all_faces(spec: Spec) -> tuple[Face, ...]:
 
 
 def _identity(face: Face) -> tuple[str, int, tuple[tuple[str, float], ...]]:
-    """What two faces of equal content have in common."""
+    """The values by which two faces count as the same."""
     return face.sha256, face.number, face.variations
 
 
@@ -74,7 +74,7 @@ def all_pictures(spec: Spec) -> tuple[Picture, ...]:
 
 
 def assets_digest(spec: Spec) -> str:
-    """SHA-256, hex, of the content of every font, picture and text file that a spec draws on."""
+    """SHA-256, hex, of the content of every font, picture and text file that a spec uses."""
     digest = hashlib.sha256()
     for face in all_faces(spec):
         digest.update(f"font {face.name} {_identity(face)}\n".encode())

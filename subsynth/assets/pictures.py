@@ -23,12 +23,12 @@ from subsynth.core.files import read_regular_file
 from subsynth.core.pixels import U8
 from subsynth.data.folders import bundled_folder
 
-TEST_SHARE = 7  # of a user's pictures, one in this many is for the test splits
+TEST_SHARE = 7  # one in TEST_SHARE of a user's pictures belongs to the test splits
 MAX_FILE = 1 << 30  # bytes
-MAX_PIXELS = 1 << 28  # that are decoded; a JPEG file may have 64 times as many
-REDUCED_SIZE = (1280, 720)  # px; a large picture is read at a reduced size that is not below this
+MAX_PIXELS = 1 << 28  # px that are decoded; a JPEG file, decoded at reduced size, may have 64 times more
+REDUCED_SIZE = (1280, 720)  # px; a large picture is read at a reduced size of at least this
 LARGE = 1 << 25  # px; larger pictures are reduced
-# What Pillow lists but cannot decode by itself, or only by running other programs.
+# Formats that Pillow lists but cannot decode, or decodes only by running other programs.
 _NOT_DECODED = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})
 _pillow_limit = threading.Lock()
 
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture file: its name in the column `background`, path, digest, side of the division, and licence."""
+    """One picture file: its name in the column `background`, path, digest, whether it is for the test splits, and licence."""
 
     name: str
     path: str
@@ -77,18 +77,20 @@ def suffixes() -> frozenset[str]:
 
 
 def user_pictures(folders: Sequence[str]) -> tuple[Picture, ...]:
-    """The pictures of a user's folders and their subfolders, one in TEST_SHARE, at least one, for the test splits.
+    """The pictures of a user's folders and their subfolders.
 
-    They are divided by content. Where two files share a name, the first digits of their digests are prepended. Files
-    that are not pictures are counted in a warning. Raises MaterialError for a folder that cannot be read, or if there
-    are fewer than two pictures.
+    One in TEST_SHARE, and at least one, is for the test splits; the division depends only on content. If two files have
+    the same name, the first digits of their digests are prepended. Files that are not pictures are counted in a
+    warning. Raises MaterialError for a folder that cannot be read, or if there are fewer than two pictures.
     """
     by_digest: dict[str, Picture] = {}
     for folder in folders:
         files, others = _list_files(folder)
         if others:
             kinds = ", ".join(f"{n} {suffix or 'without an ending'}" for suffix, n in Counter(others).most_common(6))
-            log.warning("background.folders %s: %d files are not used: no pictures (%s)", folder, len(others), kinds)
+            log.warning(
+                "background.folders %s: %d files are not pictures and are ignored (%s)", folder, len(others), kinds
+            )
         for file in files:
             digest = hashlib.sha256(_read(file)).hexdigest()
             by_digest.setdefault(digest, Picture(file.name, str(file.resolve()), digest, test=False))
@@ -109,7 +111,7 @@ def _list_files(folder: str) -> tuple[list[Path], list[str]]:
     """The picture files of a folder, sorted, and the endings of its other files; hidden files count as neither."""
     root = Path(folder).expanduser()
     try:
-        next(root.iterdir(), None)  # rglob passes over a folder that cannot be read
+        next(root.iterdir(), None)  # rglob skips a folder that cannot be read
         paths = sorted(p for p in root.rglob("*") if not p.name.startswith(".") and not p.is_dir())
     except OSError as error:
         raise MaterialError(f"folder {folder}: {error.strerror or error}; check background.folders") from error
@@ -125,7 +127,7 @@ def _read(path: str | Path) -> bytes:
 def decode_picture(picture: Picture) -> U8:
     """Decode a picture, upright -> RGB uint8 (H, W, 3). Raises MaterialError if it is damaged or too large.
 
-    Transparent parts are laid over one colour (see `flatten_alpha`); large pictures are read at a reduced size.
+    Transparent parts are placed on a plain colour (see `flatten_alpha`); large pictures are read at a reduced size.
     """
     content = _read(picture.path)
     try:
@@ -147,7 +149,7 @@ def decode_picture(picture: Picture) -> U8:
 
 
 def flatten_alpha(image: Image.Image) -> Image.Image:
-    """An image in RGB; one with transparency is laid over white, or over black if what is visible is mostly light."""
+    """An image in RGB. Transparency is placed on white, or on black if the visible part is mostly light."""
     if "A" not in image.getbands() and "a" not in image.getbands() and "transparency" not in image.info:
         return image.convert("RGB")
     layer = image.convert("RGBA")
@@ -159,7 +161,7 @@ def flatten_alpha(image: Image.Image) -> Image.Image:
 
 
 def _reduced(image: Image.Image) -> Image.Image:
-    """A large image reduced by a whole factor, so that it still covers REDUCED_SIZE."""
+    """A large image reduced by an integer factor, so that it still covers REDUCED_SIZE."""
     factor = min(image.width // REDUCED_SIZE[0], image.height // REDUCED_SIZE[1])
     if image.width * image.height <= LARGE or factor < 2:
         return image
@@ -173,7 +175,7 @@ def _reduced(image: Image.Image) -> Image.Image:
 
 @contextmanager
 def _without_pillow_limit() -> Iterator[None]:
-    """Pillow's own limit of pixels, which refuses more than MAX_PIXELS does, put aside."""
+    """Disable Pillow's own pixel limit, which is lower than MAX_PIXELS."""
     with _pillow_limit, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None

@@ -11,15 +11,15 @@ from subsynth.core.progress import NoProgress, Progress
 from subsynth.kernels import compilation
 from subsynth.spec.spec import Spec
 
-PACK_FROM = 200  # samples; fewer draw only the glyphs and pictures that they need
-COMPILE_FROM = 2000  # samples; fewer are drawn faster by the plain functions than kernels are compiled
+PACK_FROM = 200  # samples; a smaller run opens only the glyphs and pictures that it needs
+COMPILE_FROM = 2000  # samples; for fewer, compiling kernels takes longer than drawing with the plain functions
 
 
 def prepare(spec: Spec, samples: int, progress: Progress | None = None) -> None:
     """Fill the cache for a number of samples: fonts and pictures from PACK_FROM samples, kernels from COMPILE_FROM.
 
-    Progress counts steps; its messages are their names. What is not prepared is opened when it is needed, and drawn
-    without kernels: more slowly, with the same result. Raises MaterialError for unusable assets.
+    Progress counts steps; its messages are their names. Anything that is not prepared is opened when it is needed, and
+    drawn without kernels: more slowly, with the same result. Raises MaterialError for unusable assets.
     """
     if samples < PACK_FROM:
         return
@@ -27,7 +27,7 @@ def prepare(spec: Spec, samples: int, progress: Progress | None = None) -> None:
     child = compilation.start() if samples >= COMPILE_FROM else None
     try:
         steps = _packing_steps(spec)
-        if child is not None:  # runs beside the other steps
+        if child is not None:  # runs in parallel with the other steps
             steps["compiling, once for this machine"] = partial(compilation.finish, child)
         if steps:
             progress.start(len(steps))
@@ -35,7 +35,7 @@ def prepare(spec: Spec, samples: int, progress: Progress | None = None) -> None:
                 progress.message(name)
                 step()
                 progress.advance(1)
-            shared_assets.cache_clear()  # what was opened before is opened again from the cache
+            shared_assets.cache_clear()  # assets that were opened before are opened again, from the cache
     finally:
         if child is not None and child.poll() is None:
             child.terminate()
@@ -43,7 +43,7 @@ def prepare(spec: Spec, samples: int, progress: Progress | None = None) -> None:
 
 
 def _packing_steps(spec: Spec) -> dict[str, Callable[[], object]]:
-    """What is not in the cache yet: name of the step -> the step."""
+    """The steps for what is not in the cache yet, by name."""
     steps: dict[str, Callable[[], object]] = {}
     for face in listing.all_faces(spec):
         if not glyph_pack.is_packed(face) and glyph_pack.is_worth_packing(face):

@@ -17,7 +17,7 @@ Draws = NDArray[np.float64]
 
 
 def draw(kind: str, seed: int, split: str, number: int, width: int, height: int) -> U8:
-    """Scene `number` of a kind: RGB uint8 (height, width, 3), a function of the arguments alone."""
+    """Scene `number` of a kind: RGB uint8 (height, width, 3). It depends only on the arguments."""
     stream = rng.StreamRange(seed, split, number * 4096, number * 4096 + 4096)
     draws = rng.uniform(stream, f"scenery.{kind}")
     paint = {

@@ -1,7 +1,7 @@
-"""Users' text: plain lines or subtitle files, as cues of text with the place that each came from.
+"""Users' text files: plain lines or subtitles, read as cues of text with their position in the file.
 
-Subtitle files are parsed by pysubs2. Before that they are brought into the form that it reads: people's files have
-times in many spellings, numbers that are doubled or missing, and blank lines in unusual places.
+Subtitle files are normalized and then parsed by pysubs2: files in use have times in many spellings, repeated or missing
+cue numbers, and blank lines in unusual places.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ASS_PREFIX = "Dialogue: 0,0:00:00.00,0:00:01.00,Default,,0,0,0,,"
 
 
 class Cue(NamedTuple):
-    """One line of text of a file: its id there (the line number of a .txt, else cue or cue.line), and the text."""
+    """One line of text of a file: its id in the file (line number of a .txt, else cue or cue.line), and the text."""
 
     id: str
     text: str
@@ -43,14 +43,14 @@ class Cue(NamedTuple):
 def read_cues(path: str, content: str) -> Iterator[Cue]:
     """The lines of text of a file with this content, uncleaned; lines without text are left out.
 
-    Raises MaterialError for an ending that is not known, or a file that is not of the kind that its ending says.
+    Raises MaterialError for an unknown ending, or a file whose content does not match its ending.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in READERS:
         raise MaterialError(
             f"corpus {path}: the ending {suffix or '(none)'} is not known; use a file of {', '.join(READERS)}"
         )
-    content = content.replace("\ufeff", "")  # also of files that were joined together
+    content = content.replace("\ufeff", "")  # also within the text, where files were joined
     for cue, lines in READERS[suffix](path, content):
         numbered = [(i, line) for i, line in enumerate(lines, 1) if line.strip()]
         for i, line in numbered:
@@ -150,9 +150,9 @@ def _srt_cues(path: str, lines: list[str]) -> list[str]:
 
 
 def _without_next_number(text: list[str], is_last: bool, number: int) -> list[str]:
-    """The lines of a cue without the number of the next cue, which may be doubled or surrounded by blank lines.
+    """The lines of a cue without the number of the next cue, which may be repeated or surrounded by blank lines.
 
-    After the last cue a number is dropped only if it continues the numbering and a blank line is before it.
+    After the last cue, a number is dropped only if it continues the numbering and follows a blank line.
     """
     end = len(text)
     while end and not text[end - 1].strip():
@@ -204,7 +204,7 @@ def _ass_texts(path: str, content: str) -> Iterator[str]:
 
 
 def _without_drawings(text: str) -> str:
-    """ASS text without what is in braces (overrides and comments), and without vector drawings."""
+    """ASS text without blocks in braces (overrides and comments), and without vector drawings."""
     parts, drawing, end = [], False, 0
     for block in _ASS_BLOCK.finditer(text):
         if not drawing:

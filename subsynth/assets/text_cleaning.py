@@ -1,4 +1,4 @@
-"""Cleaning: text in the form in which it is drawn and stored."""
+"""Text cleaning: the form in which text is drawn and stored."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _JOINING_SCRIPTS = frozenset((
 
 
 def clean_text(text: str) -> str:
-    """A line in Unicode's composed form, without characters that leave no trace, and with single spaces.
+    """A line in Unicode's composed form (NFC), without invisible characters, and with single spaces.
 
-    What Unicode calls default-ignorable (soft hyphens, byte order marks, direction marks, variation selectors ...) is
-    removed, except joiners next to a letter of a joining script or between the parts of an emoji.
+    Default-ignorable characters (soft hyphens, byte order marks, direction marks, variation selectors ...) are removed,
+    except joiners next to a letter of a joining script or between the parts of an emoji.
     """
     composed = unicodedata.normalize("NFC", text)
     if not composed.isascii() and any(map(is_ignorable, composed)):
@@ -31,7 +31,7 @@ def clean_text(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_ignorable(char: str) -> bool:
-    """Whether a character is default-ignorable: drawn by nothing where the font does not know it."""
+    """Whether a character is default-ignorable: invisible if the font has no glyph for it."""
     return char > "\x7f" and bool(default_ignorable_code_point(char))
 
 

@@ -1,4 +1,4 @@
-"""Users' text files as rows of a corpus, each with a name that no other file of the spec has."""
+"""Users' text files as rows of a corpus; each file has a name that is unique within the spec."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_FILE = 1 << 30  # bytes
 
 
 class TextRow(NamedTuple):
-    """A line of text before it is cut: its source (a bundled source or a file name), its id there, and the text."""
+    """A line of text before it is cut: its source (bundled source or file name), its id in the source, and the text."""
 
     source: str
     id: str
@@ -27,14 +27,14 @@ class TextRow(NamedTuple):
 
 @dataclass(frozen=True)
 class TextFile:
-    """A user's text file: its path, and the name of it that stands in the column `text_source`."""
+    """A user's text file: its path, and its name in the column `text_source`."""
 
     path: str
     name: str
 
 
 def name_files(paths: Sequence[str]) -> list[TextFile]:
-    """The files, each once, named by the shortest end of their paths that no two of them share."""
+    """The files without duplicates, each named by the shortest end of its path that no other file shares."""
     resolved = list(dict.fromkeys(str(Path(path).expanduser().resolve()) for path in paths))
     files = []
     for path in resolved:
@@ -55,8 +55,8 @@ def read_content(path: str) -> bytes:
 def read_text_file(path: str, name: str | None = None) -> Iterator[TextRow]:
     """The lines of a UTF-8 file: .txt (one per line), .srt, .vtt, .ass, .ssa or .sub (MicroDVD, MPL2).
 
-    Raises MaterialError for a file that is missing, empty, in another encoding, of an unknown kind, or holds what
-    cannot be drawn in a subtitle line: control characters, or right-to-left text.
+    Raises MaterialError for a file that is missing, empty, in another encoding, of an unknown kind, or contains
+    characters that cannot be drawn in a subtitle line: control characters, or right-to-left text.
     """
     try:
         content = read_content(path).decode("utf-8-sig")
