@@ -25,7 +25,7 @@ from subsynth.data.folders import bundled_folder
 
 TEST_SHARE = 7  # one in TEST_SHARE of a user's pictures belongs to the test splits
 MAX_FILE = 1 << 30  # bytes
-MAX_PIXELS = 1 << 28  # px that are decoded; a JPEG file, decoded at reduced size, may have 64 times more
+MAX_PIXELS = 1 << 28  # px that are decoded; a JPEG file may have 64 times more
 REDUCED_SIZE = (1280, 720)  # px; a large picture is read at a reduced size of at least this
 LARGE = 1 << 25  # px; larger pictures are reduced
 # Formats that Pillow lists but cannot decode, or decodes only by running other programs.

@@ -1,1 +1,1 @@
-"""Decisions: a spec and an index become a recipe. No pixel is touched here."""
+"""Decisions: a spec and an index become a recipe. This package touches no pixel."""

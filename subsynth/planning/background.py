@@ -54,10 +54,10 @@ def choose_crops(assets: Assets, samples: StreamRange) -> CropChoice:
 
 
 def choose_busiest_crops(assets: Assets, samples: StreamRange, placement: Placement) -> CropChoice:
-    """Of several crops drawn for each sample, the busiest where the line lies.
+    """For each sample, several crops are drawn and the busiest one under the line is chosen.
 
-    Fine structure counts in favour of a crop, and large structure against it, since that hides whole words. The
-    moments are those of the part under the line.
+    Fine structure counts in favour of a crop; large structure counts against it, because it hides whole words. The
+    returned mean and deviation are those of the part under the line.
     """
     spec = assets.spec
     drawn = [_draw_crops(assets, samples, f".{i}") for i in range(spec.hard.crops)]
@@ -99,7 +99,7 @@ def graded_levels(crops: CropChoice, grade: Grade) -> NDArray[np.float64]:
 
 
 def _draw_crops(assets: Assets, samples: StreamRange, suffix: str) -> list[Crop]:
-    """One crop per sample; `suffix` tells apart the streams of several draws."""
+    """One crop per sample; `suffix` distinguishes the streams of several draws."""
     spec = assets.spec
     procedural = rng.bernoulli(samples, f"background.procedural{suffix}", spec.background.p_procedural)
     flip = rng.bernoulli(samples, f"background.flip{suffix}", spec.background.p_flip)

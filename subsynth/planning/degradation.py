@@ -13,12 +13,12 @@ from subsynth.planning.grid import to_grid
 from subsynth.planning.recipe import NOISE_POOL
 from subsynth.spec.spec import Spec
 
-WEAK_STRENGTH = 0.5  # of the degradation where only an outline separates text from background
+WEAK_STRENGTH = 0.5  # of the degradation, if only an outline separates text from background
 MACROBLOCK = 16  # px
 
 
 class Degradation(NamedTuple):
-    """The degradation of n samples, each field (n,); zero means that the step is left out."""
+    """The degradation of n samples, each field (n,); zero means that the step is skipped."""
 
     resample: NDArray[np.float64]
     blur_sigma: NDArray[np.float64]
@@ -32,7 +32,7 @@ class Degradation(NamedTuple):
 def choose_degradation(
     spec: Spec, samples: StreamRange, font_size: NDArray[np.float64], weak: NDArray[np.bool_]
 ) -> Degradation:
-    """Each step with its probability and its range; weak samples are degraded at half the strength."""
+    """Draw each step with its probability and from its range; weak samples are degraded at half the strength."""
     section = spec.degrade
     strength = np.where(weak, WEAK_STRENGTH, 1.0)
 
@@ -50,7 +50,7 @@ def choose_degradation(
     quality = rng.uniform(samples, "jpeg.quality", low_quality, high_quality + 1)
     factor = to_grid(in_range("resample.factor", section.resample_range), 64)
     noise = to_grid(in_range("noise.sigma", section.noise_sigma_range), 16)
-    # A JPEG file that is stored shows nothing but the sample: its first macroblock starts with it.
+    # A stored JPEG file shows only the sample, so its first macroblock has to start at the crop's corner.
     offsets = 1 if spec.image_format == "jpeg" else MACROBLOCK
     return Degradation(
         resample=with_probability("resample", section.p_resample, factor),

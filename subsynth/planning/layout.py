@@ -1,4 +1,4 @@
-"""Layout: a line of text in a face becomes outlines on the canvas, fitted by their ink and not by advances.
+"""Layout: turns a line of text in a face into outlines on the canvas, fitted by their ink, not by advances.
 
 Sizes are multiples of 1/16 px, shears of 1/1024, positions on the canvas of 1/256 px; everything after shaping is
 integer arithmetic, so that a layout is the same on every machine.
@@ -23,7 +23,7 @@ Box = tuple[int, int, int, int]
 
 
 class Line(NamedTuple):
-    """A shaped line, in font units (1/4096 em), y upwards; `box` holds all of its ink, sheared."""
+    """A shaped line, in font units (1/4096 em), y upwards; `box` bounds its ink after shearing."""
 
     glyphs: NDArray[np.int64]  # (n,)
     x: NDArray[np.int64]  # (n,) origins
@@ -31,7 +31,7 @@ class Line(NamedTuple):
     box: Box  # xmin, ymin, xmax, ymax
 
 
-@lru_cache(maxsize=2048)  # a line is set when it is planned, and again when it is drawn
+@lru_cache(maxsize=2048)  # each line is set twice: in planning and in drawing
 def set_line(glyphs: FaceGlyphs, text: str, shear: int) -> Line:
     """Shape `text` and measure its ink. `shear` is in 1/1024; positive values lean right.
 
@@ -49,14 +49,14 @@ def set_line(glyphs: FaceGlyphs, text: str, shear: int) -> Line:
 def line_box(
     boxes: NDArray[np.int16], glyphs: NDArray[np.int64], x: NDArray[np.int64], y: NDArray[np.int64], shear: int
 ) -> Box:
-    """The box of the ink of shaped glyphs: xmin, ymin, xmax, ymax, sheared."""
+    """The box of the ink of shaped glyphs after shearing: xmin, ymin, xmax, ymax."""
     own = boxes[glyphs].astype(np.int64)
     inked = own.any(axis=1)
     if not inked.any():
         return 0, 0, 0, 0
     own, left, up = own[inked], x[inked], y[inked]
     ymin, ymax = own[:, 1] + up, own[:, 3] + up
-    # Shearing moves a point by its height: the corners of a box bound the movement from both sides.
+    # Shearing moves a point in proportion to its height, so the corners of a box bound the movement.
     low, high = np.minimum(ymin * shear, ymax * shear), np.maximum(ymin * shear, ymax * shear)
     xmin = own[:, 0] + left + (low // SHEAR_GRID)
     xmax = own[:, 2] + left - (-high // SHEAR_GRID)
@@ -64,9 +64,9 @@ def line_box(
 
 
 def largest_size(box: Box, width: int, height: int) -> int:
-    """The largest size, in 1/16 px, at which the ink box fits a room of width x height px."""
+    """The largest size, in 1/16 px, at which the ink box fits into width x height px."""
     box_width, box_height = max(1, box[2] - box[0]), max(1, box[3] - box[1])
-    # One unit at size s is s * SUBPIXEL / (16 * EM) = s / 256 subpixels; one subpixel on each side is for rounding.
+    # One unit at size s is s * SUBPIXEL / (16 * EM) = s / 256 subpixels; one subpixel on each side is reserved for rounding.
     room_x, room_y = width * SUBPIXEL - 2, height * SUBPIXEL - 2
     return min(room_x * 256 // box_width, room_y * 256 // box_height)
 
@@ -74,7 +74,7 @@ def largest_size(box: Box, width: int, height: int) -> int:
 def ink_box(line: Line, size: int, embolden: tuple[int, int] = (0, 0)) -> Box:
     """The box of the ink: left, top, right, bottom in 1/256 px from the origin, y down.
 
-    size in 1/16 px; `embolden`, across and down in 1/256 px, is added to every side in full, since a corner moves by
+    size in 1/16 px; `embolden`, across and down in 1/256 px, is added in full to every side, because a corner moves by
     more than half of it.
     """
     xmin, ymin, xmax, ymax = line.box
@@ -84,7 +84,7 @@ def ink_box(line: Line, size: int, embolden: tuple[int, int] = (0, 0)) -> Box:
 
 
 def pixel_bounds(box: Box, x: int, y: int) -> Box:
-    """The whole pixels, left top right bottom, that hold a box in 1/256 px whose origin is at (x, y)."""
+    """The smallest pixel rectangle (left, top, right, bottom) around a box in 1/256 px with its origin at (x, y)."""
     left, top, right, bottom = box
     return (x + left) >> 8, (y + top) >> 8, -(-(x + right) >> 8), -(-(y + bottom) >> 8)
 
@@ -113,5 +113,5 @@ def edges(
         nx, ny = normals[at].astype(np.int64).T
         cx += (nx * embolden[0] + 64) >> 7
         cy -= (ny * embolden[1] + 64) >> 7
-    draws = pen[at][1:]
-    return np.stack((cx[:-1], cy[:-1], cx[1:], cy[1:]), axis=1)[draws]
+    drawn = pen[at][1:]
+    return np.stack((cx[:-1], cy[:-1], cx[1:], cy[1:]), axis=1)[drawn]

@@ -17,11 +17,11 @@ from subsynth.planning import layout
 from subsynth.planning.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL
 from subsynth.planning.text import FaceChoice
 
-MIN_SIZE_PX = 4  # per em: no line is readable below it, and a line that needs it is an error
+MIN_SIZE_PX = 4  # per em; smaller text cannot be read, and a line that fits only below this size is an error
 
 
 class Placement(NamedTuple):
-    """Size, emboldening and origin of each line in px (n,); `left` and `right` bound the columns that hold its ink."""
+    """Size, emboldening and origin of each line in px (n,); `left` and `right` bound the columns of its ink."""
 
     font_size: NDArray[np.float64]
     embolden_x: NDArray[np.float64]
@@ -33,7 +33,7 @@ class Placement(NamedTuple):
 
 
 def place_lines(assets: Assets, samples: StreamRange, text: list[str], faces: FaceChoice) -> Placement:
-    """A size in the range, or the largest at which the line fits, and a position in the room that is left.
+    """A size from the range, or the largest at which the line fits, and a position in the remaining space.
 
     Raises SpecError for a line that fits only below MIN_SIZE_PX.
     """
@@ -71,7 +71,7 @@ def place_lines(assets: Assets, samples: StreamRange, text: list[str], faces: Fa
 
 
 def missing_width(min_stroke_px: float, thin: int, size: int) -> int:
-    """What thin strokes lack of the minimum width, in 1/256 px.
+    """The width that thin strokes lack to reach the minimum, in 1/256 px.
 
     `thin` is the width of a face's thin strokes in units of 1/4096 em, `size` the font size in 1/16 px.
     """

@@ -1,8 +1,8 @@
 """Planner: decides a range of samples and draws nothing. All randomness enters here.
 
-Draws are vectorised over the range; what needs the font or the picture is looked up row by row. The names of the
-random streams ("text.line", "dress.kind", ...) key the draws: they are part of the promise that a sample never
-changes, and keep their spelling even where a column has been renamed.
+Draws are vectorised over the range; decisions that depend on the font or the picture are made row by row. The names of
+the random streams ("text.line", "dress.kind", ...) key the draws. They must never change, or every sample would change,
+so they keep their spelling even if a column is renamed.
 """
 
 from __future__ import annotations
@@ -30,17 +30,16 @@ HARD = "test_hard"
 def plan(spec: Spec, split: str, start: int, stop: int) -> list[Recipe]:
     """Decide the samples from `start` to `stop` (exclusive) of a split.
 
-    Each is a function of (spec, seed, split, index) alone.
-
-    Indices may lie beyond the split's size: those are the samples that a larger set would have.
-    Raises SpecError for an unknown split or a bad range, MaterialError for unusable assets.
+    Each sample depends only on the spec (with its seed), the split and the index. Indices may exceed the split's size:
+    those are the samples that a larger set would have. Raises SpecError for an unknown split or a bad range,
+    MaterialError for unusable assets.
     """
     _check_range(start, stop)
     return plan_recipes(shared_assets(spec, split), start, stop)
 
 
 def plan_recipes(assets: Assets, start: int, stop: int) -> list[Recipe]:
-    """`plan`, for assets that are open."""
+    """`plan` for open assets."""
     return recipes_of(assets, plan_columns(assets, start, stop))
 
 
@@ -51,7 +50,7 @@ def recipes_of(assets: Assets, columns: Columns) -> list[Recipe]:
 
 
 def plan_columns(assets: Assets, start: int, stop: int) -> Columns:
-    """The plan as columns, all of COLUMNS. Raises as `plan` does."""
+    """The plan as all columns in COLUMNS. Raises the same errors as `plan`."""
     _check_range(start, stop)
     spec, split = assets.spec, assets.split
     samples = StreamRange(spec.seed, split, start, stop)

@@ -1,7 +1,7 @@
 """Recipe: every decision about one sample.
 
-Lengths and ratios lie on binary grids (1/16 px, 1/256 px, 1/64, ...), so that a recipe is the same number in memory,
-in parquet and on every machine.
+Lengths and ratios are multiples of binary fractions (1/16 px, 1/256 px, 1/64, ...), so that their values are the same
+in memory, in parquet and on every machine.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from subsynth.spec.spec import Spec
 
 Color = tuple[int, int, int]
-Value = bool | int | float | str | list[int]  # of a column in a row
+Value = bool | int | float | str | list[int]  # the value of a column in a row
 
 NOISE_POOL = 1 << 20  # values in the pool that noise is cut from; `noise_offset` is an offset into it
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One sample, decided. All fields but `spec` and `split` are columns of the data set.
+    """All decisions about one sample. All fields except `spec` and `split` are columns of the data set.
 
     Colours are RGB 0..255. (x, y) is where the baseline starts. Zero means "none" for `outline_px`,
     `shadow_opacity`, `box_opacity`, `resample`, `blur_sigma`, `noise_sigma` and `jpeg_quality`.
@@ -36,7 +36,7 @@ class Recipe:
     italic: bool
     shear: float  # tangent of the added slant; 0 for upright faces and true italics
     font_size_px: float  # px per em
-    embolden_x_px: float  # by which strokes are thickened, so that thin ones are not lost between pixels
+    embolden_x_px: float  # by which strokes are thickened, so that thin ones do not break apart
     embolden_y_px: float
     x: float  # px
     y: float  # px
@@ -63,7 +63,7 @@ class Recipe:
     noise_sigma: float  # levels
     noise_offset: int
     jpeg_quality: int  # 1..100
-    jpeg_dx: int  # px, where in a macroblock the crop starts
+    jpeg_dx: int  # px, where the crop starts within a macroblock
     jpeg_dy: int
 
     def row(self) -> dict[str, Value]:

@@ -1,4 +1,4 @@
-"""Recipes of stored rows: every column is checked against its bounds before anything is drawn from it."""
+"""Recipes from stored rows: every column is checked against its bounds before it is used for drawing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _bounds_of(section: type, name: str) -> tuple[float, float]:
 
 
 def _or_none(bounds: tuple[float, float]) -> tuple[float, float]:
-    """With zero, which means that a step is left out."""
+    """The bounds extended to zero, which means that a step is skipped."""
     return min(0.0, bounds[0]), bounds[1]
 
 
@@ -37,7 +37,7 @@ _SHEAR = math.tan(math.radians(_bounds_of(sections.Fonts, "shear_deg")[1])) + 1 
 _OFFSET = _bounds_of(sections.Style, "max_shadow_offset_px")[1]
 _GAIN = _bounds_of(sections.Background, "gain_range")[1] * (1 + _bounds_of(sections.Background, "tint_range")[1])
 
-# Columns that are numbers or colours -> least and largest value.
+# Smallest and largest value of each column that is a number or a colour.
 BOUNDS: dict[str, tuple[float, float]] = {
     "index": (0, MAX_INDEX),
     "shear": (-_SHEAR, _SHEAR),
@@ -71,8 +71,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
 def from_row(spec: Spec, split: str, row: Mapping[str, Any]) -> Recipe:
     """The recipe of a stored row; other columns of the row are ignored.
 
-    Every column is checked against its type and its bounds: a row may come from a stranger's file. Raises SpecError
-    that names the first column that is wrong. Whether the font and the background exist, and whether the crop lies
+    Every column is checked against its type and its bounds: a row may come from an untrusted file. Raises
+    SpecError that names the first wrong column. Whether the font and the background exist, and whether the crop lies
     in its picture, is checked when it is rendered.
     """
     hints = typing.get_type_hints(Recipe)

@@ -1,4 +1,4 @@
-"""Style: the fill, and the outline, shadow or box that surrounds it, chosen so that every line can be read."""
+"""Style: the fill, and an outline, shadow or box around it, chosen so that every line is legible."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from subsynth.spec import palette
 from subsynth.spec.sections import STYLES
 from subsynth.spec.spec import Spec
 
-MID_LUMINANCE = 0.18  # has the same contrast ratio to black as to white
-OPAQUE_ENOUGH = 235  # opacity of a box, of 255, that hides any background
+MID_LUMINANCE = 0.18  # the luminance with equal contrast ratios to black and to white
+OPAQUE_ENOUGH = 235  # opacity of a box (0..255) that hides any background
 
 
 class StyleChoice(NamedTuple):
@@ -35,10 +35,10 @@ class StyleChoice(NamedTuple):
 
 
 def choose_style(spec: Spec, samples: StreamRange, levels: NDArray[np.float64]) -> StyleChoice:
-    """Fill, outline, shadow and box for samples whose backgrounds have these luma levels (n, 3), see `graded_levels`.
+    """Fill, outline, shadow and box, given the luma levels (n, 3) of the backgrounds (see `graded_levels`).
 
-    Contrast is that of the fill to the side of the background nearest to it. Where it is below the floor, the fill is
-    moved half-way to white, plain text and text with a shadow get an outline, outlines are at least 1 px wide, and
+    Contrast is measured between the fill and the nearest side of the background. Where it is below the floor, the fill
+    is moved half-way to white, plain text and text with a shadow get an outline, outlines are at least 1 px wide, and
     boxes are made opaque enough.
     """
     section = spec.style
@@ -78,7 +78,7 @@ def choose_style(spec: Spec, samples: StreamRange, levels: NDArray[np.float64]) 
 
 
 def choose_hard_fill(spec: Spec, samples: StreamRange, mean: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Fills (n, 3) whose luminance has a drawn ratio to that of the crop's mean luma (n,): lighter, or darker."""
+    """Fills (n, 3), lighter or darker than the crop's mean luma (n,) by a contrast ratio that is drawn."""
     ground = pixels.luminance(_greys(mean))
     ratio = to_grid(rng.uniform(samples, "hard.contrast", *spec.hard.contrast_range), 256)
     above, below = ratio * (ground + 0.05) - 0.05, (ground + 0.05) / ratio - 0.05
@@ -102,7 +102,7 @@ def without_surroundings(style: StyleChoice, fill: NDArray[np.int64]) -> StyleCh
 
 
 def _fill(spec: Spec, samples: StreamRange, levels: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Fills (n, 3), and which of them were below the contrast floor and so moved towards white."""
+    """Fills (n, 3), and which of them were moved towards white because they were below the contrast floor."""
     name = rng.categorical(samples, "fill.color", [spec.fill.colors.get(name, 0.0) for name in palette.NAMES])
     fill = palette.fills(name, _color_draws(samples))
     light = pixels.luminance(fill)
@@ -121,6 +121,6 @@ def _greys(levels: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.int64]
 
 
 def _nearest_side(light: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The luminance (n,) of the background's side that a fill is nearest to: its bright one for light text."""
+    """The luminance (n,) of the side of the background nearest to the fill: the bright side for light text."""
     grey = pixels.luminance(np.repeat(levels.astype(np.int64)[:, :, None], 3, axis=2))
     return np.where(light >= grey[:, 0], np.minimum(grey[:, 2], light), np.maximum(grey[:, 1], light))

@@ -35,7 +35,7 @@ class FaceChoice(NamedTuple):
 
 
 def choose_lines(assets: Assets, samples: StreamRange) -> LineChoice:
-    """A source by its weight, then one of its lines; with p_prefer_longer the longer of two lines."""
+    """Draw a source by its weight, then one of its lines, or with p_prefer_longer the longer of two lines."""
     table: LineTable = assets.text
     source = rng.categorical(samples, "text.source", list(table.weights))
     sizes = np.array([len(members) for members in table.by_source])
@@ -55,10 +55,10 @@ def choose_lines(assets: Assets, samples: StreamRange) -> LineChoice:
 
 
 def choose_faces(assets: Assets, samples: StreamRange, line: NDArray[np.int64]) -> FaceChoice:
-    """A face for each line (n,): a family, then one of its faces, each drawn evenly from those that cover the line.
+    """A face for each line (n,): a family, then one of its faces, both drawn uniformly among those that cover the line.
 
-    Candidates have the drawn weight and slant. Where there is none, the other weight and the other slant are tried in
-    turn: one of the four has one, since every line is covered by some face.
+    Candidates have the drawn weight and slant. If there is none, the other weight, the other slant and then both are
+    tried; one of the four combinations has a candidate, because some face covers every line.
     """
     fonts: FaceTable = assets.fonts
     section: Fonts = assets.spec.fonts
@@ -89,6 +89,6 @@ def choose_faces(assets: Assets, samples: StreamRange, line: NDArray[np.int64]) 
 
 
 def _draw_true(samples: StreamRange, stream: str, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each row of a mask (n, m), the column of one of its True values, drawn evenly: int64 (n,)."""
+    """For each row of a mask (n, m), the column of one of its True values, drawn uniformly: int64 (n,)."""
     rank = rng.randint(samples, stream, mask.sum(axis=1))
     return (mask.cumsum(axis=1) == rank[:, None] + 1).argmax(axis=1)

@@ -1,1 +1,1 @@
-"""Pixels: a recipe becomes an image and its ground truth. Nothing is decided here."""
+"""Pixels: a recipe becomes an image and its ground truth. This package decides nothing."""

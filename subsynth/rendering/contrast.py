@@ -1,9 +1,9 @@
-"""Contrast of a line against what surrounds its glyphs, measured before degradation.
+"""Contrast between a line and the surroundings of its glyphs, measured before degradation.
 
 The contrast of a sample is the WCAG 2 ratio, 1 to 21, of two relative luminances (linear light, BT.709 weights): that
-of the fill, and the mean of the pixels around the ink. These are the pixels that no glyph touches and that lie at most
-REACH px, in both directions, from a pixel of text. An outline, a shadow or a box therefore counts as surroundings, as
-it does for the eye.
+of the fill, and the mean over the surroundings. The surroundings are the pixels that no glyph touches and that are at
+most REACH px away, in each direction, from a pixel of text. An outline, a shadow or a box therefore counts as
+surroundings, as it does for the eye.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def surrounding_light(planes: U8, coverage: U8) -> tuple[int, int]:
 
 
 def contrast_ratio(color: Color, light: int, count: int) -> float:
-    """The ratio of a fill's luminance to that of its surroundings (see `surrounding_light`); 1 where there are none."""
+    """The contrast ratio of a fill to its surroundings (see `surrounding_light`); 1 if there are none."""
     if not count:
         return 1.0
     own = sum(_weighted_light_list()[channel][code] for channel, code in enumerate(color)) / (10000 * UNIT)

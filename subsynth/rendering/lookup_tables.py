@@ -1,4 +1,4 @@
-"""Lookup tables that the kernels take instead of a factor or a sigma, derived from the plain functions."""
+"""Lookup tables that replace a factor or a sigma in the kernels, derived from the plain functions."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ def resample(width: int, height: int, factor: float) -> tuple[Columns, Columns, 
 
 
 def _mix(source: int, target: int, across: bool) -> Columns:
-    """Where the centre of each target pixel falls among the source pixels: single precision, as in OpenCV."""
+    """The position of each target pixel's centre among the source pixels, in single precision, as in OpenCV."""
     at = ((np.arange(target) + 0.5) * (1 / (target / source)) - 0.5).astype(np.float32)
     first = np.floor(at).astype(np.int32)
     share = at - first.astype(np.float32)
-    if across:  # beyond the last centre only one pixel counts; rows are repeated instead, with other rounding
+    if (
+        across
+    ):  # beyond the outermost centres only one pixel counts; rows are repeated instead, which rounds differently
         share = np.where((first < 0) | (first >= source - 1), np.float32(0), share)
     near, far = np.rint((np.float32(1) - share) * np.float32(2048)), np.rint(share * np.float32(2048))
     positions = np.clip(first, 0, source - 1), np.clip(first + 1, 0, source - 1)
@@ -56,7 +58,7 @@ def blur_taps(sigma: float) -> NDArray[np.int32]:
 
 @lru_cache(maxsize=1)
 def noise_pools() -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """The pool of `effects.noise` twice in a row, and the same split over three rows: `[r, k]` is value 3 * k + r."""
+    """The pool of `effects.noise` repeated twice, and the same divided among three rows: `[r, k]` is value 3 * k + r."""
     twice = np.concatenate((noise.pool(), noise.pool()))
     third = len(twice) // 3
     return twice, np.stack([np.ascontiguousarray(twice[r : r + 3 * third - 2 : 3]) for r in range(3)])

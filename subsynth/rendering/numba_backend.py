@@ -49,7 +49,7 @@ class NumbaBackend:
     def degrade(self, planes: U8, params: RenderParams) -> tuple[U8, bytes]:  # noqa: D102 - see Backend
         p = params
         height, width = planes.shape[1:]
-        encode = bool(p.jpeg_quality)  # then the kernel returns what the codec takes: BGR with its border
+        encode = bool(p.jpeg_quality)  # then the kernel returns the codec's input: BGR with its border
         image: U8 = degradation.degrade(
             planes, *lookup_tables.resample(width, height, p.resample), lookup_tables.blur_taps(p.blur_sigma),
             *lookup_tables.noise_pools(), p.noise_gain, p.noise_offset,

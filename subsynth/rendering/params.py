@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from subsynth.planning.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL
 from subsynth.planning.recipe import Color, Recipe
 
-NOISE_DEVIATION = 209  # standard deviation of the noise pool: of the sum of eight uniform bytes
+NOISE_DEVIATION = 209  # standard deviation of the noise pool, i.e. of the sum of eight uniform bytes
 
 
 @dataclass(frozen=True, slots=True)
 class RenderParams:
-    """What a backend needs of a recipe beside its face, line and background level.
+    """What a backend needs from a recipe in addition to its face, line and background level.
 
     size is in 1/16 px per em, shear in 1/1024, x, y and embolden in 1/256 px; noise_gain is the factor of the noise
     pool in 1/65536; everything else is as in Recipe.

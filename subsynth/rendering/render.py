@@ -1,4 +1,4 @@
-"""Render: a recipe becomes pixels. Nothing is decided here."""
+"""Render: turns a recipe into pixels. This module decides nothing."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ BATCH = 256  # samples that `pairs` plans at a time
 
 @dataclass(frozen=True)
 class Pair:
-    """One sample: an image, its ground truth, and the decisions that led to them."""
+    """One sample: an image, its ground truth, and the recipe that they were drawn from."""
 
     image: U8  #: RGB uint8 (H, W, 3)
     ground_truth: U8  #: uint8 (H, W): text 0, background 255
     recipe: Recipe  #: every decision about the sample
-    contrast: float  #: ratio of luminances, 1 to 21, of the fill to its surroundings, before degradation
+    contrast: float  #: luminance ratio, 1 to 21, between the fill and its surroundings, before degradation
     #: The JPEG file that the image was decoded from, if the recipe ends with JPEG compression, else empty. The file
     #: shows jpeg_dx more columns at the left and jpeg_dy more rows at the top.
     jpeg: bytes = b""
@@ -60,9 +60,9 @@ class Renderer:
         return Pair(image, pixels.ground_truth(coverage), recipe, ratio, file)
 
     def coverage(self, recipe: Recipe, params: RenderParams | None = None) -> tuple[U8, Box]:
-        """The coverage of a recipe's glyphs, uint8 (H, W), 255 on text; and the px that bound its ink.
+        """The coverage of a recipe's glyphs, uint8 (H, W), 255 on text, and the pixel bounds of its ink.
 
-        The ground truth is made of this alone.
+        The ground truth is computed from the coverage alone.
         """
         params = params or RenderParams.decode(recipe)
         glyphs = self.assets.face(recipe.font)
@@ -75,7 +75,7 @@ class Renderer:
         levels = self.assets.scene(recipe.background).levels
         if not 0 <= recipe.background_level < len(levels):
             raise SpecError(
-                f"background {recipe.background!r} has {len(levels)} levels, and the recipe asks for number "
+                f"background {recipe.background!r} has {len(levels)} levels, but the recipe refers to number "
                 f"{recipe.background_level}"
             )
         level = levels[recipe.background_level]
@@ -89,7 +89,7 @@ class Renderer:
         return level
 
     def layers(self, recipe: Recipe) -> list[tuple[str, U8]]:
-        """The steps of one sample in order, named, RGB uint8 (H, W, 3) each; coverage and ground truth last."""
+        """The steps of one sample in order, named, RGB uint8 (H, W, 3) each; ending with coverage and ground truth."""
         steps: list[tuple[str, U8]] = []
         plain = Renderer(self.assets, NumpyBackend(lambda name, image: steps.append((name, image))))
         coverage, _ = plain.coverage(recipe)
@@ -107,7 +107,7 @@ def render(recipe: Recipe) -> Pair:
 def pairs(spec: Spec, split: str, start: int = 0, stop: int | None = None) -> Iterator[Pair]:
     """Render the samples from `start` to `stop` (exclusive) of a split, in order; `stop` defaults to the split's size.
 
-    Before a long range the cache is filled, as by `subsynth prepare`.
+    For a long range, the cache is filled first, as by `subsynth prepare`.
     """
     end = spec.size(split) if stop is None else stop
     prepare(spec, end - start)

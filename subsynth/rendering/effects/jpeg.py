@@ -16,8 +16,8 @@ def jpeg(image: U8, quality: int, dx: int = 0, dy: int = 0) -> U8:
 def encode_and_decode(image: U8, quality: int, dx: int, dy: int) -> tuple[U8, bytes]:
     """The decoded image, and the file that it was decoded from.
 
-    (dx, dy) in 0..15 is where in a macroblock the crop starts: the file then shows that many more columns at the left
-    and rows at the top, which repeat the first ones.
+    (dx, dy) in 0..15 is the position within a macroblock at which the crop starts: the file then has dx more columns at
+    the left and dy more rows at the top, which repeat the first column and row.
     """
     frame = cv2.copyMakeBorder(image, dy, 0, dx, 0, cv2.BORDER_REPLICATE) if dx or dy else image
     # OpenCV's codec takes BGR: given RGB it would swap the weights of red and blue in the luma.

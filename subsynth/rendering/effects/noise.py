@@ -1,7 +1,7 @@
 """Noise: grain in brightness with a little in colour, cut from a fixed pool of random values.
 
-The pool holds sums of eight random bytes, close to a normal distribution and exact in integers. It has 2**20 values,
-so windows recur after some tens of samples, at other offsets against the picture.
+The pool holds sums of eight random bytes, which are close to a normal distribution and exact in integers. It has 2**20
+values, so parts of it recur after some tens of samples, at different positions in the image.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def pool() -> NDArray[np.int16]:
 def noise(image: U8, gain: int, offset: int) -> U8:
     """Add noise to RGB uint8 (H, W, 3): values of the pool times gain / 65536, and a quarter of that per channel.
 
-    `offset` in [0, 2**20) is where the pool is cut.
+    `offset` in [0, 2**20) is where the values start in the pool.
     """
     height, width = image.shape[:2]
     count = height * width

@@ -1,4 +1,4 @@
-"""Resample: loss of resolution, as in a film that was encoded small and is shown large."""
+"""Resample: loss of resolution, as in a film that is enlarged for display."""
 
 from __future__ import annotations
 

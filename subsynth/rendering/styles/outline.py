@@ -24,8 +24,8 @@ def neighbour_weights(radius: float) -> NDArray[np.int64]:
 def outline(coverage: U8, radius: float) -> U8:
     """Coverage (H, W) -> alpha (H, W) of the glyphs grown by `radius` px.
 
-    A pixel's alpha is the largest coverage within the radius; neighbours at distance d count for
-    radius + 1/2 - d, between 0 and 1, so that the radius may be a fraction.
+    A pixel's alpha is the largest weighted coverage within the radius. The weight of a neighbour at distance d is
+    radius + 1/2 - d, clipped to 0..1, so that the radius may be fractional.
     """
     weight = neighbour_weights(radius)
     grown = np.zeros_like(coverage)
