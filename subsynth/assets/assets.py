@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -17,6 +18,8 @@ from subsynth.assets.listing import UNSEEN
 from subsynth.assets.text_cleaning import is_ignorable
 from subsynth.core.errors import MaterialError, SpecError
 from subsynth.spec.spec import Spec
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -102,11 +105,14 @@ class Assets:
                 backgrounds.pack_pictures(listing.pictures_of(spec, side), spec.width, spec.height)
         test = split != "train"
         fonts = FaceTable.build(tuple(open_face(face) for face in listing.faces_of(spec, split == UNSEEN)))
+        text = _line_table(spec, split, fonts.faces)
+        if split in ("train", UNSEEN):
+            _report_unused_faces(spec, fonts, text)
         return Assets(
             spec,
             split,
             fonts,
-            _line_table(spec, split, fonts.faces),
+            text,
             photographs=backgrounds.picture_scenes(listing.pictures_of(spec, test), spec.width, spec.height),
             procedural=backgrounds.procedural_scenes(spec.seed, test, spec.width, spec.height),
         )
@@ -139,6 +145,22 @@ class Assets:
 def shared_assets(spec: Spec, split: str) -> Assets:
     """The assets of a split, opened once per process, for functions that receive only a spec or a recipe."""
     return Assets.open(spec, split)
+
+
+def _report_unused_faces(spec: Spec, fonts: FaceTable, text: LineTable) -> None:
+    """Log a warning that names the faces of a user's fonts that no sample can show, and why."""
+    drawn_bold = [bold for bold, p in ((0, 1 - spec.fonts.p_bold), (1, spec.fonts.p_bold)) if p > 0]
+    drawn_italic = [italic for italic, p in ((0, 1 - spec.fonts.p_italic), (1, spec.fonts.p_italic)) if p > 0]
+    drawable = set(fonts.candidates[np.ix_(drawn_bold, drawn_italic)].reshape(-1).tolist())
+    covering: list[bool] = np.asarray(text.covered.any(axis=1)).tolist()
+    for reason, unused in (
+        ("no line of the text is covered by them", [i for i in range(len(fonts.faces)) if not covering[i]]),
+        ("p_bold and p_italic exclude them", [i for i in range(len(fonts.faces)) if covering[i] and i not in drawable]),
+    ):
+        names = [fonts.faces[i].face.name for i in unused if fonts.faces[i].face.role == "user"]
+        if names:
+            shown = ", ".join(names[:8]) + (", ..." if names[8:] else "")
+            log.warning("fonts: %d of %d faces are not used: %s (%s)", len(names), len(fonts.faces), reason, shown)
 
 
 def _line_table(spec: Spec, split: str, faces: Sequence[FaceGlyphs]) -> LineTable:

@@ -1,6 +1,7 @@
 """Users' fonts: whole families, variable fonts, placeholders, symbol fonts and odd glyphs."""
 
 import dataclasses
+import logging
 from collections import Counter
 
 import numpy as np
@@ -10,6 +11,7 @@ from small_fonts import BOX, LETTERS, bars, font
 
 from subsynth import MaterialError, pairs, plan, sub_en
 from subsynth.assets import listing
+from subsynth.assets.assets import Assets
 from subsynth.assets.glyphs import open_face
 
 TEXT = "\n".join(
@@ -178,3 +180,27 @@ def test_large_faces_draw_what_small_ones_draw(tmp_path, spec_of):
         for glyph in glyphs:
             own = [a.points[a.starts[glyph] : a.starts[glyph + 1]].tolist() for a in (arrays, reference)]
             assert own[0] == own[1]
+
+
+def test_faces_that_cannot_be_drawn_are_named(tmp_path, spec_of, caplog):
+    latin = save(tmp_path / "latin.ttf", family="Latin")
+    bold = save(tmp_path / "bold.ttf", family="Latin", style="Bold", weight=700)
+    other = save(
+        tmp_path / "other.ttf",
+        family="Other",
+        shapes=dict.fromkeys(LETTERS, BOX) | {"one": bars(3)},
+        codes={0x4E00: "one"},
+    )
+    spec = spec_of(latin, bold, other)
+    with caplog.at_level(logging.WARNING, "subsynth"):
+        Assets.open(dataclasses.replace(spec, fonts=dataclasses.replace(spec.fonts, p_bold=0.0)), "train")
+    messages = [record.getMessage() for record in caplog.records]
+    assert any("Other Regular" in m and "no line" in m for m in messages)
+    assert any("Latin Bold" in m and "p_bold" in m for m in messages) and not any(
+        "Latin Regular" in m for m in messages
+    )
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "subsynth"):
+        Assets.open(spec_of(latin, bold), "train")
+        Assets.open(sub_en(n=3), "train")
+    assert not caplog.records
