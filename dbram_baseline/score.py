@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 import time
@@ -97,9 +98,14 @@ def _description(eval_set: EvalSet) -> str:
 
 def _write(path: Path, split: str, pairs: int, scores: Sequence[Score]) -> None:
     hidden = {m.key for m in METRICS if m.for_comparison}
-    rows = [{k: v for k, v in score.to_json().items() if k not in hidden} for score in scores]
+    rows = [{k: _finite(v) for k, v in score.to_json().items() if k not in hidden} for score in scores]
     line = shlex.join(["python", "-m", "dbram_baseline.score", *sys.argv[1:]])
     path.write_text(json.dumps({"command": line, "split": split, "pairs": pairs, "rows": rows}, indent=1) + "\n")
+
+
+def _finite(value: str | float) -> str | float | None:
+    """The value, or None for nan, which JSON does not have."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 if __name__ == "__main__":

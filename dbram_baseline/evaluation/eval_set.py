@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+import numpy as np
 from tqdm import tqdm
 
-from dbram_baseline.arrays import Images, Mask
+from dbram_baseline.arrays import U8, Images, Mask
 from dbram_baseline.data.documents import load_pages
 from dbram_baseline.data.istd import load_shadows
 from dbram_baseline.data.pairs import decode_pairs
 from dbram_baseline.data.refs import DataRef, Kind
+from dbram_baseline.evaluation.metrics import all_white_ssim
 from dbram_baseline.evaluation.pseudo_f_measure import PseudoWeights, pseudo_weights
 
 Item = TypeVar("Item")
@@ -41,6 +43,15 @@ class EvalSet:
     def weights(self) -> list[PseudoWeights]:
         """The weights of each ground truth for the pseudo-F-measure, computed at the first use."""
         return parallel_map(lambda truth: pseudo_weights(truth < 128), self.truths, "weights", self.quiet)
+
+    @cached_property
+    def all_white_ssim(self) -> float:
+        """The mean SSIM of outputs that are all white, computed at the first use."""
+
+        def of_page(truth: U8) -> float:
+            return all_white_ssim((truth > 127).astype(np.float32))
+
+        return float(np.mean(parallel_map(of_page, self.truths, "all white", self.quiet)))
 
     @property
     def text_share(self) -> float:

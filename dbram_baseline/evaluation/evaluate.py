@@ -93,9 +93,10 @@ def evaluate(eval_set: EvalSet, outputs: Outputs) -> MetricValues:
 
 def _evaluate_binary(eval_set: EvalSet, outputs: Outputs) -> MetricValues:
     metrics = [(m.key, m.binary) for m in METRICS if m.binary]
+    all_white = eval_set.all_white_ssim
 
     def values(item: tuple[Grey, U8, PseudoWeights]) -> list[float]:
-        sample = BinarySample(*item)
+        sample = BinarySample(*item, all_white_ssim=all_white)
         return [function(sample) for _, function in metrics]
 
     items = list(zip(outputs, eval_set.truths, eval_set.weights, strict=True))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dbram_baseline.arrays import U8
-from dbram_baseline.evaluation.metrics import BY_KEY, WRAP
+from dbram_baseline.evaluation.metrics import BY_KEY, ERROR_SHARE, WRAP
 from dbram_baseline.evaluation.values import Interval
 
 
@@ -36,7 +36,7 @@ class Measure:
 
 
 MEASURES = {
-    "2": (Measure("psnr"), Measure("ssim"), Measure("f_measure"), Measure(WRAP)),
+    "2": (Measure("psnr"), Measure("ssim"), Measure(ERROR_SHARE), Measure("f_measure"), Measure(WRAP)),
     "4": (
         Measure("f_measure", "FM", percent=True), Measure("pfm_approx", percent=True),
         Measure("psnr_binary", "PSNR"), Measure("drd"),

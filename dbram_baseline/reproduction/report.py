@@ -25,8 +25,11 @@ TITLES = {
 COLUMN_NAMES = {"sub_zh": "Sub_Ch", "sub_en": "Sub_En", "hdibco_16": "HDIBCO-16", "plm": "PLM", "istd": "ISTD"}
 TEXTS = {
     "2": "The paper's PSNR cannot be a true one: an output that is all white has 33.75 dB there. uint8 arithmetic that "
-    "overflows in squaring explains it; the last measure is computed that way, only for this comparison. Each of our "
-    "figures is the mean over images with its 95 % interval, of one run with one seed; text is dark on white.",
+    "overflows in squaring explains it; the last measure is computed that way, only for this comparison. The SSIM "
+    "error share is (1 - SSIM) / (1 - SSIM of an all-white output) on the same set: the share of structural error that "
+    "is left. SSIM alone depends on how empty the images are. For the paper's rows the share is known on Sub_Ch and "
+    "PLM, where CycleGAN's outputs are all white. Each of our figures is the mean over images with its 95 % interval, "
+    "of one run with one seed; text is dark on white.",
     "4": "Means over the pages of a year, with 95 % intervals over pages. Trained rows saw no page of the year that "
     "they are scored on, nor any of 2014 and 2016. P-FM is an approximation of the contests' own (see metrics.py).",
     "5": "Edit distances in characters, and divided by the length of the line. The ground truth is the ceiling: what "
@@ -99,19 +102,16 @@ def _rows(store: ResultStore, table: str, column: str, cells: Sequence[CellResul
         if strip is not None:
             yield Row(what, strip=strip)
     for row in published.table_4 if table == "4" else ():
-        figures = row.years.get(column, {})
-        yield Row(row.name, {}, figures, note=f"published: {row.source}{'' if figures else '; not at hand'}")
+        if figures := row.years.get(column):
+            yield Row(row.name, {}, figures, note=f"published: {row.source}")
     for cell in cells:
         system = _position(cell)[2]
         figures = published.figures(table, column, system)
-        in_paper = table == "2" and published.row_of_table_2(system) is not None
-        unknown = "; the paper's figure is not at hand" if in_paper and not figures else ""
         if isinstance(cell, MissingCell):
-            yield Row(system, {}, figures, note=f"not measured: {cell.why}{unknown}")
+            yield Row(system, {}, figures, note=f"not measured: {cell.why}")
         else:
             strip = store.load_picture(cell.cell.name)
-            note = _measured_on(cell) + unknown
-            yield Row(system, cell.values, figures, strip, note, trained=bool(cell.cell.trained_on))
+            yield Row(system, cell.values, figures, strip, _measured_on(cell), trained=bool(cell.cell.trained_on))
 
 
 def _measured_on(result: CellResult) -> str:

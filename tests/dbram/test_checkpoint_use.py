@@ -30,11 +30,15 @@ def test_score_prints_one_table(command, small_set, trained, tmp_path):
     process = command("score", "--checkpoint", trained, "--data", small_set, "--out", "scores.json")
     assert process.returncode == 0, process.stderr
     rows = [line for line in process.stdout.splitlines() if line.startswith("| ")]
-    for name in ("dbram 8, step 1", "otsu, raw", "sauvola, oracle polarity", "all-white", "CycleGAN (all white)"):
+    for name in ("dbram 8, step 1", "otsu, raw", "sauvola, oracle polarity", "all-white", "CycleGAN"):
         assert any(r.startswith(f"| {name}") for r in rows), name
     record = json.loads((tmp_path / "scores.json").read_text())
     by_name = {r["method"]: r for r in record["rows"]}
     assert record["pairs"] == 40 and by_name["all-white"]["f_measure"] == 0
+    error = {name: 1 - row["ssim"] for name, row in by_name.items()}
+    shares = {name: row["ssim_error_share"] for name, row in by_name.items()}
+    assert shares == {name: pytest.approx(e / error["all-white"]) for name, e in error.items()}
+    assert "SSIM error share" in process.stdout and "(1 - SSIM) / (1 - SSIM of an all-white output)" in process.stdout
     raw, oracle = by_name["otsu, raw"], by_name["otsu, oracle polarity"]
     assert raw["f_measure"] < oracle["f_measure"] and not any("wrap" in k for k in raw)
     assert re.search(r"40 pairs, \d+\.\d% of pixels are text", process.stdout)

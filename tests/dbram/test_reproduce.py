@@ -182,8 +182,12 @@ def _check_report(out):
     report = (out / "report.md").read_text()
     assert MEASURED_ON in report
     # Published figures are in a column of their own.
-    assert "PSNR 37.87" in report and "| the contest's best | 92.7" not in report
+    assert "PSNR 37.87, SSIM 0.9886 |" in report and "PSNR 34.19, SSIM 0.9145, SSIM error share 0.196 |" in report
+    assert "| the contest's winning system | –" in report and "FM 92.7 | published: the paper's Table 4" in report
     assert "FM 92.7, P-FM 93.19, PSNR 21.29, DRD 3.18 | published: the contests' reports" in report
+    assert "figure is not at hand" not in report and "CTB" not in report
+    share = next(c for c in record["cells"] if c["cell"]["table"] == "2")["values"]["ssim_error_share"]
+    assert 0 < share["low"] < share["mean"] < share["high"]
     for name in ("table-2.png", "table-4.png", "table-5.png"):
         assert np.ptp(cv2.imread(str(out / name))) > 100
 
