@@ -62,8 +62,10 @@ class Resident:
         epoch, position = divmod(step, max(1, self.pairs // size))
         if self.order_epoch != epoch:
             generator = torch.Generator().manual_seed((self.seed << 20) + epoch)
-            self.order_epoch, self.order = epoch, torch.randperm(self.pairs, generator=generator)
-        rows = self.order[position * size : (position + 1) * size][rank::world].to(self.images.device)
+            order = torch.randperm(self.pairs, generator=generator)
+            # Kept on the device: copying the rows of each step there would make every step wait for the device.
+            self.order_epoch, self.order = epoch, order.to(self.images.device)
+        rows = self.order[position * size : (position + 1) * size][rank::world]
         return _planes_first(self.images[rows]), _planes_first(self.truths[rows])
 
     def validation(self) -> tuple[Tensor, Tensor]:
