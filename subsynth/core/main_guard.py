@@ -8,6 +8,7 @@ This module imports nothing heavy; programs import the rest inside `run`, so tha
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
 import errno
@@ -249,8 +250,22 @@ def _say_stopped() -> None:
 
 def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """Handle an exception that Python cannot raise, such as one in a destructor; Ctrl-C must not get lost there."""
-    if unraisable.exc_type is KeyboardInterrupt:
+    if unraisable.exc_type is not KeyboardInterrupt:
+        return
+    _state.interrupts -= 1
+    try:
+        again = threading.Timer(0.02, _interrupt_main_thread)  # seconds; by then the main thread may be elsewhere
+        again.daemon = True
+        again.start()
+    except RuntimeError:  # no more threads: the process ends
         _exit_interrupted()
+
+
+def _interrupt_main_thread() -> None:
+    if hasattr(signal, "pthread_kill"):  # also wakes a thread that sleeps
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def _on_thread_error(args: threading.ExceptHookArgs) -> None:

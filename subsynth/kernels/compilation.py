@@ -3,8 +3,8 @@
 Each kernel returns the same bits as a plain function, which is its oracle and replaces it where numba is missing.
 Kernels use integer arithmetic (and one exact division of floats), no fastmath and one thread. The other modules of
 this folder compile when they are imported. Machine code is kept in the cache, as one checked entry per processor,
-version of numba and source of these modules. numba's index of it is a pickle, which could run any code: it is read
-only from folders that belong to the user (or root) and that nobody else can write to.
+version of numba and source of these modules. numba's index of this code is a pickle, which can run any
+code, so it is read only from folders that belong to the user (or root) and that nobody else can write to.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from pathlib import Path
 from subsynth.core import cache
 from subsynth.core.errors import OutputError, SubsynthError
 
-# "numba" compiles at first use, "numpy" never; where it is unset, compiled code is used if it is in the cache.
+# "numba" compiles at first use, "numpy" never uses kernels; if unset, compiled code is used if the cache has it.
 SETTING = "SUBSYNTH_KERNELS"
 MODULES = ("glyphs", "compositing", "degradation", "png_encoding")
 FOLDER = "kernels"
 
 log = logging.getLogger(__name__)
-_build_folder: Path | None = None  # while this process compiles into the cache
+_build_folder: Path | None = None  # set while this process compiles into the cache
 
 
 @once
@@ -45,7 +45,7 @@ def enabled() -> bool:
 
 
 def description() -> str:
-    """What this process draws with: "numba" or "plain NumPy"."""
+    """The name of what this process draws with: "numba" or "plain NumPy"."""
     return "numba" if enabled() else "plain NumPy"
 
 
@@ -64,13 +64,15 @@ def available() -> bool:
 
 
 def start() -> subprocess.Popen[bytes] | None:
-    """Start compiling in a child process, unless that is done or not possible. `finish` waits for it."""
+    """Start compiling in a child process, unless kernels are compiled or not available. `finish` waits for it."""
     if not available() or cache.has_entry(cache_entry()):
         return None
     log.info("compiling kernels, once for this machine")
     code = f"from subsynth.core.main_guard import run; from {__name__} import compile_all; run('kernels', compile_all)"
     # In a session of its own, so that Ctrl-C reaches only this process, which ends the child.
-    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
 
 
 def finish(child: subprocess.Popen[bytes]) -> None:
@@ -88,7 +90,7 @@ def compile_all() -> None:
 
 
 def machine_code_folder() -> Path | None:
-    """The folder that a kernel's machine code is read from or written to, or None where there is none."""
+    """The folder that kernels' machine code is read from or written to; None if there is none."""
     if _build_folder is not None:
         return _build_folder
     if cache.has_entry(cache_entry()) and _is_trusted():
@@ -105,7 +107,7 @@ def _compile_into_cache() -> None:
 
 
 def _compile(folder: Path) -> None:
-    global _build_folder  # noqa: PLW0603 - where kernels are compiled to is decided when their modules are imported
+    global _build_folder  # noqa: PLW0603 - kernels read it while their modules are imported
     folder.chmod(0o700)
     _build_folder = folder
     try:
@@ -117,7 +119,7 @@ def _compile(folder: Path) -> None:
 
 @once
 def _is_trusted() -> bool:
-    """Whether nobody but the user and root can change the machine code in the cache; says so if somebody can."""
+    """Whether only the user and root can change the machine code in the cache; logs a warning otherwise."""
     if not hasattr(os, "getuid"):
         return True
     entry = cache.cache_folder() / cache_entry()
@@ -136,7 +138,7 @@ def _is_trusted() -> bool:
 @once
 def cache_entry() -> str:
     """The cache entry of this processor, this version of numba and the source of these modules."""
-    from llvmlite import binding  # noqa: PLC0415 - only where numba is
+    from llvmlite import binding  # noqa: PLC0415 - installed with numba
 
     digest = hashlib.sha256(f"{sys.version} {metadata.version('numba')} {binding.get_host_cpu_name()}".encode())
     digest.update(str(sorted(binding.get_host_cpu_features().items())).encode())
