@@ -86,7 +86,11 @@ def _read_first_groups(source: Path | IO[bytes], max_rows: int | None) -> pa.Tab
         while groups < file.num_row_groups and (max_rows is None or rows < max_rows):
             rows += file.metadata.row_group(groups).num_rows
             groups += 1
-        return file.read_row_groups(range(groups), columns=list(COLUMNS))
+        table = file.read_row_groups(range(groups), columns=list(COLUMNS))
+    for name in COLUMNS:
+        if table.column(name).null_count:
+            raise ValueError(f"{name} has rows without a value")
+    return table
 
 
 def _numbers(columns: Mapping[str, list[Any]]) -> dict[str, NDArray[np.float64]]:
