@@ -39,7 +39,8 @@ from subsynth.core.cache import cache_folder
 from subsynth.core.pixels import ground_truth
 from subsynth.format import png, schema
 from subsynth.format.content_digest import ContentDigest
-from subsynth.format.shards import DEFAULT_LAYOUT, Shard, write_shard
+from subsynth.format.shard_list import DEFAULT_LAYOUT, Shard
+from subsynth.format.shards import write_shard
 from subsynth.kernels import compilation
 from subsynth.planning import layout
 from subsynth.planning.planner import plan_columns, recipes_of

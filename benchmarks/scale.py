@@ -32,7 +32,7 @@ from subsynth.build.records import finished_shards, write_record
 from subsynth.build.worker import RenderJob
 from subsynth.core.progress import NoProgress
 from subsynth.format.manifest import ShardRecord
-from subsynth.format.shards import Shard, ShardLayout, list_shards
+from subsynth.format.shard_list import Shard, ShardLayout, ShardList, list_shards
 from subsynth.storage.addresses import open_storage
 from subsynth.storage.base import Storage
 from subsynth.storage.paths import SCRATCH
@@ -69,7 +69,7 @@ def measure_steps(count: int, address: str) -> dict[str, float]:
         finished = finished_shards(storage, plan_sha256, shards, thorough=False)
         with storage.scratch() as folder:
             lines = folder / "manifest.lines"
-            manifest = sum_records(storage.name, spec, plan_sha256, finished, lines_dropped, lines)
+            manifest = sum_records(storage.name, spec, plan_sha256, shards, finished, lines_dropped, lines)
             assert manifest.total_rows == spec.total
             results["manifest, MB"] = lines.stat().st_size / 1e6
             lines.unlink()
@@ -81,7 +81,7 @@ def measure_steps(count: int, address: str) -> dict[str, float]:
     return results
 
 
-def write_records(storage: Storage, plan_sha256: str, shards: list[Shard]) -> None:
+def write_records(storage: Storage, plan_sha256: str, shards: ShardList) -> None:
     for shard in shards:
         storage.write_text(shard.path, "")
         digest = hashlib.sha256(shard.name.encode()).hexdigest()
@@ -89,8 +89,8 @@ def write_records(storage: Storage, plan_sha256: str, shards: list[Shard]) -> No
         write_record(storage, plan_sha256, record)
 
 
-def check_finished(storage: Storage, plan_sha256: str, shards: list[Shard]) -> None:
-    assert all(record for _, record in finished_shards(storage, plan_sha256, shards, thorough=False))
+def check_finished(storage: Storage, plan_sha256: str, shards: ShardList) -> None:
+    assert sum(1 for _ in finished_shards(storage, plan_sha256, shards, thorough=False)) == len(shards)
 
 
 def no_task(_job: RenderJob, _shard: Shard, _folder: str) -> None:

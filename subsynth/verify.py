@@ -24,7 +24,8 @@ from subsynth.core.progress import NoProgress, Progress
 from subsynth.format import schema
 from subsynth.format.content_digest import ContentDigest
 from subsynth.format.manifest import Manifest, ShardRecord
-from subsynth.format.shards import DEFAULT_LAYOUT, Shard, ShardLayout, file_digest, list_shards
+from subsynth.format.shard_list import DEFAULT_LAYOUT, Shard, ShardLayout, list_shards
+from subsynth.format.shards import file_digest
 from subsynth.format.stored_pairs import decode_ground_truth, decode_image, decode_pairs, find_problems
 from subsynth.planning.planner import plan_recipes
 from subsynth.planning.recipe import Recipe

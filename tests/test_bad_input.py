@@ -14,7 +14,8 @@ from subsynth.assets.fonts import read_font_file
 from subsynth.assets.pictures import decode_picture, user_pictures
 from subsynth.assets.user_text import read_text_file
 from subsynth.data import font_catalogue
-from subsynth.format.shards import list_shards, write_shard
+from subsynth.format.shard_list import list_shards
+from subsynth.format.shards import write_shard
 from subsynth.rendering.render import Renderer
 from subsynth.storage import paths
 

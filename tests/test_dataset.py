@@ -24,7 +24,7 @@ from subsynth.build.worker import Worker
 from subsynth.core.progress import NoProgress
 from subsynth.format import schema
 from subsynth.format.manifest import Manifest
-from subsynth.format.shards import ShardLayout
+from subsynth.format.shard_list import ShardLayout
 from subsynth.report.contact_sheet import read_samples
 from subsynth.storage import paths
 from subsynth.storage.addresses import open_storage

@@ -14,7 +14,8 @@ from subsynth.build.build import build_dataset
 from subsynth.core.progress import NoProgress
 from subsynth.format import png
 from subsynth.format.manifest import Manifest
-from subsynth.format.shards import ShardLayout, file_digest
+from subsynth.format.shard_list import ShardLayout
+from subsynth.format.shards import file_digest
 from subsynth.verify import verify
 
 SHORT = ShardLayout(rows=20, row_group=10)

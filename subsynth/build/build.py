@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from subsynth.assets.assets import shared_assets
 from subsynth.build.engines import Engine, find_engine
 from subsynth.build.merge import merge_shards
+from subsynth.build.missing_shards import MissingShards
 from subsynth.build.ownership import (
     check_ownership,
     plan_digest,
@@ -21,7 +21,7 @@ from subsynth.build.records import finished_shards
 from subsynth.build.worker import RenderJob
 from subsynth.core.errors import MaterialError, SpecError, WorkerError
 from subsynth.core.progress import NoProgress, Progress
-from subsynth.format.shards import DEFAULT_LAYOUT, Shard, ShardLayout, list_shards
+from subsynth.format.shard_list import DEFAULT_LAYOUT, ShardLayout, list_shards
 from subsynth.spec.outside_paths import check_paths
 from subsynth.spec.spec import Spec
 from subsynth.storage.addresses import open_storage
@@ -63,24 +63,24 @@ def build_dataset(
     lines_dropped = _check_assets(spec)
     all_shards = list_shards(spec, layout)
     own_shards = all_shards[rank[0] :: rank[1]] if rank else all_shards
-    names = {s.name for s in all_shards}
-    check_ownership(spec, plan_sha256, storage, names, overwrite)
+    check_ownership(spec, plan_sha256, storage, all_shards, overwrite)
     with storage.lock(shared=rank is not None):
-        if check_ownership(spec, plan_sha256, storage, names, overwrite):  # again: now nobody else can change it
+        if check_ownership(spec, plan_sha256, storage, all_shards, overwrite):  # again: now nobody else can change it
             remove_dataset(storage)
         if rank is None:
             storage.remove_unfinished()
         take_ownership(spec, plan_sha256, storage)
-        finished = finished_shards(storage, plan_sha256, own_shards, thorough=True)
-        missing = [shard for shard, record in finished if record is None]
-        total, todo = _count_rows(own_shards), _count_rows(missing)
+        missing = MissingShards(own_shards)
+        for shard, _ in finished_shards(storage, plan_sha256, own_shards, thorough=True):
+            missing.done(shard)
+        total, todo = own_shards.total_rows, missing.total_rows
         progress = progress or NoProgress()
         progress.start(total, total - todo)
         job = RenderJob(spec, storage.address, plan_sha256, layout.row_group)
         _render(run, job, missing, workers, progress, storage, exclusive=rank is None)
         if rank is not None:
             return BuildResult(total, todo, total - todo)
-        manifest = merge_shards(storage, spec, plan_sha256, all_shards, lines_dropped, thorough=False)
+        manifest = merge_shards(storage, spec, plan_sha256, all_shards, lines_dropped)
     return BuildResult(total, todo, total - todo, manifest.total_bytes)
 
 
@@ -97,10 +97,10 @@ def merge_ranks(out: str | Path, layout: ShardLayout = DEFAULT_LAYOUT, trust_pat
     check_paths(spec, Path(out) if Path(out).is_dir() else None, storage.name, trust_paths)
     plan_sha256 = plan_digest(spec)
     shards = list_shards(spec, layout)
-    check_ownership(spec, plan_sha256, storage, {s.name for s in shards}, overwrite=False)
+    check_ownership(spec, plan_sha256, storage, shards, overwrite=False)
     with storage.lock(shared=False):
-        manifest = merge_shards(storage, spec, plan_sha256, shards, _check_assets(spec), thorough=True)
-    return BuildResult(_count_rows(shards), 0, _count_rows(shards), manifest.total_bytes)
+        manifest = merge_shards(storage, spec, plan_sha256, shards, _check_assets(spec))
+    return BuildResult(shards.total_rows, 0, shards.total_rows, manifest.total_bytes)
 
 
 def _check_assets(spec: Spec) -> dict[str, int]:
@@ -114,7 +114,7 @@ def _check_assets(spec: Spec) -> dict[str, int]:
 def _render(
     run: Engine,
     job: RenderJob,
-    shards: Sequence[Shard],
+    shards: MissingShards,
     workers: int | None,
     progress: Progress,
     storage: Storage,
@@ -130,7 +130,3 @@ def _render(
             if isinstance(error, SpecError | MaterialError | WorkerError):
                 release_ownership(storage)
         raise
-
-
-def _count_rows(shards: Sequence[Shard]) -> int:
-    return sum(shard.rows for shard in shards)

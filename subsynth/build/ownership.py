@@ -6,13 +6,16 @@ import dataclasses
 import hashlib
 
 from subsynth.assets import listing
+from subsynth.core.documents import shown
 from subsynth.core.errors import OutputError, SubsynthError
 from subsynth.core.version import PIXELS
-from subsynth.format.manifest import recorded_plan
+from subsynth.format.manifest import MAX_BYTES, recorded_plan
+from subsynth.format.shard_list import ShardList
 from subsynth.spec.spec import SPLITS, Spec
 from subsynth.storage.base import Storage
 from subsynth.storage.paths import ASSETS, CARD, DATA, FIGURES, LICENCES, MANIFEST, PLAN, SCRATCH, SPEC
 
+_MAX_NAME = 100  # characters of a foreign file's name that a message repeats
 _FIGURES = tuple(f"{ASSETS}/{name}" for name in FIGURES)
 
 
@@ -21,13 +24,13 @@ def plan_digest(spec: Spec) -> str:
     return hashlib.sha256(f"{PIXELS} {spec.digest()} {listing.assets_digest(spec)}".encode()).hexdigest()
 
 
-def check_ownership(spec: Spec, plan_sha256: str, storage: Storage, shard_names: set[str], overwrite: bool) -> str:
+def check_ownership(spec: Spec, plan_sha256: str, storage: Storage, shards: ShardList, overwrite: bool) -> str:
     """Describe what the storage holds that does not belong to this plan; "" if there is nothing.
 
     Raises OutputError if there is such data, unless `overwrite`; and even with `overwrite` if replacing it would
     delete files that subsynth did not write.
     """
-    conflict = _conflict(spec, plan_sha256, storage, shard_names)
+    conflict = _conflict(spec, plan_sha256, storage, shards)
     if conflict and not overwrite:
         raise OutputError(f"{storage.name} holds {conflict}; name another --out, or add --overwrite to replace it")
     if conflict:
@@ -74,20 +77,20 @@ def stored_spec(storage: Storage) -> Spec:
     return spec
 
 
-def _conflict(spec: Spec, plan_sha256: str, storage: Storage, shard_names: set[str]) -> str:
+def _conflict(spec: Spec, plan_sha256: str, storage: Storage, shards: ShardList) -> str:
     names = sorted(name for name in storage.list_folder() if name != SCRATCH)
     if not names:
         return ""
     if SPEC not in names:
-        return f"{names[0]!r} and no {SPEC}: it is not a data set that subsynth wrote"
+        return f"{shown(names[0])} and no {SPEC}: it is not a data set that subsynth wrote"
     stored = _stored_spec(storage)
     if isinstance(stored, str):
         return stored
     if stored.digest() != spec.digest():
         return f"the data of another spec ({_difference(stored, spec)})"
     for name in _shard_files(storage):
-        if name not in shard_names:
-            return f"{DATA}/{name}, which does not belong to this data set"
+        if shards.find(name) is None:
+            return f"{DATA}/{name[:_MAX_NAME]}, which does not belong to this data set"
     stored_plan = _stored_plan(storage)
     if stored_plan and stored_plan != plan_sha256:
         return "the data of the same spec rendered with other fonts, pictures or text, or by another version"
@@ -125,7 +128,9 @@ def _shard_files(storage: Storage) -> list[str]:
 
 def _stored_plan(storage: Storage) -> str:
     """The plan digest with which the data set was finished or started; "" if none is stored."""
-    return recorded_plan(storage.read(MANIFEST) or b"{}") or (storage.read(PLAN) or b"").decode(errors="replace")
+    size = storage.list_folder().get(MANIFEST, 0)
+    manifest = storage.read(MANIFEST, limit=max(MAX_BYTES, len(storage.list_folder(DATA)) * 4096)) if size else None
+    return recorded_plan(manifest or b"{}") or (storage.read(PLAN) or b"").decode(errors="replace")
 
 
 def _difference(stored: Spec, current: Spec) -> str:
@@ -137,5 +142,5 @@ def _difference(stored: Spec, current: Spec) -> str:
             values = [(f"{key}.{name}", value, new_values[key][name]) for name, value in old.items()]
         for name, old_value, new_value in values:
             if old_value != new_value:
-                return f"{name} is {old_value} there and {new_value} here"
+                return f"{name} is {shown(old_value)} there and {shown(new_value)} here"
     return "they differ"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import cv2
@@ -16,7 +16,8 @@ from subsynth.build.records import write_record
 from subsynth.build.split_renderers import OpenAssets, SplitRenderers
 from subsynth.core.errors import OutputError
 from subsynth.core.progress import Progress
-from subsynth.format.shards import Shard, write_shard
+from subsynth.format.shard_list import Shard
+from subsynth.format.shards import write_shard
 from subsynth.spec.spec import Spec
 from subsynth.storage.addresses import open_storage
 from subsynth.storage.base import Storage
@@ -30,7 +31,7 @@ class RenderJob:
     """Everything that a worker has to know, on any machine. `plan_sha256` is the digest of the claimed plan."""
 
     spec: Spec
-    address: str  # of the storage
+    address: str = field(repr=False)  # of the storage; it may hold a password
     plan_sha256: str
     row_group: int  # rows of a parquet row group
 

@@ -51,7 +51,7 @@ def parse_yaml(content: str | bytes) -> object:
     text = content.decode("utf-8") if isinstance(content, bytes) else content
     try:
         _check_events(yaml.parse(text, Loader=_Loader))
-        value: object = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+        value: object = yaml.load(text, Loader=_Loader)
     except RecursionError as error:
         raise ValueError(f"nested more than {MAX_DEPTH} deep") from error
     except yaml.YAMLError as error:
@@ -137,7 +137,7 @@ def _check_scalar(event: Any, parent: _Open | None) -> None:
     """Raise ValueError for a key that is there twice, and for a number that would take long to read."""
     is_plain = bool(event.implicit[0])
     if is_plain and len(event.value) > MAX_DIGITS:
-        tag = yaml.resolver.Resolver().resolve(yaml.ScalarNode, event.value, (True, False))
+        tag = yaml.resolver.Resolver().resolve(yaml.ScalarNode, event.value, (True, False))  # type: ignore[no-untyped-call]
         if tag in _NUMBERS:
             raise ValueError(f"a number of {len(event.value):,} characters")
     if parent is not None and parent.is_mapping and parent.children % 2 == 0:

@@ -1,22 +1,33 @@
 """The manifest of a data set: totals and digests of every shard and split, and the JSON in which they are stored.
 
-`from_json` takes a decoded JSON value and raises OutputError, in one line that names the source and the field, if
-it is malformed. Unknown keys are ignored, so that a later version may add some.
+`from_json` takes a decoded JSON value, which anybody may have written, and raises OutputError, in one line that names
+the source and the field, if a value is missing, of another type or out of range. Unknown keys are ignored, so that a
+later version may add some.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TextIO, TypeVar
+from typing import TextIO
 
+from subsynth.core.documents import parse_json
 from subsynth.core.errors import OutputError
+from subsynth.core.files import read_regular_file
+from subsynth.format.json_fields import Fields
+from subsynth.spec.spec import IMAGE_FORMATS, SPLITS
 from subsynth.storage.paths import MANIFEST
 
-T = TypeVar("T")
+MAX_BYTES = 64 << 20  # of a manifest: about 250,000 shards
+MAX_SHARD_ROWS = 10**6
+_MAX_ROWS, _MAX_FILE, _MAX_MEMORY = 2**48, 2**40, 2**60
+_DIGEST = 64  # hex digits of a SHA-256
+_FILE = re.compile(rf"data/({'|'.join(SPLITS)})-(\d{{5,9}})-of-(\d{{5,9}})\.parquet")
 
 
 @dataclass(frozen=True)
@@ -38,15 +49,20 @@ class ShardRecord:
 
     @classmethod
     def from_json(cls, value: object, source: str = MANIFEST) -> ShardRecord:
-        """The record of a decoded JSON object."""
+        """The record of a decoded JSON object. Its file has a name that the layout of shards gives."""
+        fields = Fields(value, source)
+        file, split = fields.text("file"), fields.choice("split", SPLITS)
+        match = _FILE.fullmatch(file)
+        if not match or match[1] != split or int(match[2]) >= int(match[3]):
+            raise fields.error("file", file, f"not the name of a shard of {split}")
         return cls(
-            file=_get(value, "file", str, source),
-            split=_get(value, "split", str, source),
-            rows=_get(value, "rows", int, source),
-            bytes=_get(value, "bytes", int, source),
-            sha256=_get(value, "sha256", str, source),
-            content_sha256=_get(value, "content_sha256", str, source),
-            arrow_bytes=_get(value, "arrow_bytes", int, source),
+            file=file,
+            split=split,
+            rows=fields.integer("rows", 1, MAX_SHARD_ROWS),
+            bytes=fields.integer("bytes", 0, _MAX_FILE),
+            sha256=fields.digest("sha256"),
+            content_sha256=fields.digest("content_sha256"),
+            arrow_bytes=fields.integer("arrow_bytes", 0, _MAX_MEMORY),
         )
 
     def to_json(self) -> dict[str, object]:
@@ -66,11 +82,12 @@ class SplitTotals:
     @classmethod
     def from_json(cls, value: object, source: str = MANIFEST) -> SplitTotals:
         """The totals of a decoded JSON object."""
+        fields = Fields(value, source)
         return cls(
-            rows=_get(value, "rows", int, source),
-            bytes=_get(value, "bytes", int, source),
-            arrow_bytes=_get(value, "arrow_bytes", int, source),
-            content_sha256=_get(value, "content_sha256", str, source),
+            rows=fields.integer("rows", 1, _MAX_ROWS),
+            bytes=fields.integer("bytes", 0, _MAX_MEMORY),
+            arrow_bytes=fields.integer("arrow_bytes", 0, _MAX_MEMORY),
+            content_sha256=fields.digest("content_sha256"),
         )
 
     def to_json(self) -> dict[str, object]:
@@ -108,25 +125,30 @@ class Manifest:
     @classmethod
     def from_json(cls, value: object, source: str = MANIFEST) -> Manifest:
         """The manifest of a decoded JSON object."""
-        dropped = _get(value, "lines_dropped", dict, source)
-        splits = _get(value, "splits", dict, source)
+        fields = Fields(value, source)
+        dropped = fields.mapping("lines_dropped", SPLITS)
+        splits = fields.mapping("splits", SPLITS)
+        shards = tuple(ShardRecord.from_json(record, source) for record in fields.items("shards"))
+        if len({record.file for record in shards}) < len(shards):
+            twice = Counter(record.file for record in shards).most_common(1)[0][0]
+            raise fields.error("shards", twice, "there twice")
         return cls(
-            version=_get(value, "subsynth", str, source),
-            spec_sha256=_get(value, "spec_sha256", str, source),
-            plan_sha256=_get(value, "plan_sha256", str, source),
-            content_sha256=_get(value, "content_sha256", str, source),
-            png=_get(value, "png", str, source),
-            image_format=_get(value, "image_format", str, source),
-            lines_dropped={split: _get(dropped, split, int, source) for split in dropped},
+            version=fields.text("subsynth"),
+            spec_sha256=fields.digest("spec_sha256"),
+            plan_sha256=fields.digest("plan_sha256"),
+            content_sha256=fields.digest("content_sha256"),
+            png=fields.text("png"),
+            image_format=fields.choice("image_format", IMAGE_FORMATS),
+            lines_dropped={split: Fields(dropped, source).integer(split, 0, _MAX_ROWS) for split in dropped},
             splits={split: SplitTotals.from_json(totals, source) for split, totals in splits.items()},
-            shards=tuple(ShardRecord.from_json(record, source) for record in _get(value, "shards", list, source)),
+            shards=shards,
         )
 
     @classmethod
     def parse(cls, text: str | bytes, source: str = MANIFEST) -> Manifest:
         """The manifest of a JSON text. Raises OutputError if it is malformed."""
         try:
-            value = json.loads(text)
+            value = parse_json(text)
         except ValueError as error:
             raise OutputError(f"{source}: not a manifest that can be read ({error}); render the set again") from error
         return cls.from_json(value, source)
@@ -135,13 +157,8 @@ class Manifest:
     def load(cls, directory: Path) -> Manifest:
         """The manifest of a rendered directory. Raises OutputError if it is missing or malformed."""
         path = directory / MANIFEST
-        try:
-            text = path.read_bytes()
-        except OSError as error:
-            raise OutputError(
-                f"{path}: {error.strerror or error}; let the render finish, or name another directory"
-            ) from error
-        return cls.parse(text, str(path))
+        cure = "let the render finish, or name another directory"
+        return cls.parse(read_regular_file(path, "manifest", cure, MAX_BYTES, OutputError), str(path))
 
     def to_json(self) -> dict[str, object]:
         """The manifest as a JSON object, its shards last."""
@@ -174,19 +191,7 @@ def write_manifest(file: TextIO, manifest: Manifest, records: Iterable[ShardReco
 def recorded_plan(text: str | bytes) -> str:
     """The plan digest of a manifest, even of one that this version cannot read in full; "" if there is none."""
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError:
         return ""
-    return str(value.get("plan_sha256", "")) if isinstance(value, dict) else ""
-
-
-def _get(value: object, key: str, kind: type[T], source: str) -> T:
-    """A field of a decoded JSON object, checked for its type."""
-    if not isinstance(value, dict) or key not in value:
-        problem = f"{key} is missing"
-    elif not isinstance(value[key], kind) or isinstance(value[key], bool):
-        problem = f"{key} is {str(value[key])[:60]!r}, which is not of type {kind.__name__}"
-    else:
-        result: T = value[key]
-        return result
-    raise OutputError(f"{source}: not a manifest that can be read ({problem}); render the set again")
+    return str(value.get("plan_sha256", ""))[:_DIGEST] if isinstance(value, dict) else ""

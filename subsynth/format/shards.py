@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypedDict
 
@@ -17,68 +16,13 @@ from subsynth.core.progress import NoProgress, Progress
 from subsynth.format import png, schema
 from subsynth.format.content_digest import ContentDigest
 from subsynth.format.manifest import ShardRecord
+from subsynth.format.shard_list import DEFAULT_LAYOUT, Shard
 from subsynth.planning.planner import plan_columns, recipes_of
 from subsynth.rendering.render import Pair, Renderer
-from subsynth.spec.spec import Spec
-from subsynth.storage.paths import DATA, unique_suffix
+from subsynth.storage.paths import unique_suffix
 
 # What the `datasets` library writes, so that the hub recognises unchanged chunks of a changed file.
 _CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
-
-
-@dataclass(frozen=True)
-class ShardLayout:
-    """How a split is divided into files.
-
-    A shard of 1,250 rows is about 25 MB, which streams well, and little is lost with an unfinished one. A split that
-    would have more than `max_shards` files has larger ones: `rows` is doubled until it fits, to at most 16 times.
-    """
-
-    rows: int = 1250  # per shard
-    row_group: int = 250  # rows that a streaming reader fetches at a time
-    max_shards: int = 4000
-    max_factor: int = 16
-
-
-DEFAULT_LAYOUT = ShardLayout()
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """The samples start..stop-1 of a split, as file `number` of `count`."""
-
-    split: str
-    number: int
-    count: int
-    start: int
-    stop: int
-
-    @property
-    def name(self) -> str:
-        """The file's name in data/."""
-        return f"{self.split}-{self.number:05d}-of-{self.count:05d}.parquet"
-
-    @property
-    def path(self) -> str:
-        """The file's path below the root of the data set."""
-        return f"{DATA}/{self.name}"
-
-    @property
-    def rows(self) -> int:
-        """Number of samples."""
-        return self.stop - self.start
-
-
-def list_shards(spec: Spec, layout: ShardLayout = DEFAULT_LAYOUT) -> list[Shard]:
-    """All shards of a data set, in order."""
-    shards = []
-    for split in spec.splits:
-        size, rows = spec.size(split), layout.rows
-        while -(-size // rows) > layout.max_shards and rows < layout.max_factor * layout.rows:
-            rows *= 2
-        count = -(-size // rows)
-        shards += [Shard(split, i, count, i * rows, min((i + 1) * rows, size)) for i in range(count)]
-    return shards
 
 
 def first_row(source: Path | IO[bytes]) -> Mapping[str, object]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Protocol
 
+READ_LIMIT = 1 << 20  # bytes of a small file: a spec, a plan, a record
+
 
 class Storage(Protocol):
     """Where one data set is stored. Paths are relative to its root, separated by "/".
@@ -24,12 +26,18 @@ class Storage(Protocol):
         """The entries of a folder as name -> size in bytes, FOLDER for a folder; empty if the folder does not exist."""
         ...
 
-    def read(self, path: str) -> bytes | None:
-        """The content of a file, or None if it does not exist."""
+    def read(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
+        """The content of a file of at most `limit` bytes, or None if it does not exist.
+
+        Raises OutputError for a larger file, and for what is no regular file.
+        """
         ...
 
     def read_many(self, paths: list[str]) -> list[bytes | None]:
-        """The contents of many small files, in the order of `paths`; an object store reads them concurrently."""
+        """The contents of many small files, in the order of `paths`; an object store reads them concurrently.
+
+        Their sizes are known from `list_folder`.
+        """
         ...
 
     def open(self, path: str) -> IO[bytes]:

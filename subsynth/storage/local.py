@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from subsynth.core.errors import OutputError
+from subsynth.core.files import read_regular_file
+from subsynth.storage.base import READ_LIMIT
 from subsynth.storage.paths import FOLDER, LOCK, PLAN, SCRATCH, unique_suffix
 
 
@@ -25,16 +27,15 @@ class LocalStorage:
         with self._output_errors():
             try:
                 with os.scandir(self.root / folder) as entries:
-                    return {entry.name: FOLDER if entry.is_dir() else entry.stat().st_size for entry in entries}
+                    return {entry.name: _size(entry) for entry in entries}
             except FileNotFoundError:
                 return {}
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
         with self._output_errors():
-            try:
-                return (self.root / path).read_bytes()
-            except FileNotFoundError:
+            if not (self.root / path).exists():
                 return None
+        return read_regular_file(self.root / path, "file", "name another --out", limit, OutputError)
 
     def read_many(self, paths: list[str]) -> list[bytes | None]:
         return [self.read(path) for path in paths]
@@ -136,3 +137,13 @@ class LocalStorage:
                 f"{error.filename or self.name}: {error.strerror or error}; name an --out that can be written and has "
                 "room"
             ) from error
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    """The size of an entry, FOLDER for a folder; a link that leads nowhere has its own size."""
+    if entry.is_dir():
+        return FOLDER
+    try:
+        return entry.stat().st_size
+    except OSError:
+        return entry.stat(follow_symlinks=False).st_size

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from subsynth.core.addresses import hide_address, without_secrets
 from subsynth.core.errors import OutputError
+from subsynth.storage.base import READ_LIMIT
 from subsynth.storage.paths import FOLDER, SCRATCH, unique_suffix
 
 # Protocols whose objects appear only when their upload is complete. Elsewhere a file is uploaded under a temporary
@@ -28,16 +29,17 @@ class ObjectStore:
         import fsspec  # noqa: PLC0415 - slow to import, and only needed for URLs
 
         self.address = address
-        self.name = _without_credentials(address.rstrip("/"))
+        self.name = without_secrets(address).rstrip("/")
         with self._output_errors():
             try:
                 # Without its cache of listings: other processes write to the same store.
                 self.fs, self.root = fsspec.core.url_to_fs(address, use_listings_cache=False)
             except ImportError as error:
                 protocol = address.partition("://")[0]
+                package = _PACKAGES.get(protocol, f"the one for {protocol}")
                 raise OutputError(
                     f"--out {self.name}: {protocol}:// needs a package that is not installed; "
-                    f"pip install {_PACKAGES.get(protocol, f'the one for {protocol}')} ({error})"
+                    f"pip install {package} ({hide_address(str(error), address)})"
                 ) from error
         protocols = (self.fs.protocol,) if isinstance(self.fs.protocol, str) else self.fs.protocol
         self._atomic = bool(_ATOMIC_PROTOCOLS & set(protocols))
@@ -56,7 +58,14 @@ class ObjectStore:
                 sizes[name] = FOLDER if entry["type"] == "directory" else int(entry["size"])
         return sizes
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
+        with self._output_errors():
+            try:
+                size = int(self.fs.info(self._full_path(path))["size"] or 0)
+            except FileNotFoundError:
+                return None
+        if size > limit:
+            raise OutputError(f"{self.name}/{path}: {size:,} bytes, more than {limit:,}; name another location")
         return self.read_many([path])[0]
 
     def read_many(self, paths: list[str]) -> list[bytes | None]:
@@ -146,12 +155,8 @@ class ObjectStore:
         except OutputError:
             raise
         except Exception as error:  # a storage library raises its own errors, and those of HTTP and of sockets
-            message = " ".join(str(error).split()).replace(self.address, self.name) or type(error).__name__
+            message = hide_address(" ".join(str(error).split()), self.address)[:500] or type(error).__name__
             raise OutputError(
                 f"{self.name}: {type(error).__name__}: {message}; check that it exists and can be written, "
                 "then run the same command again"
-            ) from error
-
-
-def _without_credentials(address: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", address)
+            ) from (None if without_secrets(self.address) != self.address else error)  # a traceback would show secrets

@@ -13,7 +13,7 @@ from subsynth.build.build import build_dataset
 from subsynth.build.engines import find_engine
 from subsynth.build.worker import RenderJob
 from subsynth.core.progress import NoProgress
-from subsynth.format.shards import list_shards
+from subsynth.format.shard_list import list_shards
 
 SPEC = "lang: en\nn: 10000\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
 

@@ -13,7 +13,7 @@ from scale.conftest import files
 from subsynth import OutputError, Spec
 from subsynth.build import ownership
 from subsynth.build.build import build_dataset
-from subsynth.format.shards import ShardLayout, list_shards
+from subsynth.format.shard_list import ShardLayout, list_shards
 from subsynth.storage import paths
 from subsynth.storage.addresses import open_storage
 from subsynth.storage.object_store import ObjectStore

@@ -8,7 +8,7 @@ from importlib import import_module
 from subsynth.build.worker import RenderJob
 from subsynth.core.errors import SpecError
 from subsynth.core.progress import Progress
-from subsynth.format.shards import Shard
+from subsynth.format.shard_list import Shard
 
 NAMES = ("local", "ray")
 

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -20,7 +20,7 @@ from subsynth.build.worker import RenderJob, Worker, limit_threads, process_work
 from subsynth.core.errors import WorkerError
 from subsynth.core.processors import available_cores
 from subsynth.core.progress import NoProgress, Progress
-from subsynth.format.shards import Shard
+from subsynth.format.shard_list import Shard
 
 MAX_DEATHS = 3  # times that a worker may die (killed, out of memory) before the run gives up
 QUEUE_PER_WORKER = 4  # shards that wait for each worker
@@ -37,33 +37,33 @@ def run(job: RenderJob, shards: Sequence[Shard], workers: int | None, progress: 
     if workers == 1 or len(shards) <= 1:
         yield from _run_in_process(job, shards, progress)
         return
-    remaining = dict.fromkeys(shards)
+    done: set[Shard] = set()
     for deaths in range(MAX_DEATHS + 1):
         try:
-            for shard in _run_pool(job, list(remaining), workers, progress):
-                del remaining[shard]
+            remaining = (shard for shard in shards if shard not in done)
+            for shard in _run_pool(job, remaining, min(workers, len(shards) - len(done)), progress):
+                done.add(shard)
                 yield shard
             return
         except BrokenProcessPool as error:
             if deaths == MAX_DEATHS:
                 raise WorkerError(
-                    f"workers died {MAX_DEATHS + 1} times (killed, or out of memory?) with {len(remaining)} shards to "
-                    "go; run the same command again, with fewer --workers"
+                    f"workers died {MAX_DEATHS + 1} times (killed, or out of memory?) with {len(shards) - len(done):,} "
+                    "shards to go; run the same command again, with fewer --workers"
                 ) from error
 
 
 def _run_in_process(job: RenderJob, shards: Sequence[Shard], progress: Progress) -> Iterator[Shard]:
-    if shards:
+    if len(shards):
         worker = Worker(job, shared_assets)  # this process has opened them already, to check them
         for shard in shards:
             worker.render_shard(shard, progress)
             yield shard
 
 
-def _run_pool(job: RenderJob, shards: Sequence[Shard], workers: int, progress: Progress) -> Iterator[Shard]:
+def _run_pool(job: RenderJob, shards: Iterable[Shard], workers: int, progress: Progress) -> Iterator[Shard]:
     context = multiprocessing.get_context("spawn")
     rows = context.Value("Q", 0)  # rendered by all workers
-    workers = min(workers, len(shards))
     pool = ProcessPoolExecutor(workers, context, _start_worker, (rows, os.getpid()))
     reported = 0
     queue = iter(shards)

@@ -14,10 +14,11 @@ from typing import Any
 from subsynth.assets.preparation import prepare
 from subsynth.build.worker import RenderJob, limit_threads, process_worker
 from subsynth.core import cache
+from subsynth.core.addresses import without_secrets
 from subsynth.core.errors import SubsynthError, WorkerError
 from subsynth.core.processors import available_cores
 from subsynth.core.progress import NoProgress, Progress
-from subsynth.format.shards import Shard
+from subsynth.format.shard_list import Shard
 
 MAX_RETRIES = 5  # of a task whose node or process dies
 QUEUE_PER_CPU = 2  # tasks that wait for each processor, so that none is idle and an autoscaler sees the demand
@@ -43,7 +44,7 @@ def run(
     `workers` is how many tasks run at a time; None for all processors. Yields each shard once it is stored. Raises
     SubsynthError as tasks do, and WorkerError if Ray is missing, cannot be reached, or its machines keep dying.
     """
-    if not shards:
+    if not len(shards):
         return
     with _connect(workers) as ray:
         try:
@@ -56,7 +57,7 @@ def run(
                 raise cause from error
             raise
         except ray.exceptions.RayError as error:
-            message = " ".join(str(error).split())[:300]
+            message = without_secrets(" ".join(str(error).split()))[:300]
             raise WorkerError(
                 f"Ray gave up on a shard ({type(error).__name__}: {message}); run the same command again: it resumes"
             ) from error
@@ -104,10 +105,10 @@ def _connect(workers: int | None) -> Iterator[Any]:
                 raise
             ray.init(address="local", num_cpus=workers or available_cores(), include_dashboard=False, **quiet)
     except Exception as error:  # whatever Ray and gRPC raise
-        message = " ".join(str(error).split())[:300]
+        message = without_secrets(" ".join(str(error).split()))[:300]
         raise WorkerError(
-            f"RAY_ADDRESS {address or '(not set)'}: no Ray cluster could be reached or started ({message}); start one, "
-            "correct the address, or leave --engine out"
+            f"RAY_ADDRESS {without_secrets(address or '(not set)')}: no Ray cluster could be reached or started "
+            f"({message}); start one, correct the address, or leave --engine out"
         ) from error
     try:
         yield ray
