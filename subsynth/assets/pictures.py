@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture file: its name in the column `background`, path, digest, whether it is for the test splits, and licence."""
+    """One picture file: its name in the column `background`, path, digest, side (train or test), and licence."""
 
     name: str
     path: str

@@ -1,4 +1,4 @@
-"""Compositing kernels: background, box, shadow, outline and fill over planes, as NumpyBackend.compose does it."""
+"""Compositing kernels: background, box, shadow, outline and fill over planes, equal to NumpyBackend.compose."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def _blend(planes, color, alpha):
     for channel in range(3):
         shade = np.int32(color[channel])
         for row in range(alpha.shape[0]):
-            line, veil = planes[channel, row], alpha[row]
+            line, opacity = planes[channel, row], alpha[row]
             for i in range(len(line)):
-                wide = np.int32(veil[i]) + np.int32(veil[i] >> 7)
+                wide = np.int32(opacity[i]) + np.int32(opacity[i] >> 7)
                 line[i] = np.uint8((np.int32(line[i]) * (np.int32(256) - wide) + wide * shade) >> 8)
 
 
@@ -29,7 +29,7 @@ def _scale(alpha, opacity):
     for row in range(alpha.shape[0]):
         line = alpha[row]
         for i in range(len(line)):
-            # v // 255 for v < 65535, by shifts.
+            # v // 255 for v < 65535, computed by shifts.
             value = np.int32(line[i]) * factor + np.int32(128)
             line[i] = np.uint8((value + (value >> 8)) >> 8)
 
@@ -144,14 +144,14 @@ def surrounding_light(planes, coverage, light, reach):
                 near[i] |= part[i]
         line = coverage[row]
         red, green, blue = planes[0, row], planes[1, row], planes[2, row]
-        some = 0
+        near_count = 0
         for i in range(width):  # first the positions, without a branch that could be mispredicted
-            positions[some] = i
-            some += int64(near[i] != 0) & int64(line[i] == 0)
-        for k in range(some):
+            positions[near_count] = i
+            near_count += int64(near[i] != 0) & int64(line[i] == 0)
+        for k in range(near_count):
             i = positions[k]
             total += light[0, red[i]] + light[1, green[i]] + light[2, blue[i]]
-        count += some
+        count += near_count
     return total, count
 
 
@@ -167,7 +167,7 @@ def compose(
     coverage, left, top, right, bottom, box_opacity, box_color,
     reach, weights, outline_color, shadow_dx, shadow_dy, shadow_blur, shadow_opacity, text_color,
 ):  # fmt: skip
-    """Planes uint8 (3, H, W); `reach` 0 means no outline, an opacity of 0 no box or no shadow."""
+    """Planes uint8 (3, H, W); a `reach` of 0 means no outline, an opacity of 0 no box or no shadow."""
     height, width = coverage.shape
     planes = _background(pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift, height, width)
     if box_opacity:
@@ -175,12 +175,12 @@ def compose(
         area[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 255
         _scale(area, box_opacity)
         _blend(planes, box_color, area)
-    rim = _outline(coverage, reach, weights) if reach else coverage
+    silhouette = _outline(coverage, reach, weights) if reach else coverage
     if shadow_opacity:
-        cast = _shadow(rim, shadow_dx, shadow_dy, shadow_blur)
-        _scale(cast, shadow_opacity)
-        _blend(planes, (0, 0, 0), cast)
+        shadow = _shadow(silhouette, shadow_dx, shadow_dy, shadow_blur)
+        _scale(shadow, shadow_opacity)
+        _blend(planes, (0, 0, 0), shadow)
     if reach:
-        _blend(planes, outline_color, rim)
+        _blend(planes, outline_color, silhouette)
     _blend(planes, text_color, coverage)
     return planes

@@ -1,4 +1,4 @@
-"""Degradation kernels: loss of resolution, blur and noise over planes, as the functions in rendering.effects."""
+"""Degradation kernels: loss of resolution, blur and noise over planes, equal to the functions in rendering.effects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COLUMNS = readonly(types.int32, 2)
 
 @kernel(None)
 def _resize(planes, across, down):
-    """Bilinear, as OpenCV does 8-bit pictures: weights in 1/2048, rounded twice in the vertical pass.
+    """Bilinear, as OpenCV resizes 8-bit images: weights in 1/2048, rounded twice in the vertical pass.
 
     across (4, width), down (4, height): the two source positions that a pixel is interpolated from, and their weights.
     """
@@ -47,7 +47,7 @@ def _resize(planes, across, down):
 
 @kernel(None)
 def _mirror(at, size):
-    """A position beyond the edge, mirrored at the outermost pixels until it is inside."""
+    """A position, mirrored at the outermost pixels until it is inside."""
     if size == 1:
         return 0
     while at < 0 or at >= size:
@@ -57,7 +57,7 @@ def _mirror(at, size):
 
 @kernel(None)
 def _blur(planes, taps):
-    """A symmetric filter across and down, in offset; taps in 1/256, sum 256, rounded once, at the end."""
+    """A symmetric filter across and down, in place; taps in 1/256, sum 256, rounded once, at the end."""
     _, height, width = planes.shape
     reach = len(taps) // 2
     padded = np.empty(width + 2 * reach, np.int32)
@@ -98,7 +98,7 @@ def _blur(planes, taps):
 
 @kernel(None)
 def _noise(planes, pool, tints, strength, offset):
-    """`effects.noise`, in offset. `tints[r, k]` is `pool[3 * k + r]`; both wrap once."""
+    """`effects.noise`, in place. `tints[r, k]` is `pool[3 * k + r]`; both contain the pool twice."""
     _, height, width = planes.shape
     size = len(pool) // 2
     gain, hint = np.int32(strength), np.int32(strength // 4)

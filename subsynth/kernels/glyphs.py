@@ -7,7 +7,7 @@ from numba import int64, types, uint8
 
 from subsynth.kernels.jit import kernel, readonly
 
-ONE = 256  # subpixels a pixel
+ONE = 256  # subpixels per pixel
 FULL = 2 * ONE * ONE  # twice the area of a pixel
 
 _INTS = types.Array(types.int64, 1, "C", readonly=True)
@@ -75,10 +75,10 @@ def _edge(area, x0, y0, x1, y1, height, width):
 def line_coverage(points, pen, normals, starts, glyphs, gx, gy, size, shear, x, y, across, down, height, width):
     """The coverage uint8 (height, width) of a line; arguments as in `layout.edges` and `coverage`."""
     area = np.zeros(height * (width + 1) + 1, np.int32)
-    most, highest, lowest = 0, int64(1) << 40, -(int64(1) << 40)
+    longest, highest, lowest = 0, int64(1) << 40, -(int64(1) << 40)
     for k in range(len(glyphs)):
-        most = max(most, starts[glyphs[k] + 1] - starts[glyphs[k]])
-    xs, ys = np.empty(most, np.int64), np.empty(most, np.int64)
+        longest = max(longest, starts[glyphs[k] + 1] - starts[glyphs[k]])
+    xs, ys = np.empty(longest, np.int64), np.empty(longest, np.int64)
     for k in range(len(glyphs)):
         first, last = starts[glyphs[k]], starts[glyphs[k] + 1]
         part, count = points[first:last], last - first
@@ -111,7 +111,7 @@ def line_coverage(points, pen, normals, starts, glyphs, gx, gy, size, shear, x, 
     for row in range(max(highest >> 8, 0), min((lowest >> 8) + 1, height)):
         line, cells = out[row], area[row * (width + 1) : row * (width + 1) + width]
         sum_ = np.int32(0)
-        for column in range(width):  # a loop of its own, so that the next one is vectorised
+        for column in range(width):  # a separate loop, so that the next one is vectorised
             sum_ += cells[column]
             total[column] = sum_
         for column in range(width):
@@ -122,7 +122,7 @@ def line_coverage(points, pen, normals, starts, glyphs, gx, gy, size, shear, x, 
 
 @kernel(types.UniTuple(int64, 4)(readonly(types.int16, 2), _INTS, _INTS, _INTS, int64))
 def line_box(boxes, glyphs, x, y, shear):
-    """The box of a line's ink, xmin ymin xmax ymax, sheared: `layout.line_box`."""
+    """The box of a line's ink after shearing, xmin ymin xmax ymax: `layout.line_box`."""
     xmin = ymin = int64(1) << 40
     xmax = ymax = -xmin
     for k in range(len(glyphs)):

@@ -1,4 +1,4 @@
-"""PNG kernels: `png.paeth_filter` and `format.deflate`, compiled."""
+"""PNG kernels: the compiled versions of `format.png.paeth_filter` and `format.deflate.deflate`."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ def _code_lengths(counts):
             parents[pick] = parent
             total += weights[pick]
         weights[parent] = total
-    for one in range(2 * leaves - 3, -1, -1):
-        depths[one] = depths[parents[one]] + 1
+    for child in range(2 * leaves - 3, -1, -1):
+        depths[child] = depths[parents[child]] + 1
     lengths = np.zeros(SYMBOLS, np.int64)
-    for one in range(leaves):
-        lengths[keys[one] & 511] = depths[one]
+    for leaf in range(leaves):
+        lengths[keys[leaf] & 511] = depths[leaf]
     return lengths
 
 
@@ -103,21 +103,21 @@ def _flush(words, at, bits, pending):
 
 @kernel(None)
 def _count(content):
-    several = np.zeros((4, SYMBOLS), np.int64)  # four counters, so that equal neighbours do not depend on each other
+    counters = np.zeros((4, SYMBOLS), np.int64)  # four, so that equal neighbours do not depend on each other
     size = len(content)
     for i in range(0, size - 3, 4):
-        several[0, content[i]] += 1
-        several[1, content[i + 1]] += 1
-        several[2, content[i + 2]] += 1
-        several[3, content[i + 3]] += 1
+        counters[0, content[i]] += 1
+        counters[1, content[i + 1]] += 1
+        counters[2, content[i + 2]] += 1
+        counters[3, content[i + 3]] += 1
     for i in range(size - size % 4, size):
-        several[0, content[i]] += 1
-    return several.sum(axis=0)
+        counters[0, content[i]] += 1
+    return counters.sum(axis=0)
 
 
 @kernel(None)
 def _adler(content):
-    """Adler-32, reduced once per block that cannot overflow."""
+    """Adler-32, reduced modulo 65521 once per block, within which the sums cannot overflow."""
     low, high = int64(1), int64(0)
     for start in range(0, len(content), 4096):
         part = content[start : start + 4096]
@@ -133,7 +133,7 @@ def _adler(content):
 
 @kernel(uint8[::1](readonly(types.uint8, 1)))
 def deflate(content):
-    """`format.deflate`: bytes uint8 (n,) -> zlib stream uint8."""
+    """`deflate.deflate`: bytes uint8 (n,) -> zlib stream uint8."""
     size = len(content)
     counts = _count(content)
     counts[END] = 1
@@ -159,17 +159,17 @@ def deflate(content):
         bits |= _reversed(np.uint64(lengths[symbol] if symbol < SYMBOLS else 1), 4) << pending
         at, bits, pending = _flush(words, at, bits, pending + np.uint64(4))
     # A code and its length in one word: one look-up per symbol.
-    both = (codes << np.uint64(8)) | lengths.astype(np.uint64)
+    packed = (codes << np.uint64(8)) | lengths.astype(np.uint64)
     for i in range(0, size - 1, 2):
-        one, other = both[content[i]], both[content[i + 1]]
-        bits |= (one >> np.uint64(8)) << pending
-        pending += one & np.uint64(255)
-        bits |= (other >> np.uint64(8)) << pending
-        at, bits, pending = _flush(words, at, bits, pending + (other & np.uint64(255)))
+        first, second = packed[content[i]], packed[content[i + 1]]
+        bits |= (first >> np.uint64(8)) << pending
+        pending += first & np.uint64(255)
+        bits |= (second >> np.uint64(8)) << pending
+        at, bits, pending = _flush(words, at, bits, pending + (second & np.uint64(255)))
     if size % 2:
-        one = both[content[size - 1]]
-        bits |= (one >> np.uint64(8)) << pending
-        at, bits, pending = _flush(words, at, bits, pending + (one & np.uint64(255)))
+        last = packed[content[size - 1]]
+        bits |= (last >> np.uint64(8)) << pending
+        at, bits, pending = _flush(words, at, bits, pending + (last & np.uint64(255)))
     bits |= codes[END] << pending
     at, bits, pending = _flush(words, at, bits, pending + np.uint64(lengths[END]))
     words[at] = np.uint32(bits)

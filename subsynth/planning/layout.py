@@ -66,7 +66,7 @@ def line_box(
 def largest_size(box: Box, width: int, height: int) -> int:
     """The largest size, in 1/16 px, at which the ink box fits into width x height px."""
     box_width, box_height = max(1, box[2] - box[0]), max(1, box[3] - box[1])
-    # One unit at size s is s * SUBPIXEL / (16 * EM) = s / 256 subpixels; one subpixel on each side is reserved for rounding.
+    # One unit at size s is s * SUBPIXEL / (16 * EM) = s / 256 subpixels; one subpixel per side is for rounding.
     room_x, room_y = width * SUBPIXEL - 2, height * SUBPIXEL - 2
     return min(room_x * 256 // box_width, room_y * 256 // box_height)
 

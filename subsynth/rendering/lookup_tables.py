@@ -58,7 +58,7 @@ def blur_taps(sigma: float) -> NDArray[np.int32]:
 
 @lru_cache(maxsize=1)
 def noise_pools() -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """The pool of `effects.noise` repeated twice, and the same divided among three rows: `[r, k]` is value 3 * k + r."""
+    """The pool of `effects.noise` repeated twice, and the same in three rows: `[r, k]` is value 3 * k + r."""
     twice = np.concatenate((noise.pool(), noise.pool()))
     third = len(twice) // 3
     return twice, np.stack([np.ascontiguousarray(twice[r : r + 3 * third - 2 : 3]) for r in range(3)])
