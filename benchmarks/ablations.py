@@ -1,0 +1,252 @@
+"""DB-RAM, its ablations and Pix2Pix side by side on one GPU, at a quarter of the width, on sets that exist already.
+
+    python benchmarks/ablations.py --data DIR --out OUT [--steps 12500] [--parallel 12] [--seconds 400] [--mps]
+
+DIR has sub_en and sub_zh (`benchmarks/gpu.sh` renders them). Each run has the preset `demo`, except for its batch of
+16, and is scored on the test split of its own language. Runs with seed 0 start first; with each further seed, DB-RAM
+and Non-local + Bi-LSTM are trained again. A network of this size does not fill a GPU, so several are trained at the
+same time. Without CUDA's MPS (--mps starts and stops it) their kernels take turns instead of running together.
+
+OUT/ablations.json is written again whenever a run ends: the hyperparameters of each run, its time, and the measures of
+each image. OUT/summary.json and OUT/ablations.md have the means with 95 % intervals, and the paired differences to
+DB-RAM. Runs that --seconds cuts off are listed without a result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablations_report import MODELS, Run, write_report
+
+REPEATED = ("dbram", "nonlocal-bilstm")
+SCORED = 2000  # pairs of the test split
+
+
+@dataclass(frozen=True)
+class Job:
+    lang: str
+    model: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.lang}-{self.model}-{self.seed}"
+
+
+def train_and_score(job: Job, options: argparse.Namespace) -> None:
+    """Run a job, in a process of its own."""
+    import torch  # noqa: PLC0415 - the process that starts the others does not need it
+
+    from dbram_baseline.training.config import Value, build_config  # noqa: PLC0415
+    from dbram_baseline.training.loop import train  # noqa: PLC0415
+
+    torch.set_num_threads(1)
+    data, folder = str(options.data / f"sub_{job.lang}"), options.out / "runs" / job.name
+    overrides: dict[str, Value | None] = {
+        "model": job.model, "seed": job.seed, "batch": options.batch, "steps": options.steps,
+        "validate_every": -(-options.steps // 5), "save_every": options.steps, "workers": 2,
+    }  # fmt: skip
+    overrides |= {"width": 8, "discriminator_width": 8, "validation": 16} if options.tiny else {}
+    config = build_config("demo", overrides)
+    start = time.monotonic()
+    train(config, data, "demo", folder, overrides=overrides)
+    trained = time.monotonic()
+    values = score(folder / "last.safetensors", data)
+    keep(folder, options.out / "kept", job.name)
+    run = Run(
+        job.lang, job.model, job.seed, dataclasses.asdict(config), len(values["ssim"]),
+        round(time.monotonic() - start, 1), round(trained - start, 1), values,
+    )  # fmt: skip
+    scratch = folder / "result.tmp"
+    scratch.write_text(json.dumps(dataclasses.asdict(run)))
+    scratch.rename(folder / "result.json")
+
+
+def score(checkpoint: Path, data: str) -> dict[str, list[float]]:
+    """The measures of each image of the test split."""
+    from dbram_baseline.data.refs import DataRef  # noqa: PLC0415 - as above
+    from dbram_baseline.evaluation.eval_set import load_eval_set  # noqa: PLC0415
+    from dbram_baseline.evaluation.evaluate import predict  # noqa: PLC0415
+    from dbram_baseline.evaluation.metrics import (  # noqa: PLC0415
+        ERROR_SHARE,
+        MAX_PSNR,
+        f_measure,
+        psnr,
+        ssim,
+        ssim_error_share,
+    )
+    from dbram_baseline.networks.device import select_device  # noqa: PLC0415
+    from dbram_baseline.training.checkpoint import load_generator  # noqa: PLC0415
+
+    network, _ = load_generator(checkpoint)
+    eval_set = load_eval_set(DataRef.parse(data), "test", SCORED)
+    values: dict[str, list[float]] = {"f_measure": [], "psnr": [], "ssim": [], ERROR_SHARE: []}
+    outputs = predict(network, eval_set.images, select_device("auto"))
+    for output, truth in zip(outputs, eval_set.truths, strict=True):
+        white, text = (truth > 127).astype("float32"), truth < 128
+        similarity = ssim(output, white)
+        values["f_measure"].append(round(f_measure(output < 0.5, text), 5))
+        values["psnr"].append(round(min(psnr(output, white), MAX_PSNR), 4))
+        values["ssim"].append(round(similarity, 5))
+        values[ERROR_SHARE].append(round(ssim_error_share(similarity, eval_set.all_white_ssim), 5))
+    return values
+
+
+def keep(run: Path, out: Path, name: str) -> None:
+    """Copy what remains useful of a run: its log, and its weights in fp16."""
+    from gpu_weights import to_half  # noqa: PLC0415 - as above
+
+    out.mkdir(exist_ok=True)
+    with gzip.open(out / f"{name}.log.jsonl.gz", "wb", 4) as file:
+        file.write((run / "log.jsonl").read_bytes())
+    to_half(run / "last.safetensors", out / f"{name}.safetensors")
+
+
+@contextlib.contextmanager
+def mps(wanted: bool) -> Iterator[dict[str, str]]:
+    """CUDA's MPS, if it is wanted and installed; yields the environment variables of processes that use it."""
+    daemon = shutil.which("nvidia-cuda-mps-control")
+    if not wanted or daemon is None:
+        print("MPS is not installed: processes take turns on the GPU" if wanted else "without MPS")
+        yield {}
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        variables = {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
+        code = subprocess.run([daemon, "-d"], env=os.environ | variables, check=False).returncode
+        print(f"MPS started with exit code {code}")
+        try:
+            yield {} if code else variables
+        finally:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run(
+                    [daemon], env=os.environ | variables, input="quit\n", text=True, check=False, timeout=10
+                )  # fmt: skip
+
+
+@contextlib.contextmanager
+def utilization(path: Path) -> Iterator[None]:
+    """Record the GPU's load, memory and power as nvidia-smi reports them, every two seconds."""
+    if shutil.which("nvidia-smi") is None:
+        yield
+        return
+    fields = "timestamp,utilization.gpu,utilization.memory,memory.used,power.draw"
+    with path.open("w") as file:
+        child = subprocess.Popen(["nvidia-smi", f"--query-gpu={fields}", "--format=csv", "-l", "2"], stdout=file)
+        try:
+            yield
+        finally:
+            child.kill()
+            child.wait()
+
+
+def list_jobs(seeds: list[int], langs: list[str]) -> list[Job]:
+    """The most important first."""
+    jobs = [Job(lang, model, 0) for model in MODELS for lang in langs]
+    return jobs + [Job(lang, model, seed) for seed in seeds for model in REPEATED for lang in langs]
+
+
+class Scheduler:
+    """Runs jobs, several at a time, and reports after each."""
+
+    def __init__(self, options: argparse.Namespace):
+        self.options, self.start = options, time.monotonic()
+        self.waiting = list_jobs(options.seeds, options.langs)
+        self.running: dict[Job, tuple[subprocess.Popen[bytes], float]] = {}
+        self.finished: list[Run] = []
+        self.missing: list[str] = []
+        self.longest = 0.0  # seconds of a finished job: with less time left, none is started
+
+    def run(self) -> int:
+        """1 if a job has no result."""
+        out = self.options.out
+        (out / "runs").mkdir(parents=True, exist_ok=True)
+        self._prepare_data()
+        with mps(self.options.mps) as variables, utilization(out / "utilization.csv"):
+            self._print(f"{len(self.waiting)} runs, {self.options.parallel} at a time")
+            while self.waiting or self.running:
+                left = self.options.seconds - (time.monotonic() - self.start)
+                while self.waiting and len(self.running) < self.options.parallel and left > self.longest:
+                    self._launch(self.waiting.pop(0), os.environ | variables | {"OMP_NUM_THREADS": "1"})
+                for job, (child, _) in list(self.running.items()):
+                    if child.poll() is not None or left <= 0:
+                        self._collect(job)
+                if left <= 0 or (not self.running and left <= self.longest):
+                    self.missing += [job.name for job in self.waiting]
+                    break
+                time.sleep(0.2)
+        print(write_report(out, self.finished, self.missing))
+        return 1 if self.missing or not self.finished else 0
+
+    def _prepare_data(self) -> None:
+        """Open each set once, so that `datasets` does not prepare it in all processes at the same time."""
+        for lang in self.options.langs:
+            data = str(self.options.data / f"sub_{lang}")
+            code = "from dbram_baseline.data import pairs, refs\n"
+            code += f"pairs.decode_pairs(refs.DataRef.parse({data!r}), 'test', 1)"
+            subprocess.run([sys.executable, "-c", code], check=True)
+
+    def _launch(self, job: Job, environment: dict[str, str]) -> None:
+        folder = self.options.out / "runs"
+        shutil.rmtree(folder / job.name, ignore_errors=True)
+        command = [sys.executable, __file__, *sys.argv[1:], "--job", job.lang, job.model, str(job.seed)]
+        with (folder / f"{job.name}.txt").open("wb") as log:
+            child = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        self.running[job] = child, time.monotonic()
+
+    def _collect(self, job: Job) -> None:
+        """Take the result of a job that has ended, or that has no time left."""
+        child, since = self.running.pop(job)
+        child.kill()
+        child.wait()
+        folder = self.options.out / "runs"
+        result = folder / job.name / "result.json"
+        if result.exists():
+            self.longest = max(self.longest, time.monotonic() - since)
+            self.finished.append(Run(**json.loads(result.read_text())))
+            write_report(self.options.out, self.finished, self.missing)
+        else:
+            self.missing.append(job.name)
+            print(f"{job.name} has no result: exit code {child.returncode}")
+            print((folder / f"{job.name}.txt").read_text()[-400:])
+        self._print(f"{job.name} ended")
+
+    def _print(self, message: str) -> None:
+        print(f"{time.monotonic() - self.start:.0f} s: {message}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=12_500, help="of each run; two epochs of 100,000 pairs")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--seeds", type=lambda s: [int(i) for i in s.split(",") if i], default=[1, 2], help="after 0")
+    parser.add_argument("--langs", type=lambda s: s.split(","), default=["zh", "en"])
+    parser.add_argument("--parallel", type=int, default=12, help="runs at a time, 5 GB of the GPU's memory each")
+    parser.add_argument("--seconds", type=float, default=1e9, help="unfinished runs are stopped after this time")
+    parser.add_argument("--mps", action="store_true", help="start CUDA's MPS, and stop it at the end")
+    parser.add_argument("--tiny", action="store_true", help="a size for a CPU, to try the script")
+    parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)  # used by the script itself
+    options = parser.parse_args()
+    if options.job:
+        lang, model, seed = options.job
+        train_and_score(Job(lang, model, int(seed)), options)
+        return 0
+    return Scheduler(options).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
