@@ -12,10 +12,13 @@ from tqdm import tqdm
 
 from dbram_baseline.arrays import U8
 from dbram_baseline.command import WIDE, device_option, precision_option, run_command
+from dbram_baseline.data.pictures import PictureError, read_picture
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.evaluation.evaluate import predict_tiled, prepare_network
+from dbram_baseline.files import check_output, write_file
 from dbram_baseline.networks.device import select_device
 from dbram_baseline.training.checkpoint import load_generator
+from subsynth.core.terminal import echo, echo_error
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -37,12 +40,26 @@ def command(source: Path, checkpoint: Path, out: Path | None, soft: bool, precis
       python -m dbram_baseline.binarize frames --checkpoint last.safetensors --out frames-bw
     """
     files = _files(source, out)
+    check_output(files[0][1])
     network = prepare_network(load_generator(checkpoint)[0], select_device(device_name), precision)
+    unreadable = []
     for path, target in tqdm(files, disable=len(files) == 1 or not sys.stderr.isatty()):
-        grey = predict_tiled(network, _read(path))
-        _write(target, np.round(grey * 255).astype(np.uint8) if soft else np.where(grey < 0.5, 0, 255).astype(np.uint8))
-    first_target = files[0][1]
-    click.echo(f"wrote {first_target}" if len(files) == 1 else f"wrote {len(files)} images into {first_target.parent}")
+        try:
+            image = _read(path)
+        except BaselineError as error:
+            if not source.is_dir():
+                raise
+            unreadable.append(str(error))
+            continue
+        grey = predict_tiled(network, image)
+        pixels = np.round(grey * 255) if soft else np.where(grey < 0.5, 0, 255)
+        write_file(target, cv2.imencode(".png", pixels.astype(np.uint8))[1].tobytes())
+    first, written = files[0][1], len(files) - len(unreadable)
+    echo(f"wrote {first}" if len(files) == written == 1 else f"wrote {written} images into {first.parent}")
+    for message in unreadable:
+        echo_error(f"binarize: error: {message}")
+    if unreadable:
+        raise SystemExit(1)
 
 
 def _files(source: Path, out: Path | None) -> list[tuple[Path, Path]]:
@@ -50,7 +67,10 @@ def _files(source: Path, out: Path | None) -> list[tuple[Path, Path]]:
     if not source.exists():
         raise BaselineError(f"{source}: no such file or directory")
     if not source.is_dir():
-        return [(source, out or source.with_name(f"{source.stem}-bw.png"))]
+        target = out or source.with_name(f"{source.stem}-bw.png")
+        if target.suffix.lower() != ".png":
+            raise BaselineError(f"--out {target}: cannot be written; name a .png file in a writable directory")
+        return [(source, target)]
     images = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES)
     out = out or source.with_name(f"{source.name}-bw")
     targets = [out / f"{p.stem}.png" for p in images]
@@ -64,19 +84,11 @@ def _files(source: Path, out: Path | None) -> list[tuple[Path, Path]]:
 
 
 def _read(path: Path) -> U8:
-    pixels = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), cv2.IMREAD_COLOR_RGB)
-    if pixels is None:
-        raise BaselineError(f"{path}: not a readable image; supported are {', '.join(SUFFIXES)}")
-    return np.asarray(pixels, np.uint8)
-
-
-def _write(path: Path, grey: U8) -> None:
-    """Write a PNG atomically. Raises BaselineError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.tmp.png")
-    if path.suffix.lower() != ".png" or not cv2.imwrite(str(scratch), grey):
-        raise BaselineError(f"{path}: cannot be written; name a .png file in a writable directory")
-    scratch.replace(path)
+    """Decode an image. Raises BaselineError."""
+    try:
+        return read_picture(path)
+    except PictureError as error:
+        raise BaselineError(f"{path}: not a readable image ({error}); supported are {', '.join(SUFFIXES)}") from error
 
 
 if __name__ == "__main__":

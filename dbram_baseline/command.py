@@ -1,14 +1,13 @@
-"""What all commands share: two options, and errors as one line on standard error with exit code 2."""
+"""What all commands share: two options, and how they run."""
 
 from __future__ import annotations
 
-import sys
+from typing import NoReturn
 
 import click
 
-from dbram_baseline.errors import BaselineError
 from dbram_baseline.networks.device import PRECISIONS
-from subsynth import SubsynthError
+from subsynth.core import main_guard
 
 WIDE = {"max_content_width": 100}  # characters of a line of --help
 
@@ -20,19 +19,6 @@ device_option = click.option(
 )
 
 
-def run_command(command: click.Command) -> None:
-    """Run a command; an error becomes one line on standard error and exit code 2."""
-    try:
-        command.main(standalone_mode=False)
-    except (BaselineError, SubsynthError) as error:
-        _fail(command, str(error))
-    except click.ClickException as error:
-        _fail(command, error.format_message())
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
-        sys.exit(130)
-
-
-def _fail(command: click.Command, message: str) -> None:
-    click.echo(f"{command.name}: error: {' '.join(message.split())}", err=True)
-    sys.exit(2)
+def run_command(command: click.Command) -> NoReturn:
+    """Run a command with the arguments of the process, and end the process; an error is one line, exit code 2."""
+    main_guard.run_command(str(command.name), lambda: command, usage=f"python -m dbram_baseline.{command.name}")

@@ -18,9 +18,11 @@ from dbram_baseline.evaluation.metrics import METRICS
 from dbram_baseline.evaluation.readers import READERS, has_hanzi
 from dbram_baseline.evaluation.reading import CHECKPOINT, SPLITS, VERSIONS, evaluate_reading, images_to_read
 from dbram_baseline.evaluation.tables import markdown_table
+from dbram_baseline.files import check_output, write_file
 from dbram_baseline.networks.device import select_device
 from dbram_baseline.reproduction.published import table_5
 from dbram_baseline.training.checkpoint import load_generator
+from subsynth.core.terminal import echo
 
 
 @click.command("ocr", context_settings=WIDE)
@@ -53,6 +55,8 @@ def command(data: str, splits: tuple[str, ...], limit: int, checkpoint: Path | N
     """
     if limit < 1:
         raise click.BadParameter(f"--n is {limit}; must be at least 1")
+    if out:
+        check_output(out)
     levenshtein()  # a missing package is reported before anything is read
     network = load_generator(checkpoint)[0] if checkpoint else None
     ref, quiet = DataRef.parse(data), not sys.stderr.isatty()
@@ -72,12 +76,13 @@ def command(data: str, splits: tuple[str, ...], limit: int, checkpoint: Path | N
         [str(row["split"]), str(row["method"]), *(format(row[m.key], m.format) for m in metrics), str(row["n"])]
         for row in rows
     ]
-    click.echo(f"{data}: at most {limit} images of a split, read by {reader_name}\n")
-    click.echo("\n".join(markdown_table(["split", "read from", *(m.label for m in metrics), "n"], cells)))
-    click.echo(table_5())
+    echo(f"{data}: at most {limit} images of a split, read by {reader_name}\n")
+    echo("\n".join(markdown_table(["split", "read from", *(m.label for m in metrics), "n"], cells)))
+    echo(table_5())
     if out:
-        out.write_text(json.dumps({"data": data, "reader": reader_name, "rows": rows}, indent=1) + "\n")
-        click.echo(f"\nwrote {out}")
+        record = {"data": data, "reader": reader_name, "rows": rows}
+        write_file(out, (json.dumps(record, indent=1) + "\n").encode())
+        echo(f"\nwrote {out}")
 
 
 if __name__ == "__main__":

@@ -23,9 +23,11 @@ from dbram_baseline.evaluation.metrics import METRICS
 from dbram_baseline.evaluation.systems import ALL_WHITE, ORACLE, RAW, UNCHANGED, untrained_outputs
 from dbram_baseline.evaluation.tables import score_table
 from dbram_baseline.evaluation.values import Score
+from dbram_baseline.files import check_output, write_file
 from dbram_baseline.networks.device import select_device
 from dbram_baseline.reproduction.published import beside_table_2
 from dbram_baseline.training.checkpoint import CheckpointInfo, load_generator
+from subsynth.core.terminal import echo, echo_error
 
 DEFAULT_METHODS = ("otsu", "sauvola", "wolf", "su", ALL_WHITE)
 
@@ -53,6 +55,8 @@ def command(checkpoints: tuple[Path, ...], methods: tuple[str, ...], data: str, 
     if limit < 0:
         raise click.BadParameter(f"--n is {limit}; must be at least 1, or 0 for all")
     ref = DataRef.parse(data)
+    if out:
+        check_output(out)
     networks = [(path, *load_generator(path)) for path in checkpoints]  # unusable checkpoints are rejected first
     device = select_device(device_name)
     if methods and ref.kind is Kind.SHADOWS:
@@ -62,13 +66,13 @@ def command(checkpoints: tuple[Path, ...], methods: tuple[str, ...], data: str, 
     untrained = _score_untrained(methods or DEFAULT_METHODS, eval_set)
     scores = [*untrained, *trained] if ref.kind is Kind.SHADOWS else [*trained, *untrained]
     split_label = split if ref.has_splits else "whole pages"
-    click.echo(f"{data}, {split_label}: {len(eval_set):,} pairs, {_description(eval_set)}\n")
-    click.echo(score_table(scores, [m for m in METRICS if m.key in scores[0].means and not m.for_comparison]))
+    echo(f"{data}, {split_label}: {len(eval_set):,} pairs, {_description(eval_set)}\n")
+    echo(score_table(scores, [m for m in METRICS if m.key in scores[0].means and not m.for_comparison]))
     if networks and ref.kind is Kind.SUBTITLES:
-        click.echo(beside_table_2([*trained, *(s for s in untrained if s.method == ALL_WHITE)]))
+        echo(beside_table_2([*trained, *(s for s in untrained if s.method == ALL_WHITE)]))
     if out:
         _write(out, split_label, len(eval_set), scores)
-        click.echo(f"\nwrote {out}")
+        echo(f"\nwrote {out}")
 
 
 def _score_network(path: Path, network: torch.nn.Module, info: CheckpointInfo, eval_set: EvalSet,
@@ -77,7 +81,7 @@ def _score_network(path: Path, network: torch.nn.Module, info: CheckpointInfo, e
     colour = eval_set.masks is not None
     outputs = predict(network, eval_set.images, device, precision, colour, eval_set.quiet)
     speed = len(eval_set) / (time.monotonic() - started)
-    click.echo(f"{path}: {info.label}, trained on {info.data}; {speed:.1f} images/s", err=True)
+    echo_error(f"{path}: {info.label}, trained on {info.data}; {speed:.1f} images/s")
     return Score(info.label, evaluate(eval_set, outputs).means(), speed)
 
 
@@ -100,7 +104,8 @@ def _write(path: Path, split: str, pairs: int, scores: Sequence[Score]) -> None:
     hidden = {m.key for m in METRICS if m.for_comparison}
     rows = [{k: _finite(v) for k, v in score.to_json().items() if k not in hidden} for score in scores]
     line = shlex.join(["python", "-m", "dbram_baseline.score", *sys.argv[1:]])
-    path.write_text(json.dumps({"command": line, "split": split, "pairs": pairs, "rows": rows}, indent=1) + "\n")
+    record = {"command": line, "split": split, "pairs": pairs, "rows": rows}
+    write_file(path, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def _finite(value: str | float) -> str | float | None:

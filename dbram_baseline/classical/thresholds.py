@@ -35,6 +35,8 @@ def _local_threshold(algorithm: str, **parameters: float) -> Method:
         import doxapy  # noqa: PLC0415 - training does not need it
 
         window = 25 if grey.shape[0] < STRIP_HEIGHT else 75
+        # Around any pixel, a window of this size reaches over the shorter side; larger ones corrupt doxapy's memory.
+        window = min(window, 2 * min(grey.shape) - 1)
         binarization = doxapy.Binarization(getattr(doxapy.Binarization.Algorithms, algorithm))
         binarization.initialize(np.ascontiguousarray(grey))
         binary = np.empty_like(grey)

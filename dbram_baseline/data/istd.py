@@ -45,16 +45,16 @@ def load_shadows(ref: DataRef, split: str, limit: int = 0) -> Shadows:
     if not stems:
         raise BaselineError(f"--data {ref.name}: no images in {folders['A']}")
 
-    def read(part: str, flag: int, interpolation: int) -> U8:
-        images = (read_image(ref, files[part][stem], flag) for stem in stems)
+    def read(part: str, interpolation: int, grey: bool = False) -> U8:
+        images = (read_image(ref, files[part][stem], grey) for stem in stems)
         return np.stack(
             [np.asarray(cv2.resize(i, (SIDE, SIDE), interpolation=interpolation), np.uint8) for i in images]
         )
 
-    masks = read("B", cv2.IMREAD_GRAYSCALE, cv2.INTER_NEAREST)
+    masks = read("B", cv2.INTER_NEAREST, grey=True)
     return Shadows(
-        read("A", cv2.IMREAD_COLOR_RGB, cv2.INTER_AREA),
-        read("C", cv2.IMREAD_COLOR_RGB, cv2.INTER_AREA),
+        read("A", cv2.INTER_AREA),
+        read("C", cv2.INTER_AREA),
         masks > (127 if masks.max() > 1 else 0),  # some masks are stored as 0 and 1
     )
 

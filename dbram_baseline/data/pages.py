@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from dbram_baseline.arrays import U8
+from dbram_baseline.data.pictures import PictureError, read_picture
 from dbram_baseline.data.refs import DataRef
 from dbram_baseline.errors import BaselineError
 
@@ -26,14 +26,16 @@ class Page:
     truth: U8
 
 
-def read_image(ref: DataRef, path: Path, flag: int) -> U8:
-    """Decode an image file with one of OpenCV's IMREAD flags. Raises BaselineError if that is impossible."""
+def read_image(ref: DataRef, path: Path, grey: bool = False) -> U8:
+    """Decode an image file: RGB (H, W, 3), or if `grey`, (H, W). Raises BaselineError if that is impossible."""
     if not path.exists():
         raise BaselineError(f"--data {ref.name}: {path} is missing")
-    pixels = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), flag)
-    if pixels is None:
-        raise BaselineError(f"--data {ref.name}: {path} cannot be decoded")
-    return np.asarray(pixels, np.uint8)
+    try:
+        return read_picture(path, grey)
+    except PictureError as error:
+        raise BaselineError(f"--data {ref.name}: {path} cannot be decoded ({error})") from error
+    except BaselineError as error:
+        raise BaselineError(f"--data {ref.name}: {error}") from error
 
 
 def read_pair(ref: DataRef, image_paths: Sequence[Path], truth_path: Path) -> tuple[U8, U8]:
@@ -42,13 +44,13 @@ def read_pair(ref: DataRef, image_paths: Sequence[Path], truth_path: Path) -> tu
     Grey levels in a ground truth (the Bickley diary has them) are thresholded at the middle.
     """
     if len(image_paths) == 1:
-        image = read_image(ref, image_paths[0], cv2.IMREAD_COLOR_RGB)
+        image = read_image(ref, image_paths[0])
     else:
-        planes = [read_image(ref, path, cv2.IMREAD_GRAYSCALE) for path in image_paths]
+        planes = [read_image(ref, path, grey=True) for path in image_paths]
         if len({p.shape for p in planes}) > 1:
             raise BaselineError(f"--data {ref.name}: {', '.join(map(str, image_paths))} differ in size")
         image = np.stack(planes, axis=2)
-    grey = read_image(ref, truth_path, cv2.IMREAD_GRAYSCALE)
+    grey = read_image(ref, truth_path, grey=True)
     if image.shape[:2] != grey.shape:
         raise BaselineError(f"--data {ref.name}: {image_paths[0]} and {truth_path} differ in size")
     middle = 1 if grey.max() == 1 else 128  # some ground truths are stored as 0 and 1

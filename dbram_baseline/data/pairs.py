@@ -9,15 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from dbram_baseline.arrays import U8
+from dbram_baseline.data.pictures import MAX_FILE, decode_picture
 from dbram_baseline.data.refs import DataRef
-from dbram_baseline.errors import BaselineError
+from dbram_baseline.errors import BaselineError, reason
+from dbram_baseline.files import read_file
 
 BLOCK = 256  # rows decoded by one task
+Cell = Mapping[str, Any] | None  # of a column of pictures, as `datasets` returns it undecoded
 
 
 def decode_pairs(ref: DataRef, split: str, limit: int = 0, workers: int = 2, quiet: bool = True) -> tuple[U8, U8]:
@@ -56,7 +58,11 @@ def decode_pairs(ref: DataRef, split: str, limit: int = 0, workers: int = 2, qui
 
 def load_texts(ref: DataRef, split: str, limit: int) -> list[str]:
     """The column `text` of the first `limit` rows of a split. Raises BaselineError if it is missing."""
-    texts: list[str] = list(_rows(ref, split, ("text",))["text"][:limit])
+    texts: list[str] = []
+    for row, text in enumerate(_rows(ref, split, ("text",))["text"][:limit]):
+        if not isinstance(text, str):
+            raise BaselineError(f"--data {ref.name}: text of row {row} of {split} is {str(text)[:40]!r}, not a string")
+        texts.append(text)
     return texts
 
 
@@ -72,12 +78,14 @@ def _rows(ref: DataRef, split: str, columns: tuple[str, ...]) -> Any:
     """The rows of a split (a `datasets.Dataset`), with these columns; images are not decoded."""
     with _datasets(f"{ref.name}: split {split!r}") as datasets:
         rows = datasets.load_dataset(ref.name, split=split)
-    missing = [c for c in columns if c not in rows.column_names]
-    if missing:
-        raise BaselineError(f"--data {ref.name}: no column {missing[0]!r}; it has {', '.join(rows.column_names[:8])}")
-    rows = rows.select_columns(list(columns))
-    for column in {"image", "ground_truth"} & set(columns):
-        rows = rows.cast_column(column, datasets.Image(decode=False))
+        missing = [c for c in columns if c not in rows.column_names]
+        if missing:
+            raise BaselineError(
+                f"--data {ref.name}: no column {missing[0]!r}; it has {', '.join(rows.column_names[:8])}"
+            )
+        rows = rows.select_columns(list(columns))
+        for column in {"image", "ground_truth"} & set(columns):
+            rows = rows.cast_column(column, datasets.Image(decode=False))
     return rows
 
 
@@ -89,25 +97,35 @@ def _datasets(what: str) -> Iterator[Any]:
     datasets.disable_progress_bars()
     try:
         yield datasets
+    except (BaselineError, MemoryError):
+        raise
     except Exception as error:  # the client and broken files raise exceptions of many types
-        reason = " ".join(str(error).split())[:200]
         raise BaselineError(
-            f"--data {what} cannot be loaded ({type(error).__name__}: {reason}); name a rendered directory, "
+            f"--data {what} cannot be loaded ({type(error).__name__}: {reason(error)}); name a rendered directory, "
             "a data set on the hub, or render:en"
         ) from error
 
 
-def _decode(ref: DataRef, split: str, row: int, image: Mapping[str, Any], truth: Mapping[str, Any]) -> tuple[U8, U8]:
+def _decode(ref: DataRef, split: str, row: int, image: Cell, truth: Cell) -> tuple[U8, U8]:
     """Decode a pair; each cell has its file in "bytes", or else its "path"."""
     decoded = []
-    for column, cell, flag in (
-        ("image", image, cv2.IMREAD_COLOR_RGB), ("ground_truth", truth, cv2.IMREAD_GRAYSCALE),
-    ):  # fmt: skip
-        content = cell["bytes"] or Path(cell["path"]).read_bytes()
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
-        if pixels is None:
-            raise BaselineError(f"--data {ref.name}: {column} of row {row} of {split} cannot be decoded")
-        decoded.append(np.asarray(pixels, np.uint8))
+    for column, cell in (("image", image), ("ground_truth", truth)):
+        try:
+            decoded.append(decode_picture(_content(cell), grey=column == "ground_truth"))
+        except BaselineError as error:
+            raise BaselineError(
+                f"--data {ref.name}: {column} of row {row} of {split} cannot be decoded ({error})"
+            ) from error
     if decoded[0].shape[:2] != decoded[1].shape:
         raise BaselineError(f"--data {ref.name}: row {row} of {split}: image and ground truth differ in size")
     return decoded[0], decoded[1]
+
+
+def _content(cell: Cell) -> bytes:
+    """The file of a picture. Raises BaselineError for a cell that has none."""
+    if cell is None:
+        raise BaselineError("it is null")
+    content: bytes | None = cell["bytes"]
+    if content is None and cell["path"]:
+        return read_file(Path(cell["path"]), MAX_FILE)
+    return content or b""

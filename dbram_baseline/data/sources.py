@@ -7,8 +7,9 @@ shadow-free images, (B, 3, H, W).
 
 from __future__ import annotations
 
-import signal
+import os
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Protocol
 
@@ -16,18 +17,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import subsynth
 from dbram_baseline.arrays import U8
 from dbram_baseline.data.documents import load_pages
 from dbram_baseline.data.istd import load_shadows
 from dbram_baseline.data.pages import cut_patches
 from dbram_baseline.data.pairs import decode_pairs
 from dbram_baseline.data.refs import DataRef, Kind
+from dbram_baseline.data.rendering import SPECS, render_pairs, start_worker, without_interrupts
+from dbram_baseline.data.sizes import check_size
 from dbram_baseline.data.tensors import to_batch
 from dbram_baseline.errors import BaselineError
 
 PREFETCH = 8  # batches rendered ahead of the current step
-SPECS = {"en": subsynth.sub_en, "zh": subsynth.sub_zh}
 
 
 class Source(Protocol):
@@ -91,28 +92,31 @@ class Rendered:
     def batch(self, step: int, size: int, rank: int = 0, world: int = 1) -> tuple[Tensor, Tensor]:
         """The pairs of train in their order, each once."""
         if not self.workers:
-            return _tensors(_render(self.language, self.seed, "train", step * size + rank, (step + 1) * size, world))
-        if self.pool is None:
-            # Ctrl-C is handled by the training process; its workers end silently with it.
-            self.pool = ProcessPoolExecutor(
-                self.workers, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+            return _tensors(
+                render_pairs(self.language, self.seed, "train", step * size + rank, (step + 1) * size, world)
             )
+        try:
+            return _tensors(self._next_rendered(step, size, rank, world))
+        except BrokenProcessPool as error:
+            raise BaselineError(
+                "a process that renders pairs ended, perhaps for lack of memory; start again with --resume, or with "
+                "fewer --workers"
+            ) from error
+
+    def _next_rendered(self, step: int, size: int, rank: int, world: int) -> tuple[U8, U8]:
+        """The pairs of a step from the other processes, which are already rendering the next ones."""
+        if self.pool is None:
+            self.pool = ProcessPoolExecutor(self.workers, get_context("spawn"), start_worker, (os.getpid(),))
+        arguments = self.language, self.seed, "train"
         for s in range(step, step + PREFETCH):
             if s not in self.pending:
-                self.pending[s] = self.pool.submit(
-                    _render, self.language, self.seed, "train", s * size + rank, (s + 1) * size, world
-                )
-        return _tensors(self.pending.pop(step).result())
+                with without_interrupts():
+                    self.pending[s] = self.pool.submit(render_pairs, *arguments, s * size + rank, (s + 1) * size, world)
+        return self.pending.pop(step).result()
 
     def validation(self) -> tuple[Tensor, Tensor]:
         """The first pairs of test, with other texts on other photographs."""
-        return _tensors(_render(self.language, self.seed, "test", 0, self.validation_pairs, 1))
-
-
-def _render(language: str, seed: int, split: str, start: int, stop: int, stride: int) -> tuple[U8, U8]:
-    spec = SPECS[language](n=1_000_000_000, n_test=1_000_000, seed=seed)
-    pairs = list(subsynth.pairs(spec, split, start, stop))[::stride]
-    return np.stack([p.image for p in pairs]), np.stack([p.ground_truth for p in pairs])
+        return _tensors(render_pairs(self.language, self.seed, "test", 0, self.validation_pairs, 1))
 
 
 def _tensors(pairs: tuple[U8, U8]) -> tuple[Tensor, Tensor]:
@@ -147,4 +151,6 @@ def _training_pairs(ref: DataRef, workers: int, quiet: bool) -> tuple[U8, U8]:
     if ref.kind is Kind.SHADOWS:
         shadows = load_shadows(ref, "train")
         return shadows.images, shadows.shadow_free
-    return decode_pairs(ref, "train", workers=workers, quiet=quiet)
+    images, truths = decode_pairs(ref, "train", workers=workers, quiet=quiet)
+    check_size(ref, *truths.shape[1:])
+    return images, truths

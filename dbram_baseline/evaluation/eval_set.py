@@ -16,6 +16,7 @@ from dbram_baseline.data.documents import load_pages
 from dbram_baseline.data.istd import load_shadows
 from dbram_baseline.data.pairs import decode_pairs
 from dbram_baseline.data.refs import DataRef, Kind
+from dbram_baseline.data.sizes import check_size
 from dbram_baseline.evaluation.metrics import all_white_ssim
 from dbram_baseline.evaluation.pseudo_f_measure import PseudoWeights, pseudo_weights
 
@@ -66,8 +67,12 @@ def load_eval_set(ref: DataRef, split: str, limit: int = 0, quiet: bool = True) 
         return EvalSet(shadows.images, shadows.shadow_free, shadows.masks, quiet)
     if ref.kind is Kind.PAGES:
         pages = load_pages(ref, split)[: limit or None]
+        for page in pages:
+            check_size(ref, page.truth.shape[0], page.truth.shape[1], f"{page.name} is")
         return EvalSet([p.image for p in pages], [p.truth for p in pages], quiet=quiet)
-    return EvalSet(*decode_pairs(ref, split, limit, quiet=quiet), quiet=quiet)
+    images, truths = decode_pairs(ref, split, limit, quiet=quiet)
+    check_size(ref, *truths.shape[1:])
+    return EvalSet(images, truths, quiet=quiet)
 
 
 def parallel_map(

@@ -7,10 +7,10 @@ killed, one complete checkpoint exists.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from dbram_baseline.errors import BaselineError
+from dbram_baseline.errors import BaselineError, reason
+from dbram_baseline.files import check_regular, temporary_file
 from dbram_baseline.networks.factory import build_generator
-from dbram_baseline.training.config import Config
+from dbram_baseline.training.config import MAX_COUNT, Config
+from dbram_baseline.training.state import training_state
 from dbram_baseline.training.step import Learner
 
 LAST = "last.safetensors"
+MAX_METADATA = 1 << 16  # characters
 _METADATA = "dbram_baseline"  # key of the metadata in the file
 
 
@@ -49,90 +52,123 @@ class CheckpointInfo:
 
     @classmethod
     def from_json(cls, text: str) -> CheckpointInfo:
-        """Read what `to_json` wrote. Raises KeyError, TypeError or ValueError."""
-        record = json.loads(text)
-        return cls(Config(**record["config"]), record["data"], record["preset"], record["step"])
+        """Read what `to_json` wrote. Raises BaselineError for anything else."""
+        try:
+            record = json.loads(text) if len(text) <= MAX_METADATA else None
+        except (ValueError, RecursionError) as error:
+            raise BaselineError(f"its metadata is not JSON: {str(error)[:100]}") from error
+        names = [field.name for field in dataclasses.fields(cls)]
+        if not isinstance(record, dict) or sorted(record) != sorted(names):
+            raise BaselineError(f"its metadata is not an object of {', '.join(names)}")
+        data, preset, step = record["data"], record["preset"], record["step"]
+        if not all(isinstance(value, str) and value.isprintable() for value in (data, preset)):
+            raise BaselineError("the names of its data and preset are not text")
+        if type(step) is not int or not 0 <= step <= MAX_COUNT:
+            raise BaselineError(f"its step is {str(step)[:40]!r}; must be a number from 0 to {MAX_COUNT}")
+        return cls(Config.from_json(record["config"]), data, preset, step)
 
 
 def save_checkpoint(folder: Path, info: CheckpointInfo, networks: Mapping[str, nn.Module], learner: Learner,
                     device: torch.device) -> None:  # fmt: skip
-    """Write the networks, the optimizers, the pools and the random state as one checkpoint, replacing the last."""
+    """Write the networks, the optimizers, the pools and the random state as one checkpoint, replacing the last.
+
+    Raises BaselineError if that is impossible; the last checkpoint then remains.
+    """
     state_path = folder / f"state-{info.step}.pt"
-    scratch = folder / f"state.{os.getpid()}.tmp"
-    torch.save(_state(learner, device), scratch)
-    _replace(scratch, state_path)
     tensors = {
         f"{name}.{key}": value.detach().cpu().contiguous()
         for name, network in networks.items()
         for key, value in network.state_dict().items()
     }
-    scratch = folder / f"last.{os.getpid()}.tmp"
-    save_file(tensors, scratch, {_METADATA: info.to_json()})
-    _replace(scratch, folder / LAST)
-    for old in folder.glob("state-*.pt"):
-        if old != state_path:
-            old.unlink()
-
-
-def _replace(scratch: Path, path: Path) -> None:
-    """Move a file to its name, after its content has reached the disk."""
-    with scratch.open("rb") as file:
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    try:
+        with temporary_file(state_path) as temporary:
+            torch.save(training_state(learner, device), temporary)
+        with temporary_file(folder / LAST) as temporary:
+            save_file(tensors, temporary, {_METADATA: info.to_json()})
+        for old in folder.glob("state-*.pt"):
+            if old != state_path:
+                old.unlink()
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have their own for a full disk
+        full = "unexpected pos" in str(error) or "file write failed" in str(error)  # how torch reports it
+        cure = (
+            "start again with --resume, which continues from the last one" if (folder / LAST).exists() else "try again"
+        )
+        raise BaselineError(
+            f"{folder}: the checkpoint of step {info.step:,} cannot be written "
+            f"({'no space left' if full else reason(error)}); free some space and {cure}"
+        ) from error
 
 
 def read_info(path: Path) -> CheckpointInfo:
     """The metadata of a checkpoint. Raises BaselineError."""
+    if not path.exists():
+        raise BaselineError(f"{path}: no such checkpoint; train one: python -m dbram_baseline.train")
+    with _open(path) as file:
+        text = (file.metadata() or {}).get(_METADATA)
+    if text is None:
+        raise BaselineError(f"{path}: not a checkpoint of dbram_baseline; it has no metadata")
     try:
-        with safe_open(str(path), "pt") as file:
-            return CheckpointInfo.from_json(file.metadata()[_METADATA])
-    except FileNotFoundError as error:
-        raise BaselineError(f"{path}: no such checkpoint; train one: python -m dbram_baseline.train") from error
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise BaselineError(f"{path}: not a checkpoint of dbram_baseline ({error})") from error
+        return CheckpointInfo.from_json(text)
+    except BaselineError as error:
+        raise BaselineError(f"{path}: not a checkpoint of this version of dbram_baseline ({error})") from error
+
+
+def check_shapes(path: Path, build: Callable[[], Mapping[str, nn.Module]]) -> None:
+    """Raise BaselineError if a checkpoint lacks a tensor of the networks that `build` returns, or has another shape.
+
+    They are built without memory, so that metadata cannot ask for more than the file has.
+    """
+    with torch.device("meta"):
+        networks = build()
+    with _open(path) as file:
+        present = set(file.keys())
+        for name, network in networks.items():
+            for key, value in network.state_dict().items():
+                full_name = f"{name}.{key}"
+                shape = tuple(file.get_slice(full_name).get_shape()) if full_name in present else None
+                if shape != tuple(value.shape):
+                    raise BaselineError(
+                        f"{path}: its {name} is a different network ({full_name} is {shape or 'missing'}, not "
+                        f"{tuple(value.shape)})"
+                    )
 
 
 def load_weights(path: Path, networks: Mapping[str, nn.Module]) -> None:
     """Load the weights of networks, by their names. Raises BaselineError if they do not fit."""
-    with safe_open(str(path), "pt") as file:
+    with _open(path) as file:
         keys = list(file.keys())
         for name, network in networks.items():
             weights = {k.removeprefix(f"{name}."): file.get_tensor(k) for k in keys if k.startswith(f"{name}.")}
             try:
                 network.load_state_dict(weights)
             except RuntimeError as error:
-                reason = str(error).splitlines()[0]
-                raise BaselineError(f"{path}: its {name} is a different network ({reason})") from error
-
-
-def load_state(path: Path, step: int, learner: Learner, device: torch.device) -> None:
-    """Restore the optimizers, the pools and the random state beside a checkpoint.
-
-    Only tensors and plain values are read from the file, so that it cannot run code.
-    """
-    state = torch.load(path.parent / f"state-{step}.pt", weights_only=True, map_location="cpu")
-    for name, optimizer in learner.optimizers.items():
-        optimizer.load_state_dict(state["adam"][name])
-    torch.set_rng_state(state["rng"])
-    if device.type == "cuda" and "cuda_rng" in state:
-        torch.cuda.set_rng_state(state["cuda_rng"], device)
-    learner.pools = {name: images.to(device) for name, images in state.get("memory", {}).items()}
-
-
-def _state(learner: Learner, device: torch.device) -> dict[str, Any]:
-    """The content of the state file, as `load_state` reads it."""
-    state: dict[str, Any] = {
-        "adam": {name: optimizer.state_dict() for name, optimizer in learner.optimizers.items()},
-        "rng": torch.get_rng_state(),
-        "memory": {name: images.cpu() for name, images in learner.pools.items()},
-    }
-    return state | ({"cuda_rng": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+                raise BaselineError(f"{path}: its {name} is a different network ({reason(error)})") from error
+            for key, weight in network.state_dict().items():
+                if not bool(torch.isfinite(weight).all()):
+                    raise BaselineError(f"{path}: {name}.{key} is not finite; use another checkpoint")
 
 
 def load_generator(path: Path) -> tuple[nn.Module, CheckpointInfo]:
     """The generator of a checkpoint, in evaluation mode, and the metadata. Raises BaselineError."""
     info = read_info(path)
     config = info.config
-    network = build_generator(config.model, config.width, config.attn1, config.norm, config.dropout)
-    load_weights(path, {"generator": network})
-    return network.eval(), info
+
+    def build() -> dict[str, nn.Module]:
+        network = build_generator(config.model, config.width, config.attn1, config.norm, config.dropout)
+        return {"generator": network}
+
+    check_shapes(path, build)
+    networks = build()
+    load_weights(path, networks)
+    return networks["generator"].eval(), info
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    """The open file of a checkpoint. What is wrong with it is raised as BaselineError."""
+    check_regular(path)
+    try:
+        with safe_open(str(path), "pt") as file:
+            yield file
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise BaselineError(f"{path}: not a checkpoint of dbram_baseline ({reason(error)})") from error

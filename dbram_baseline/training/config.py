@@ -15,12 +15,15 @@ from dbram_baseline.networks.factory import DISCRIMINATORS, MODELS
 
 Value = str | int | float | bool
 Overrides = Mapping[str, Value | None]  # by the names of Config's fields; None is not given
+MAX_COUNT = 10**12
+MAX_WIDTH = 4096  # channels
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _field(default: Any, help_text: str, *choices: str, minimum: int | None = None) -> Any:
-    """A field of Config with the help text, the choices and the lowest value of its option."""
-    return dataclasses.field(default=default, metadata={"help": help_text, "choices": choices, "minimum": minimum})
+def _field(default: Any, help_text: str, *choices: str, minimum: float = 0, maximum: float = MAX_COUNT) -> Any:
+    """A field of Config with the help text, the choices and the bounds of its option."""
+    bounds = minimum, maximum
+    return dataclasses.field(default=default, metadata={"help": help_text, "choices": choices, "bounds": bounds})
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,14 @@ class Config:
     """The hyperparameters of a run; the defaults are the paper's (preset `paper`)."""
 
     model: str = _field("dbram", "generator", *MODELS)
-    width: int = _field(64, "channels of the generator's first convolution", minimum=4)
+    width: int = _field(64, "channels of the generator's first convolution", minimum=4, maximum=MAX_WIDTH)
     attn1: str = _field("table", "first attention as printed in Table 1, or as in Eq. 4", "table", "eq4")
     norm: str = _field("batch", "normalisation", "batch", "instance")
     dropout: float = _field(0.5, "probability of dropout in the residual blocks")
     discriminator: str = _field("pixel", "three 1x1 convolutions, or the PatchGAN of pix2pix", *DISCRIMINATORS)
-    discriminator_width: int = _field(64, "channels of the discriminator's first convolution", minimum=1)
+    discriminator_width: int = _field(
+        64, "channels of the discriminator's first convolution", minimum=1, maximum=MAX_WIDTH
+    )
     adversarial: float = _field(1.0, "weight of the adversarial term; 0 trains without a discriminator")
     l1: float = _field(5.0, "weight of L1, lambda in Eq. 7")
     ssim: float = _field(5.0, "weight of 1 - SSIM, beta in Eq. 7")
@@ -44,21 +49,38 @@ class Config:
     identity: float = _field(
         5.0, "weight of L1 between an image and its translation into its own domain; cyclegan only"
     )
-    batch: int = _field(16, "pairs per step, over all devices", minimum=1)
+    batch: int = _field(16, "pairs per step, over all devices", minimum=1, maximum=10**6)
     epochs: int = _field(200, "passes over the data", minimum=1)
-    steps: int = _field(0, "steps, instead of epochs; 0: by epochs", minimum=0)
+    steps: int = _field(0, "steps, instead of epochs; 0: by epochs")
     epoch_pairs: int = _field(20_000, "pairs per epoch where pairs are rendered during training", minimum=1)
-    crop: int = _field(0, "width of training crops, px; 0: whole images", minimum=0)
+    crop: int = _field(0, "width of training crops, px; 0: whole images")
     lr: float = _field(2e-4, "learning rate of Adam, constant for half of the run, then linear to 0")
     beta1: float = _field(0.5, "first beta of Adam")
     precision: str = _field("auto", "auto is bf16 where the hardware has it", *PRECISIONS)
-    seed: int = _field(0, "seed of weights, order and dropout", minimum=0)
+    seed: int = _field(0, "seed of weights, order and dropout")
     validation: int = _field(256, "pairs at the end of train that are kept for validation", minimum=1)
-    validate_every: int = _field(0, "steps between validations; 0: an epoch", minimum=0)
+    validate_every: int = _field(0, "steps between validations; 0: an epoch")
     save_every: int = _field(200, "steps between checkpoints: the most that a killed run loses", minimum=1)
-    workers: int = _field(2, "threads that decode, or processes that render", minimum=0)
+    workers: int = _field(2, "threads that decode, or processes that render", maximum=1024)
     compile: bool = _field(False, "compile the networks with torch.compile")
     device: str = _field("auto", "auto, cpu, cuda, cuda:1, ...")
+
+    @classmethod
+    def from_json(cls, record: object) -> Config:
+        """The configuration that a checkpoint holds as a JSON object. Raises BaselineError for any other value."""
+        if not isinstance(record, dict):
+            raise BaselineError("its configuration is not an object")
+        types = get_type_hints(cls)
+        for name in [*types, *record]:
+            if name not in record or name not in types:
+                raise BaselineError(f"{'no' if name in types else 'unknown'} hyperparameter {str(name)[:40]!r}")
+            if not isinstance(record[name], (int, float) if types[name] is float else types[name]) or (
+                isinstance(record[name], bool) and types[name] is not bool
+            ):
+                raise BaselineError(f"--{name.replace('_', '-')} is {str(record[name])[:40]!r}, of another type")
+        config = cls(**record)
+        check_config(config)
+        return config
 
     @property
     def is_cyclegan(self) -> bool:
@@ -130,16 +152,24 @@ def build_config(preset: str, overrides: Overrides) -> Config:
         given["epochs"] = max(1, int(PRESETS[preset].get("epochs", Config.epochs)) // 4)
     values: dict[str, Any] = PRESETS[preset] | RECIPES.get(model, {}) | given
     config = Config(**values)
-    _check(config)
+    check_config(config)
     return config
 
 
-def _check(config: Config) -> None:
+def check_config(config: Config) -> None:
     """Raise BaselineError for values that no run can have."""
     for field in dataclasses.fields(Config):
-        value, minimum = getattr(config, field.name), field.metadata["minimum"]
-        if minimum is not None and value < minimum:
-            raise BaselineError(f"--{field.name.replace('_', '-')} is {value}; must be at least {minimum}")
+        option, value = "--" + field.name.replace("_", "-"), getattr(config, field.name)
+        minimum, maximum = field.metadata["bounds"]
+        choices = field.metadata["choices"]
+        if isinstance(value, str):
+            if (choices and value not in choices) or not value.isprintable() or len(value) > 100:
+                raise BaselineError(
+                    f"{option} is {value[:40]!r}; choose from {', '.join(choices) or 'auto, cpu, cuda'}"
+                )
+        elif isinstance(value, int) and not minimum <= value <= maximum:
+            bound = f"at least {minimum}" if value < minimum else f"at most {maximum}"
+            raise BaselineError(f"{option} is {str(value)[:40]}; must be {bound}")
     for name in (*LOSS_TERMS, "cycle", "identity"):
         if not 0 <= getattr(config, name) < float("inf"):
             raise BaselineError(f"--{name} is {getattr(config, name)}; a weight must be finite and at least 0")

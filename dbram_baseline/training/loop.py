@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import sys
@@ -9,7 +10,6 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-import click
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -24,7 +24,7 @@ from dbram_baseline.networks.factory import DISCRIMINATORS, build_generator, cou
 from dbram_baseline.training.checkpoint import (
     LAST,
     CheckpointInfo,
-    load_state,
+    check_shapes,
     load_weights,
     read_info,
     save_checkpoint,
@@ -34,9 +34,13 @@ from dbram_baseline.training.cyclegan import cyclegan_step
 from dbram_baseline.training.optimizer import learning_rate_factor, set_learning_rate
 from dbram_baseline.training.process_group import ProcessGroup, process_group
 from dbram_baseline.training.resume import resumed_config
+from dbram_baseline.training.run_lock import RunLock
 from dbram_baseline.training.run_log import RunLog
+from dbram_baseline.training.state import load_state
 from dbram_baseline.training.step import Learner, Step, paired_step
 from dbram_baseline.training.validation import validate
+from subsynth.core.main_guard import StoppedError
+from subsynth.core.terminal import echo
 
 UNLOGGED_STEPS = 50  # steps whose losses may stay on a GPU, so that it is not waited for at each step
 
@@ -48,14 +52,28 @@ def train(config: Config, data: str, preset: str, out: Path, resume: bool = Fals
     With `resume`, the run in `out` continues from its last checkpoint; `overrides` are the hyperparameters that the
     user gave, which must not differ from those of the run. `step` replaces the training step of the model.
     """
-    start = 0
-    if (out / LAST).exists() and not resume:
-        raise BaselineError(f"{out} already holds a run; add --resume to continue it, or name another --out")
+    with process_group() as group, contextlib.closing(RunLock(out)) as lock:
+        if group.is_first and out.is_dir():  # a new folder is locked when the run starts
+            lock.acquire()
+        start = _check_folder(out, resume)
+        if resume:
+            config = resumed_config(read_info(out / LAST), config, overrides or {}, data)
+            check_shapes(out / LAST, lambda: build_networks(config))
+        trainer = Trainer(CheckpointInfo(config, data, preset, start), out, group, step)
+        if group.is_first:
+            lock.acquire()
+            if _check_folder(out, resume) != start:
+                raise BaselineError(f"{out}: another training has written there since; start again")
+        trainer.run()
+
+
+def _check_folder(out: Path, resume: bool) -> int:
+    """The step that a run in the folder starts from. Raises BaselineError if it holds a run that is not resumed."""
     if resume:
-        info = read_info(out / LAST)
-        config, start = resumed_config(info, config, overrides or {}, data), info.step
-    with process_group() as group:
-        Trainer(CheckpointInfo(config, data, preset, start), out, group, step).run()
+        return read_info(out / LAST).step
+    if (out / LAST).exists():
+        raise BaselineError(f"{out} already holds a run; add --resume to continue it, or name another --out")
+    return 0
 
 
 def build_networks(config: Config) -> dict[str, nn.Module]:
@@ -122,10 +140,9 @@ class Trainer:
         )
 
     def run(self) -> None:
-        """Train to the last step. Ctrl-C exits with code 130; the last checkpoint remains."""
+        """Train to the last step. Raises StoppedError after Ctrl-C; the last checkpoint remains."""
         if self.group.is_first:
-            self.out.mkdir(parents=True, exist_ok=True)
-            click.echo(self._description())
+            echo(self._description())
             self.log = RunLog(self.out, self.info.step)
         self.started = time.monotonic()
         bar = tqdm(total=self.steps, initial=self.info.step, disable=self.quiet, unit=" steps", smoothing=0.05)
@@ -135,9 +152,8 @@ class Trainer:
                     self._train_step(step)
                     bar.update()
                     self._after_step(step + 1, bar)
-        except KeyboardInterrupt:
-            click.echo(f"stopped; --resume continues from the last checkpoint in {self.out}", err=True)
-            sys.exit(130)
+        except KeyboardInterrupt as error:
+            raise StoppedError(f"stopped; --resume continues from the last checkpoint in {self.out}") from error
         if self.log:
             self._finish(self.log)
 
@@ -213,7 +229,5 @@ class Trainer:
         seconds = time.monotonic() - self.started
         if self.trained_pairs:
             speed = self.trained_pairs / seconds
-            click.echo(
-                f"trained on {self.trained_pairs:,} pairs in {seconds:.1f} s: {speed:.1f} images/s; {log.summary()}"
-            )
-        click.echo(f"wrote {self.out / LAST}, log.jsonl, curves.png and grids/ in {self.out}")
+            echo(f"trained on {self.trained_pairs:,} pairs in {seconds:.1f} s: {speed:.1f} images/s; {log.summary()}")
+        echo(f"wrote {self.out / LAST}, log.jsonl, curves.png and grids/ in {self.out}")

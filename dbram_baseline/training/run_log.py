@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 from pathlib import Path
 
 import cv2
 
+from dbram_baseline.files import output_errors, write_file
 from dbram_baseline.training.validation import Validation
 
 Line = dict[str, float]  # "step", and terms of the losses ("loss", ...) or metrics of a validation ("psnr", ...)
 
 
 class RunLog:
-    """Appends to the log of the run in `out`; the constructor removes what is newer than the step to resume from."""
+    """Appends to the log of the run in `out`; the constructor removes what is newer than the step to resume from.
+
+    Every method raises BaselineError if files cannot be written.
+    """
 
     def __init__(self, out: Path, start: int):
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - the import takes seconds
@@ -22,32 +27,38 @@ class RunLog:
         self.out, self.path = out, out / "log.jsonl"
         # A killed run has logged steps after its last checkpoint; they will be trained and logged again.
         lines = [ln for ln in self._lines() if ln["step"] < start or ("psnr" in ln and ln["step"] == start)]
-        self.path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        self.file = self.path.open("a")
-        self.tensorboard = SummaryWriter(out / "tensorboard", purge_step=start or None)
-        (out / "grids").mkdir(exist_ok=True)
+        write_file(self.path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+        with output_errors(out):
+            self.file = self.path.open("a")
+            self.tensorboard = SummaryWriter(out / "tensorboard", purge_step=start or None)
+            (out / "grids").mkdir(exist_ok=True)
 
     def _lines(self) -> list[Line]:
-        if not self.path.exists():
+        if not self.path.is_file():
             return []
         lines = []
-        for text in self.path.read_text().splitlines():
-            with contextlib.suppress(ValueError):  # the last line of a killed run may be incomplete
-                lines.append(json.loads(text))
+        for text in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError, RecursionError):  # the last line of a killed run may be incomplete
+                line = json.loads(text)
+                if isinstance(line, dict) and "step" in line and all(type(v) in (int, float) for v in line.values()):
+                    lines.append(line)
         return lines
 
     def step(self, step: int, values: Line) -> None:
         """Log the values of a training step."""
-        self.file.write(json.dumps({"step": step, **values}) + "\n")
-        self.file.flush()
-        for name, value in values.items():
-            self.tensorboard.add_scalar(f"train/{name}", value, step)
+        with output_errors(self.path):
+            self.file.write(json.dumps({"step": step, **values}) + "\n")
+            self.file.flush()
+            for name, value in values.items():
+                self.tensorboard.add_scalar(f"train/{name}", value, step)
 
     def validation(self, step: int, result: Validation) -> None:
         """Log a validation after `step` steps."""
         self.step(step, result.metrics)
-        cv2.imwrite(str(self.out / "grids" / f"step-{step:07d}.png"), result.picture[:, :, ::-1])
-        self.tensorboard.add_image("validation", result.picture, step, dataformats="HWC")
+        png = cv2.imencode(".png", result.picture[:, :, ::-1])[1].tobytes()
+        write_file(self.out / "grids" / f"step-{step:07d}.png", png)
+        with output_errors(self.out / "tensorboard"):
+            self.tensorboard.add_image("validation", result.picture, step, dataformats="HWC")
 
     def summary(self) -> str:
         """The metrics of the last validation, as text."""
@@ -58,8 +69,9 @@ class RunLog:
 
     def close(self) -> None:
         """Close the files and draw the curves."""
-        self.file.close()
-        self.tensorboard.close()
+        with output_errors(self.out):
+            self.file.close()
+            self.tensorboard.close()
         draw_curves(self._lines(), self.out / "curves.png")
 
 
@@ -79,4 +91,6 @@ def draw_curves(lines: list[Line], path: Path) -> None:
     for axes in (left, right):
         axes.legend()
         axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=100)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=100)
+    write_file(path, content.getvalue())

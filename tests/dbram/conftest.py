@@ -3,11 +3,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 import torch
 from contest_pages import write_contests
 
-from dbram_baseline.command import run_command
+from dbram_baseline.errors import BaselineError
 from dbram_baseline.train import command as train_command
 
 torch.set_num_threads(1)  # tests run in two processes, whose threads would wait for each other
@@ -45,17 +46,14 @@ def contests(tmp_path) -> Path:
 
 
 @pytest.fixture
-def rejected(capsys, monkeypatch):
-    """Run `train` in this process; it must end with exit code 2 and the single line that is returned."""
+def rejected():
+    """Run `train` in this process; it must raise an error for the user, whose message is returned."""
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["train", *map(str, arguments)])
-        capsys.readouterr()  # discard what the test itself has printed
-        with pytest.raises(SystemExit) as exit_info:
-            run_command(train_command)
-        line = capsys.readouterr().err
-        assert exit_info.value.code == 2 and len(line.splitlines()) == 1, line
-        return line
+        with pytest.raises((BaselineError, click.ClickException)) as raised:
+            train_command.main([*map(str, arguments)], standalone_mode=False)
+        error = raised.value
+        return error.format_message() if isinstance(error, click.ClickException) else str(error)
 
     return call
 
