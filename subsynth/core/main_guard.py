@@ -33,7 +33,7 @@ DEBUG = "SUBSYNTH_DEBUG"
 ERROR, INTERRUPTED = 2, 130  # exit codes
 _MEMORY_SIGNS = (  # messages of libraries that raise no MemoryError
     "Cannot allocate memory", "failed to map segment", "Insufficient memory", "can't start new thread",
-    "out of memory", "Unable to allocate", "bad_alloc",
+    "launch worker thread", "out of memory", "Unable to allocate", "bad_alloc",
 )  # fmt: skip
 
 
@@ -164,15 +164,16 @@ def _report(error: BaseException) -> int:
 def _describe(error: BaseException) -> str:
     """The message of an error: what happened, and the cure."""
     causes = list(_chain(error))
-    if any(isinstance(e, OSError) and e.errno in (errno.EMFILE, errno.ENFILE) for e in causes):
-        return _too_many_files()
-    if isinstance(error, (SubsynthError, *_state.user_errors)):
-        return str(error)
-    texts = [str(e) for e in causes]
-    if any("Too many open files" in text for text in texts):
+    user_errors = (SubsynthError, *_state.user_errors)
+    texts = [str(e) for e in causes if not isinstance(e, user_errors)]
+    # What is scarce explains whatever else was concluded from it, such as a file that cannot be read.
+    scarce_files = any(isinstance(e, OSError) and e.errno in (errno.EMFILE, errno.ENFILE) for e in causes)
+    if scarce_files or any("Too many open files" in text for text in texts):
         return _too_many_files()
     if any(isinstance(e, MemoryError) for e in causes) or any(s in t for s in _MEMORY_SIGNS for t in texts):
         return "out of memory; use fewer --workers, a smaller spec, or a machine with more memory"
+    if isinstance(error, user_errors):
+        return str(error)
     if isinstance(error, UnicodeEncodeError | UnicodeDecodeError) and sys.getfilesystemencoding() != "utf-8":
         return f"a name or text cannot be written in the encoding of this locale ({error}); set PYTHONUTF8=1"
     if isinstance(error, RuntimeError) and "home directory" in str(error):
