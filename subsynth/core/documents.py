@@ -1,4 +1,4 @@
-"""JSON and YAML that anybody may have written: parsed within bounds, before anything is built from the values."""
+"""JSON and YAML from untrusted sources: parsed within bounds, before anything is built from the values."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 import yaml
 
-MAX_DEPTH = 50  # of lists and mappings within each other
-MAX_VALUES = 100_000  # of a YAML text, each counted as often as aliases repeat it
+MAX_DEPTH = 50  # of nested lists and mappings
+MAX_VALUES = 100_000  # of a YAML text; values that aliases repeat are counted each time
 MAX_DIGITS = 100  # characters of a number in YAML
-MAX_SHOWN = 120  # characters of a value that a message repeats
+MAX_SHOWN = 120  # characters of a value in a message
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the compiled one, where it is installed
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the compiled one, if it is installed
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
 
 
 def shown(value: object, limit: int = MAX_SHOWN) -> str:
-    """A value as a message shows it: its repr, cut to `limit` characters."""
+    """A value for a message: its repr, cut to `limit` characters."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # an integer of thousands of digits, or deep nesting
@@ -30,8 +30,8 @@ def shown(value: object, limit: int = MAX_SHOWN) -> str:
 def parse_json(content: str | bytes) -> object:
     """The value of a JSON text in UTF-8.
 
-    Raises ValueError, with a short reason, for anything else, and for NaN, infinity, a key that is there twice,
-    values nested more than MAX_DEPTH deep, and text that UTF-8 cannot hold.
+    Raises ValueError, with a short reason, for anything else, and for NaN, infinity, duplicate keys, values nested more
+    than MAX_DEPTH deep, and text that cannot be encoded as UTF-8.
     """
     text = content.decode("utf-8") if isinstance(content, bytes) else content
     try:
@@ -45,8 +45,8 @@ def parse_json(content: str | bytes) -> object:
 def parse_yaml(content: str | bytes) -> object:
     """The value of one YAML document in UTF-8, of plain values only.
 
-    Raises ValueError, with a reason in one line, for anything else, and for a key that is there twice, values nested
-    more than MAX_DEPTH deep, and aliases that repeat a value that holds itself, or more than MAX_VALUES values.
+    Raises ValueError, with a one-line reason, for anything else, and for duplicate keys, values nested more than
+    MAX_DEPTH deep, aliases inside the value that they refer to, and more than MAX_VALUES values, aliases expanded.
     """
     text = content.decode("utf-8") if isinstance(content, bytes) else content
     try:
@@ -64,7 +64,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) != len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {shown(next(k for k in keys if keys.count(k) > 1))} is there twice")
+        raise ValueError(f"the key {shown(next(k for k in keys if keys.count(k) > 1))} occurs twice")
     return values
 
 
@@ -73,7 +73,7 @@ def _refuse_constant(name: str) -> object:
 
 
 def _check_values(value: object) -> None:
-    """Raise ValueError for nesting that is too deep and for text that UTF-8 cannot hold."""
+    """Raise ValueError for nesting that is too deep and for text that cannot be encoded as UTF-8."""
     pending: list[tuple[object, int]] = [(value, 1)]
     while pending:
         item, depth = pending.pop()
@@ -90,7 +90,7 @@ def _check_values(value: object) -> None:
 
 @dataclass
 class _Open:
-    """A list or a mapping whose end has not been reached. `values` and `depth` count what aliases repeat, too."""
+    """A list or mapping that is not complete yet. `values` and `depth` include values that aliases repeat."""
 
     is_mapping: bool
     anchor: str | None
@@ -101,9 +101,9 @@ class _Open:
 
 
 def _check_events(events: Iterator[Any]) -> None:
-    """Raise ValueError for a YAML text whose values would be too many, too deep or ambiguous."""
+    """Raise ValueError for a YAML text with too many, too deeply nested or ambiguous values."""
     stack: list[_Open] = []
-    anchors: dict[str, tuple[int, int]] = {}  # of a complete value: how many values it holds, and how deep they are
+    anchors: dict[str, tuple[int, int]] = {}  # of each complete value: number of values in it, and their depth
     for event in events:
         if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             stack.append(_Open(isinstance(event, yaml.MappingStartEvent), event.anchor))
@@ -118,7 +118,7 @@ def _check_events(events: Iterator[Any]) -> None:
             _check_scalar(event, stack[-1] if stack else None)
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in anchors:
-                raise ValueError(f"alias {shown(event.anchor)} stands for nothing, or for what holds it")
+                raise ValueError(f"alias {shown(event.anchor)} is undefined, or is inside the value that it refers to")
             anchor, (values, depth) = None, anchors[event.anchor]
         else:
             continue
@@ -134,7 +134,7 @@ def _check_events(events: Iterator[Any]) -> None:
 
 
 def _check_scalar(event: Any, parent: _Open | None) -> None:
-    """Raise ValueError for a key that is there twice, and for a number that would take long to read."""
+    """Raise ValueError for a duplicate key, and for a number that would take long to parse."""
     is_plain = bool(event.implicit[0])
     if is_plain and len(event.value) > MAX_DIGITS:
         tag = yaml.resolver.Resolver().resolve(yaml.ScalarNode, event.value, (True, False))  # type: ignore[no-untyped-call]
@@ -143,5 +143,5 @@ def _check_scalar(event: Any, parent: _Open | None) -> None:
     if parent is not None and parent.is_mapping and parent.children % 2 == 0:
         key = event.value, is_plain
         if key in parent.keys and event.value != "<<":
-            raise ValueError(f"the key {shown(event.value)} is there twice")
+            raise ValueError(f"the key {shown(event.value)} occurs twice")
         parent.keys.add(key)

@@ -1,7 +1,7 @@
-"""Which files a data set's own spec would make its reader open outside of the data set.
+"""Outside paths: the files outside of a data set that its own spec names.
 
-A spec.yaml may come from a stranger. Fonts, texts and pictures that it names are opened to render rows again, so what
-lies outside of its directory is opened only if the user says so.
+A spec.yaml may come from an untrusted source. The fonts, texts and pictures that it names are opened to render rows
+again, so files outside of its directory are opened only if the user allows it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from subsynth.core.terminal import one_line
 from subsynth.spec.spec import Spec
 
 FLAG = "--trust-paths"
-_MAX_NAMED = 3  # paths that a message names; the rest are counted
+_MAX_NAMED = 3  # paths that a message lists; the rest are counted
 
 
 def paths_outside(spec: Spec, directory: Path | None) -> list[str]:
@@ -42,7 +42,7 @@ def describe(outside: list[str]) -> str:
 
 
 def _is_inside(path: str, root: Path) -> bool:
-    """Whether a file, a folder with all that is in it, or a pattern stays inside a folder, links followed."""
+    """Whether a file, a folder with its contents, or a pattern is inside a folder, after links are resolved."""
     try:
         target = Path(path.partition("#")[0]).expanduser()
         if any(character in path for character in "*?[") and not target.exists():
