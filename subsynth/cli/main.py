@@ -22,6 +22,8 @@ def main() -> None:
 def _load() -> click.Command:
     # Arrow's own memory pool takes a gigabyte of addresses, which a limited process does not have.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    # Linear algebra is not used; the threads that OpenBLAS starts when it is imported would take addresses too.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from subsynth.cli.commands import cli  # noqa: PLC0415 - imports most of the package
 
     return cli
