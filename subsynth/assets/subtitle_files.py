@@ -43,7 +43,7 @@ class Cue(NamedTuple):
 def read_cues(path: str, content: str) -> Iterator[Cue]:
     """The lines of text of a file with this content, uncleaned; lines without text are left out.
 
-    Raises MaterialError for an unknown ending, or a file whose content does not match its ending.
+    Raises MaterialError for an unknown ending, or for content that does not match the ending.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in READERS:

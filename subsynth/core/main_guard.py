@@ -275,7 +275,7 @@ def _on_thread_error(args: threading.ExceptHookArgs) -> None:
 
 
 class _StandardOutput(io.TextIOWrapper):
-    """Standard output whose errors say that standard output could not be written."""
+    """Standard output that raises OutputError if it cannot be written."""
 
     def write(self, text: str) -> int:
         with self._naming_errors():
