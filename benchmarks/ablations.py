@@ -7,9 +7,9 @@ DIR has sub_en and sub_zh (`benchmarks/gpu.sh` renders them). Each run has the p
 and Non-local + Bi-LSTM are trained again. A network of this size does not fill a GPU, so several are trained at the
 same time. Without CUDA's MPS (--mps starts and stops it) their kernels take turns instead of running together.
 
-OUT/ablations.json is written again whenever a run ends: the hyperparameters of each run, its time, and the measures of
-each image. OUT/summary.json and OUT/ablations.md have the means with 95 % intervals, and the paired differences to
-DB-RAM. Runs that --seconds cuts off are listed without a result.
+The reports are written again whenever a run ends. OUT/ablations.json has the hyperparameters of each run, its time, and
+the means of its measures with 95 % intervals, OUT/ablations.md the same as a table with the paired differences to
+DB-RAM, and OUT/ablations-images.json the measures of each image. Runs that --seconds cuts off are listed as missing.
 """
 
 from __future__ import annotations

@@ -39,19 +39,24 @@ class Run:
 
 
 def write_report(out: Path, runs: Sequence[Run], missing: Sequence[str]) -> str:
-    """Write ablations.json, summary.json and ablations.md; return the Markdown."""
+    """Write ablations.json, ablations-images.json and ablations.md; return the Markdown."""
     runs = sorted(runs, key=lambda r: (r.lang, r.seed, MODELS.index(r.model)))
     references = {(r.lang, r.seed): r for r in runs if r.model == REFERENCE}
     rows = [(run, references.get((run.lang, run.seed))) for run in runs]
-    record = {"runs": [dataclasses.asdict(run) for run in runs], "missing": list(missing)}
-    scratch = out / "ablations.json.tmp"
-    scratch.write_text(json.dumps(record) + "\n")
-    scratch.rename(out / "ablations.json")
+    images = {"runs": [dataclasses.asdict(run) for run in runs], "missing": list(missing)}
+    _write(out / "ablations-images.json", json.dumps(images))
     summary = {"runs": [_summary(*row) for row in rows], "missing": list(missing)}
-    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    _write(out / "ablations.json", json.dumps(summary, indent=1))
     text = "\n".join(_markdown(rows, missing)) + "\n"
     (out / "ablations.md").write_text(text)
     return text
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file atomically: the run may be stopped at any time."""
+    scratch = path.with_name(f"{path.name}.tmp")
+    scratch.write_text(text + "\n")
+    scratch.rename(path)
 
 
 def _summary(run: Run, reference: Run | None) -> dict[str, object]:
