@@ -164,7 +164,7 @@ def _report(error: BaseException) -> int:
 def _describe(error: BaseException) -> str:
     """The message of an error: what happened, and the cure."""
     causes = list(_chain(error))
-    user_errors = (SubsynthError, *_state.user_errors)
+    user_errors: tuple[type[Exception], ...] = (SubsynthError, *_state.user_errors)
     texts = [str(e) for e in causes if not isinstance(e, user_errors)]
     # What is scarce explains whatever else was concluded from it, such as a file that cannot be read.
     scarce_files = any(isinstance(e, OSError) and e.errno in (errno.EMFILE, errno.ENFILE) for e in causes)
