@@ -85,14 +85,14 @@ def test_any_flipped_bit_is_found(copy):
     path = copy / "data" / SHARD
     content = path.read_bytes()
     rows = set()
-    for position in range(4, len(content), len(content) // 60):
+    for position in range(4, len(content), len(content) // 20):
         damaged = bytearray(content)
         damaged[position] ^= 1 << position % 8
         path.write_bytes(damaged)
         found = violations(copy)
         assert found and all(v.shard == SHARD for v in found), position
         rows.update(v.row for v in found)
-    assert len(rows) > 15  # most bits belong to images, and those name their row
+    assert len(rows) > 5  # most bits belong to images, and those name their row
 
 
 def test_number_of_readers_does_not_change_the_report(copy):
@@ -197,7 +197,7 @@ def test_the_command_on_another_layout(copy, run):
     """The command assumes the default layout, in which the shards have other names."""
     result = run("verify", copy, "--json")
     report = json.loads(result.out)
-    assert set(report) == {"ok", "directory", "shards", "rows", "rendered_again", "violations"}
+    assert set(report) == {"ok", "directory", "shards", "rows", "rendered_again", "not_checked", "violations"}
     assert result.code == 1 and not report["ok"]
     assert {tuple(violation) for violation in report["violations"]} == {("shard", "row", "what")}
     assert run("verify", copy / "nothing").code == 2

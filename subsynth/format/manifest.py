@@ -47,6 +47,22 @@ class ShardRecord:
         """The file's name in data/."""
         return PurePosixPath(self.file).name
 
+    @property
+    def number(self) -> int:
+        """Which of the files of its split it is."""
+        return int(self._parts[2])
+
+    @property
+    def count(self) -> int:
+        """How many files its split has."""
+        return int(self._parts[3])
+
+    @property
+    def _parts(self) -> re.Match[str]:
+        match = _FILE.fullmatch(self.file)
+        assert match is not None
+        return match
+
     @classmethod
     def from_json(cls, value: object, source: str = MANIFEST) -> ShardRecord:
         """The record of a decoded JSON object. Its file has a name that the layout of shards gives."""

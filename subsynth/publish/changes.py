@@ -12,11 +12,12 @@ from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
 from subsynth.storage.paths import DATA
+from subsynth.storage.regular_files import read_regular
 
 
 @dataclass(frozen=True)
 class File:
-    """A file to publish, at `path` in the repository. `content` is the path of a local file, or the content itself."""
+    """A file to publish, at `path` in the repository: `content` is its content, or the directory that has it there."""
 
     path: str
     content: Path | bytes
@@ -29,7 +30,9 @@ class File:
             return False
         if remote.lfs is not None:
             return bool(remote.lfs.sha256 == self.sha256)
-        content = self.content if isinstance(self.content, bytes) else self.content.read_bytes()
+        content = self.content
+        if isinstance(content, Path):
+            content = read_regular(content, self.path, self.size)
         return bool(remote.blob_id == hashlib.sha1(b"blob %d\0" % self.size + content).hexdigest())
 
 

@@ -6,6 +6,7 @@ Publishing is idempotent: what the hub holds already is not sent, committed or t
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,17 +17,24 @@ import huggingface_hub
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
+from subsynth.core.addresses import without_secrets
 from subsynth.core.errors import HubError, OutputError
 from subsynth.core.progress import NoProgress, Progress
-from subsynth.format.manifest import Manifest
+from subsynth.core.terminal import one_line
+from subsynth.format.image_header import PNG_SIGNATURE
+from subsynth.format.manifest import MAX_BYTES, Manifest
 from subsynth.publish.changes import Changes, File, RemoteState, compare, read_remote
 from subsynth.publish.retry import call_with_retries, describe, is_transient, raise_if_refused
 from subsynth.publish.upload import BATCH_BYTES, Upload, hide_client_bars
 from subsynth.report import card
 from subsynth.storage import paths
+from subsynth.storage.regular_files import open_regular, read_regular
 from subsynth.verify import verify
 
 T = TypeVar("T")
+
+_DOCUMENT_BYTES = MAX_BYTES  # of a file that is not a shard
+_SCORES_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ def preview_changes(
     """
     uploading = uploading or NoProgress()
     _check_names(repo, tag)
-    files, api = _collect_files(directory, repo, verifying), HfApi()
+    (_, files), api = _collect_files(directory, repo, verifying), HfApi()
     try:
         remote = read_remote(api, repo)
     except Exception as error:  # sorted as in `call_with_retries`
@@ -87,7 +95,7 @@ def publish(
     _check_names(repo, tag)
     api = HfApi()
     _check_token(api, repo)
-    files = _collect_files(directory, repo, verifying)
+    manifest, files = _collect_files(directory, repo, verifying)
 
     def retry(action: Callable[[], T]) -> T:
         return call_with_retries(repo, action, progress, pauses)
@@ -96,7 +104,7 @@ def publish(
     tagged = retry(lambda: _check_remote(api, repo, remote, private, tag, files))
     if remote is None:
         retry(lambda: api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True))
-    upload = Upload(api, repo, f"subsynth {Manifest.load(directory).version}", progress, batch_bytes)
+    upload = Upload(api, repo, f"subsynth {one_line(manifest.version, 60)}", progress, batch_bytes)
     with hide_client_bars():
         commit = retry(lambda: upload.run(files))
     _check_published(repo, files, retry(lambda: read_remote(api, repo, commit)))
@@ -128,32 +136,46 @@ def _check_token(api: HfApi, repo: str) -> None:
                 raise
 
 
-def _collect_files(directory: Path, repo: str, progress: Progress | None) -> list[File]:
-    """The files of a data set, as they are published; no other files of its directory.
+def _collect_files(directory: Path, repo: str, progress: Progress | None) -> tuple[Manifest, list[File]]:
+    """The manifest of a data set, and its files as they are published; no other files of its directory.
 
-    Raises OutputError if the directory does not verify.
+    Raises OutputError if the directory does not verify, or if a file is not a regular one in its place.
     """
-    violations = verify(directory, progress=progress).violations
-    if violations:
-        shard, row, what = violations[0]
-        more = f" (and {len(violations) - 1} more, listed by `subsynth verify`)" if violations[1:] else ""
+    progress = progress or NoProgress()
+    if not directory.is_dir():
+        raise OutputError(f"{directory}: no such directory; render it first")
+    documents = {name: read_regular(directory, name, _DOCUMENT_BYTES) for name in paths.DOCUMENTS}
+    manifest = Manifest.parse(documents[paths.MANIFEST], str(directory / paths.MANIFEST))
+    for record in manifest.shards:
+        open_regular(directory, record.file).close()
+    report = verify(directory, progress=progress)
+    if report.violations:
+        shard, row, what = report.violations[0]
+        more = f" (and {len(report.violations) - 1} more, listed by `subsynth verify`)" if report.violations[1:] else ""
         raise OutputError(
             f"{directory} cannot be published: {shard}{f', row {row}' if row >= 0 else ''}: {what}{more}; "
             "render it again"
         )
-    shards = Manifest.load(directory).shards
-    files = [File(r.file, directory / r.file, r.bytes, r.sha256) for r in shards]
-    for name in paths.DOCUMENTS:
-        content = _card(directory, repo) if name == paths.CARD else (directory / name).read_bytes()
-        files.append(File(name, content, len(content), hashlib.sha256(content).hexdigest()))
-    return files
+    if report.not_checked:
+        progress.message(f"{directory}: {report.not_checked}")
+    for name in paths.FIGURES:
+        if not documents[f"{paths.ASSETS}/{name}"].startswith(PNG_SIGNATURE):
+            raise OutputError(f"{directory / paths.ASSETS / name}: is not a PNG file; render it again")
+    documents[paths.CARD] = _card(directory, documents[paths.CARD], repo)
+    files = [File(r.file, directory, r.bytes, r.sha256) for r in manifest.shards]
+    files += [File(name, c, len(c), hashlib.sha256(c).hexdigest()) for name, c in documents.items()]
+    return manifest, files
 
 
-def _card(directory: Path, repo: str) -> bytes:
+def _card(directory: Path, content: bytes, repo: str) -> bytes:
     """The card as it is published: with the repository's name and the scores of models, if there are any."""
-    text = (directory / paths.CARD).read_text(encoding="utf-8")
-    scores = directory / card.SCORES
-    return card.completed(text, repo, scores.read_text(encoding="utf-8") if scores.exists() else "").encode()
+    scores = b""
+    if os.path.lexists(directory / card.SCORES):
+        scores = read_regular(directory, card.SCORES, _SCORES_BYTES)
+    try:
+        return card.completed(content.decode("utf-8"), repo, without_secrets(scores.decode("utf-8"))).encode()
+    except UnicodeError as error:
+        raise OutputError(f"{directory}: {paths.CARD} or {card.SCORES} is not UTF-8; render or score again") from error
 
 
 def _check_remote(

@@ -25,6 +25,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
+from subsynth.core.addresses import without_secrets
 from subsynth.core.errors import HubError
 from subsynth.core.progress import Progress
 
@@ -131,7 +132,7 @@ def describe(error: BaseException) -> str:
     while not isinstance(inner, HfHubHTTPError) and inner.__cause__ is not None:
         inner = inner.__cause__
     if isinstance(inner, HfHubHTTPError):
-        return f"{constants.ENDPOINT} answered {inner.response.status_code} ({_server_message(inner)})"
+        return f"{without_secrets(constants.ENDPOINT)} answered {inner.response.status_code} ({_server_message(inner)})"
     return _clean(f"{type(inner).__name__} from {constants.ENDPOINT}: {inner}")
 
 
@@ -167,7 +168,7 @@ def _server_message(error: HfHubHTTPError) -> str:
 def _clean(text: str) -> str:
     """A text on one line, shortened, without the token."""
     token = get_token()
-    line = " ".join(text.split())[:300]
+    line = without_secrets(" ".join(text.split()))[:300]
     return line.replace(token, "<token>") if token else line
 
 

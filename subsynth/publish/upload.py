@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import tempfile
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
 
 import huggingface_hub
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
@@ -11,6 +15,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from subsynth.core.errors import HubError, OutputError
 from subsynth.core.progress import Progress
 from subsynth.publish.changes import Changes, File, compare, read_remote
+from subsynth.storage.regular_files import open_regular
 
 BATCH_BYTES = 100_000_000  # sent, and registered with the hub, at a time: at most this is lost with a killed process
 
@@ -39,9 +44,6 @@ class Upload:
         if not self.changes:
             self._progress.start(changes.bytes)
         self.changes = changes
-        for file in changes.send:
-            if file.path not in self._additions:
-                self._additions[file.path] = _addition(file)
         self._send(file for file in changes.send if file.path not in self._sent)
         additions = [self._additions[file.path] for file in changes.send]
         deletions = [CommitOperationDelete(path) for path in changes.delete]
@@ -56,9 +58,15 @@ class Upload:
 
     def _send(self, files: Iterable[File]) -> None:
         for batch in _batches(files, self._batch_bytes):
-            additions = [self._additions[file.path] for file in batch]
-            self._api.preupload_lfs_files(self._repo, additions, repo_type="dataset", free_memory=False)
-            self._sent.update(file.path for file in batch)
+            with _private_folder() as folder:
+                additions = {file.path: _addition(file, folder / str(i)) for i, file in enumerate(batch)}
+                self._api.preupload_lfs_files(
+                    self._repo, list(additions.values()), repo_type="dataset", free_memory=False
+                )
+                for addition in additions.values():
+                    _keep_content(addition)
+            self._additions |= additions
+            self._sent.update(additions)
             self._progress.advance(sum(file.size for file in batch))
 
 
@@ -74,13 +82,45 @@ def hide_client_bars() -> Iterator[None]:
             huggingface_hub.utils.enable_progress_bars()
 
 
-def _addition(file: File) -> CommitOperationAdd:
-    addition = CommitOperationAdd(file.path, file.content)
-    if addition.upload_info.sha256.hex() != file.sha256:
+@contextlib.contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A folder for copies of what is sent. Raises OutputError if it cannot be made or is full."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="subsynth-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise  # a failure of the network
         raise OutputError(
-            f"{file.content!s}: changed while it was being published; leave it unchanged, and publish again"
-        )
+            f"{error.filename or tempfile.gettempdir()}: {error.strerror}; set TMPDIR to a folder with room for "
+            f"{BATCH_BYTES / 1e6:.0f} MB"
+        ) from error
+
+
+def _addition(file: File, copy: Path) -> CommitOperationAdd:
+    """What sends a file: from a private copy, so that what is sent is what was checked, whoever writes to the file."""
+    if isinstance(file.content, bytes):
+        addition = CommitOperationAdd(file.path, file.content)
+    else:
+        with open_regular(file.content, file.path) as source, copy.open("xb") as target:
+            _copy(source, target, file.size + 1)
+        addition = CommitOperationAdd(file.path, copy)
+    if addition.upload_info.size != file.size or addition.upload_info.sha256.hex() != file.sha256:
+        raise OutputError(f"{file.path}: changed while it was being published; leave it unchanged, and publish again")
     return addition
+
+
+def _copy(source: IO[bytes], target: IO[bytes], limit: int) -> None:
+    """Copy at most `limit` bytes: a file that grows while it is read comes to an end."""
+    while limit > 0 and (content := source.read(min(limit, 1 << 20))):
+        target.write(content)
+        limit -= len(content)
+
+
+def _keep_content(addition: CommitOperationAdd) -> None:
+    """Keep what the commit itself will hold, small files, when the copy is removed."""
+    if isinstance(addition.path_or_fileobj, str) and not addition._is_uploaded:
+        addition.path_or_fileobj = Path(addition.path_or_fileobj).read_bytes()
 
 
 def _batches(files: Iterable[File], batch_bytes: int) -> Iterator[list[File]]:

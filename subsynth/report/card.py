@@ -18,6 +18,7 @@ import yaml
 
 from subsynth.assets import licences
 from subsynth.core import markdown
+from subsynth.core.documents import parse_json, parse_yaml
 from subsynth.core.errors import OutputError
 from subsynth.core.terminal import one_line
 from subsynth.format import schema
@@ -77,8 +78,8 @@ def front_matter(text: str) -> dict[str, Any]:
     """The parsed YAML front matter of a card. Raises OutputError if it is missing or cannot be parsed."""
     match = re.match(r"---\n(.*?\n)---\n", text, re.DOTALL)
     try:
-        values = yaml.safe_load(match[1]) if match else None
-    except yaml.YAMLError as error:
+        values = parse_yaml(match[1]) if match else None
+    except ValueError as error:
         raise OutputError(f"the card's YAML cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise OutputError("the card has no YAML front matter")
@@ -94,7 +95,8 @@ def completed(text: str, repo: str, scores: str = "") -> str:
     if not scores:
         return text
     try:
-        section = _baselines(json.loads(scores))
+        values = parse_json(scores)
+        section = _baselines(values if isinstance(values, dict) else {})
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         reason = one_line(repr(error), 200)
         raise OutputError(f"{SCORES}: not scores that can be read ({reason}); score again, or remove it") from error

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from subsynth.core.documents import parse_yaml, shown
 from subsynth.core.errors import SpecError
+from subsynth.core.files import read_regular_file
 from subsynth.spec import yaml_schema
 from subsynth.spec.sections import Background, Degrade, Fill, Fonts, Hard, Style, Text
 from subsynth.spec.yaml_schema import key
@@ -19,6 +19,7 @@ from subsynth.spec.yaml_schema import key
 SPLITS = ("train", "test", "test_hard", "test_unseen_fonts")
 LANGUAGES = {"en": "latin", "zh": "hans"}  # language -> script of its fonts
 IMAGE_FORMATS = ("png", "jpeg")
+MAX_BYTES = 1 << 20  # of a spec's file
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ class Spec:
         from subsynth.spec import presets  # noqa: PLC0415 - presets import this module
 
         try:
-            raw = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raw = parse_yaml(text)
+        except ValueError as error:
             reason = " ".join(str(error).split())
             raise SpecError(f"{source}: not readable as YAML ({reason})") from error
         if not isinstance(raw, dict):
@@ -112,7 +113,7 @@ class Spec:
             raw["n_test"] = presets.default_n_test(raw["n"])
         lang = raw.get("lang", "en")
         if not isinstance(lang, str) or lang not in LANGUAGES:
-            raise SpecError(f"{source}: lang is {lang!r}; use {' or '.join(LANGUAGES)}")
+            raise SpecError(f"{source}: lang is {shown(lang)}; use {' or '.join(LANGUAGES)}")
         try:
             spec: Spec = yaml_schema.merge(presets.preset(lang), raw)
         except SpecError as error:
@@ -123,7 +124,7 @@ class Spec:
     def load(path: str | Path, **flags: Any) -> Spec:
         """Read a spec from a YAML file, as `from_yaml` does. Raises SpecError."""
         try:
-            text = Path(path).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SpecError(f"spec {path}: {getattr(error, 'strerror', None) or error}; name a YAML file") from error
+            text = read_regular_file(path, "spec", "name a YAML file", MAX_BYTES, SpecError).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise SpecError(f"spec {path}: {error}; name a YAML file") from error
         return Spec.from_yaml(text, str(path), **flags)

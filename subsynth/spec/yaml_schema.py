@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from subsynth.core.documents import MAX_SHOWN, shown
 from subsynth.core.errors import SpecError
 from subsynth.spec.weights import Weights
 
@@ -89,7 +90,7 @@ def validate(section: Any, prefix: str = "") -> None:
         value, name = getattr(section, item.name), prefix + item.name
         if dataclasses.is_dataclass(kind):
             if not isinstance(value, typing.cast(type, kind)):
-                raise SpecError(f"{name} is {value!r}; a section of the spec is needed")
+                raise SpecError(f"{name} is {shown(value)}; a section of the spec is needed")
         else:
             value = _convert(value, kind, name)
             _check(value, key_of(item), name)
@@ -102,12 +103,12 @@ def merge(base: Any, raw: dict[Any, Any], prefix: str = "") -> Any:
     values = {}
     for name, value in raw.items():
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
+            near = difflib.get_close_matches(str(name)[:MAX_SHOWN], known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
-            raise SpecError(f"unknown key {prefix}{name}; {hint}")
+            raise SpecError(f"unknown key {prefix}{str(name)[:MAX_SHOWN]}; {hint}")
         if dataclasses.is_dataclass(known[name]):
             if not isinstance(value, dict):
-                raise SpecError(f"{prefix}{name} is {value!r}; a mapping of keys is needed")
+                raise SpecError(f"{prefix}{name} is {shown(value)}; a mapping of keys is needed")
             values[name] = merge(getattr(base, name), value, f"{prefix}{name}.")
         else:
             values[name] = value
@@ -157,7 +158,7 @@ def _describe(kind: Any) -> str:
 
 def _convert(value: Any, kind: Any, name: str) -> Any:
     """The value in the exact type of a field, or SpecError."""
-    wrong = SpecError(f"{name} is {value!r}; {_describe(kind)} is needed")
+    wrong = SpecError(f"{name} is {shown(value)}; {_describe(kind)} is needed")
     if typing.get_origin(kind) is tuple:
         inner = typing.get_args(kind)
         if not isinstance(value, list | tuple) or (inner[-1] is not Ellipsis and len(value) != len(inner)):
@@ -188,26 +189,26 @@ def _check(value: Any, declaration: Key, name: str) -> None:
         _check_weights(value, declaration, name)
     elif isinstance(value, str):
         if declaration.choices and value not in declaration.choices:
-            raise SpecError(f"{name} is {value!r}; use {' or '.join(declaration.choices)}")
+            raise SpecError(f"{name} is {shown(value)}; use {' or '.join(declaration.choices)}")
     elif declaration.low is not None and declaration.high is not None:
         for number in value if isinstance(value, tuple) else (value,):
             _within(number, declaration.low, declaration.high, name)
         if isinstance(value, tuple) and value[0] > value[1]:
-            raise SpecError(f"{name} is {list(value)}; the first end must not be the larger")
+            raise SpecError(f"{name} is {shown(list(value))}; the first end must not be the larger")
 
 
 def _check_weights(weights: Weights, declaration: Key, name: str) -> None:
     for entry, weight in weights.items():
         if declaration.choices and entry not in declaration.choices:
-            raise SpecError(f"{name} has the key {entry!r}; use {', '.join(declaration.choices)}")
+            raise SpecError(f"{name} has the key {shown(entry)}; use {', '.join(declaration.choices)}")
         _within(weight, declaration.low or 0.0, declaration.high or math.inf, f"{name}.{entry}")
     if not sum(weights.values()) > 0:
-        raise SpecError(f"{name} is {weights}; at least one weight must be above 0")
+        raise SpecError(f"{name} is {shown(weights)}; at least one weight must be above 0")
 
 
 def _within(value: float, low: float, high: float, name: str) -> None:
     if not (math.isfinite(value) and low <= value <= high):
-        raise SpecError(f"{name} is {value}; it must lie in {_number(low)}..{_number(high)}")
+        raise SpecError(f"{name[:MAX_SHOWN]} is {shown(value)}; it must lie in {_number(low)}..{_number(high)}")
 
 
 def _number(value: float) -> str:

@@ -1,0 +1,167 @@
+"""Rows of a shard that anybody may have written: read within bounds of memory, their values checked one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from subsynth.core.documents import shown
+from subsynth.format import schema
+from subsynth.format.manifest import MAX_SHARD_ROWS
+from subsynth.format.stored_pairs import MAX_HEIGHT, MAX_WIDTH
+from subsynth.planning.columns import Columns
+from subsynth.planning.stored_recipe import BOUNDS, MAX_TEXT
+from subsynth.spec.spec import Spec
+
+_BATCH = 250  # rows decoded at a time
+_BATCH_BYTES = 256 << 20  # the most that their columns may take, where a dictionary makes rows larger than the file
+_ROW_BYTES = 1 << 16  # of all columns that are not images
+_FILE_BYTES = 1 << 24  # of a row group, whatever its rows are
+_BOUNDS = BOUNDS | {schema.MEASURED: (1.0, 21.0)}
+_TEXT_BYTES = 4 * MAX_TEXT
+
+
+class UnusableShardError(ValueError):
+    """A file is not a shard that this version could have written. The message says why."""
+
+
+def open_shard(path: Path, spec: Spec | None) -> pq.ParquetFile:
+    """Open a shard, a regular file. Raises UnusableShardError, ArrowException and OSError."""
+    if not path.is_file():
+        raise UnusableShardError("is not a regular file")
+    file = pq.ParquetFile(path)
+    try:
+        _check_structure(file, spec)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_batches(file: pq.ParquetFile, images: bool = True) -> Iterator[pa.Table]:
+    """The rows of an open shard, some at a time, in order; without `images`, only the other columns."""
+    columns = None if images else [name for name in schema.NAMES if name not in schema.IMAGES]
+    for batch in file.iter_batches(_batch_rows(file.metadata), columns=columns):
+        yield pa.Table.from_batches([batch])
+
+
+def find_value_problems(table: pa.Table) -> Iterator[tuple[int, str]]:
+    """What is wrong with the values of rows, except their images: (row of the table, problem)."""
+    for name in schema.NAMES:
+        if name not in schema.IMAGES:
+            yield from _column_problems(name, table.column(name).combine_chunks())
+
+
+def rows_of(table: pa.Table) -> list[dict[str, object]]:
+    """Rows as Python values; text that is not UTF-8 has escapes in it."""
+    columns = {}
+    for name in table.column_names:
+        column = table.column(name).combine_chunks()
+        columns[name] = _texts(column) if pa.types.is_string(column.type) else column.to_pylist()
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def image_files(table: pa.Table) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """The image file and the ground truth file of each row; None where it is missing."""
+    files = (table.column(name).combine_chunks().to_pylist() for name in schema.IMAGES)
+    for image, truth in zip(*files, strict=True):
+        yield (image or {}).get("bytes"), (truth or {}).get("bytes")
+
+
+def equals_plan(table: pa.Table, planned: Columns) -> bool:
+    """Whether rows without value problems hold exactly what was planned."""
+    return all(_equals(table.column(name).combine_chunks(), values) for name, values in planned.items())
+
+
+def _equals(column: pa.Array, planned: object) -> bool:
+    if isinstance(planned, list):
+        return bool(column.to_pylist() == planned)
+    if pa.types.is_list(column.type):
+        column = column.flatten()
+    stored = column.to_numpy(zero_copy_only=False)
+    return bool(np.array_equal(stored, np.asarray(planned).reshape(-1)))
+
+
+def _check_structure(file: pq.ParquetFile, spec: Spec | None) -> None:
+    """Raise UnusableShardError for other columns, and for rows that would take more memory than any can need."""
+    if not file.schema_arrow.equals(schema.arrow_schema()):
+        raise UnusableShardError("its columns are not those of this version")
+    metadata = file.metadata
+    if metadata.num_rows > MAX_SHARD_ROWS:
+        raise UnusableShardError(f"has {metadata.num_rows:,} rows; a shard has at most {MAX_SHARD_ROWS:,}")
+    pixels = spec.height * spec.width if spec else MAX_HEIGHT * MAX_WIDTH
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        size = sum(group.column(i).total_uncompressed_size for i in range(group.num_columns))
+        if size > group.num_rows * (4 * pixels + _ROW_BYTES) + _FILE_BYTES:
+            raise UnusableShardError(f"row group {number} has {size:,} bytes, more than {group.num_rows:,} rows need")
+
+
+def _batch_rows(metadata: pq.FileMetaData) -> int:
+    """How many rows to decode at a time: few where a dictionary could make each as large as the whole column."""
+    largest = 1
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for column in (group.column(i) for i in range(group.num_columns)):
+            if any("DICTIONARY" in encoding for encoding in column.encodings):
+                largest = max(largest, column.total_uncompressed_size)
+    return max(1, min(_BATCH, _BATCH_BYTES // largest))
+
+
+def _column_problems(name: str, column: pa.Array) -> Iterator[tuple[int, str]]:
+    if column.null_count:
+        for row in np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)):
+            yield int(row), f"column {name} is null"
+    if pa.types.is_list(column.type):
+        yield from _list_problems(name, column)
+    elif pa.types.is_string(column.type):
+        yield from _text_problems(name, column)
+    elif not pa.types.is_boolean(column.type):
+        low, high = _BOUNDS.get(name, (-np.inf, np.inf))
+        values = column.to_numpy(zero_copy_only=False)
+        if column.null_count:
+            values = np.array([low if value is None else value for value in column.to_pylist()])
+        for row in np.flatnonzero(~(np.isfinite(values) & (low <= values) & (values <= high))):
+            yield int(row), f"column {name} is {shown(values[row].item())}; it must lie in {low:g}..{high:g}"
+
+
+def _list_problems(name: str, column: pa.ListArray) -> Iterator[tuple[int, str]]:
+    low, high = _BOUNDS[name]
+    offsets = np.asarray(column.offsets)
+    lengths = np.diff(offsets)
+    for row in np.flatnonzero((lengths != 3) & column.is_valid().to_numpy(zero_copy_only=False)):
+        yield int(row), f"column {name} has {lengths[row]} numbers, not 3"
+    numbers = column.flatten()
+    if numbers.null_count or (len(numbers) and not low <= min(numbers.to_pylist()) <= max(numbers.to_pylist()) <= high):
+        for number, value in enumerate(column.to_pylist()):
+            if value is not None and not all(v is not None and low <= v <= high for v in value):
+                yield number, f"column {name} is {shown(value)}; three numbers in {low:g}..{high:g} are needed"
+
+
+def _text_problems(name: str, column: pa.StringArray) -> Iterator[tuple[int, str]]:
+    for row, value in enumerate(column.cast(pa.binary()).to_pylist()):
+        if value is None:
+            continue
+        if len(value) > _TEXT_BYTES:
+            yield row, f"column {name} has {len(value):,} bytes; at most {_TEXT_BYTES:,} are possible"
+            continue
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            yield row, f"column {name} is {shown(value)}, which is not UTF-8"
+
+
+def _texts(column: pa.StringArray) -> list[str | None]:
+    values: list[bytes | None] = column.cast(pa.binary()).to_pylist()
+    return [None if value is None else value.decode(errors="backslashreplace") for value in values]
+
+
+def file_of(row: Mapping[str, object], name: str) -> bytes | None:
+    """The bytes of an image column of a row from `rows_of`."""
+    cell = row[name]
+    value = cell.get("bytes") if isinstance(cell, dict) else None
+    return value if isinstance(value, bytes) else None
