@@ -53,7 +53,7 @@ def train(config: Config, data: str, preset: str, out: Path, resume: bool = Fals
     user gave, which must not differ from those of the run. `step` replaces the training step of the model.
     """
     with process_group() as group, contextlib.closing(RunLock(out)) as lock:
-        if group.is_first and out.is_dir():  # a new folder is locked when the run starts
+        if group.is_first and out.exists():  # a new folder is locked when the run starts
             lock.acquire()
         start = _check_folder(out, resume)
         if resume:

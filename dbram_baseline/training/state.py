@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def load_state(path: Path, step: int, learner: Learner, device: torch.device) ->
     state_path = path.with_name(f"state-{step}.pt")
     try:
         check_regular(state_path)
-        state = torch.load(state_path, weights_only=True, map_location="cpu")
+        with warnings.catch_warnings(action="ignore"):  # what torch notices is raised below
+            state = torch.load(state_path, weights_only=True, map_location="cpu")
         for name, optimizer in learner.optimizers.items():
             _load_optimizer(optimizer, state["adam"][name])
         torch.set_rng_state(state["rng"])
