@@ -380,6 +380,10 @@ def test_flags_override_a_file_and_the_test_split_follows(tmp_path):
     assert (spec.lang, spec.n, spec.n_test, spec.seed) == ("zh", 500, 50, 9)
     assert Spec.load(tmp_path / "s.yaml", n=3).n_test == 1
     assert Spec.load(tmp_path / "s.yaml", n_test=8).n_test == 8
+    (tmp_path / "t.yaml").write_text("n: 500\nn_test: 70\n")
+    assert Spec.load(tmp_path / "t.yaml").n_test == 70
+    assert Spec.load(tmp_path / "t.yaml", n=30).n_test == 3  # the sizes of the file go together
+    assert Spec.load(tmp_path / "t.yaml", n=30, n_test=2).n_test == 2
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

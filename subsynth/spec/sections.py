@@ -24,7 +24,9 @@ class Text:
     """The text: its sources, and how long a line may be."""
 
     sources: Weights = key({"tatoeba": 1.0}, "bundled sources and their shares of the samples", "weights")
-    files: tuple[str, ...] = key((), "your own UTF-8 files (.txt .srt .ass) instead of the bundled sources", "paths")
+    files: tuple[str, ...] = key(
+        (), "your own UTF-8 files (.txt .srt .vtt .ass .ssa .sub) instead of the bundled text", "paths"
+    )
     p_prefer_longer: float = _probability(
         0.0, "two lines are drawn; probability of using the longer one instead of the first"
     )
@@ -44,7 +46,7 @@ class Fonts:
 
     families: tuple[str, ...] = key((), "bundled families, drawn with equal probability", "names")
     files: tuple[str, ...] = key(
-        (), "your own fonts (.ttf .otf .ttc, or name.ttc#2) instead of the bundled ones", "paths"
+        (), "your own fonts instead of the bundled ones: files, folders, *.ttf, name.ttc#2, name.ttf#wght=700", "paths"
     )
     unseen_families: tuple[str, ...] = key((), "bundled families reserved for the split test_unseen_fonts", "names")
     unseen_files: tuple[str, ...] = key(

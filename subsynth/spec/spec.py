@@ -96,8 +96,8 @@ class Spec:
     def from_yaml(text: str, source: str = "spec", **flags: Any) -> Spec:
         """Read a spec; `flags` override its top-level keys, and keys that are left out have the preset's value.
 
-        If `n` is given and `n_test` is not, `n_test` is a tenth of `n`. Raises SpecError with a message that starts
-        with `source`.
+        If `n` is given without `n_test`, `n_test` is a tenth of `n`; a flag `n` without the flag `n_test` replaces both
+        sizes of the text. Raises SpecError with a message that starts with `source`.
         """
         from subsynth.spec import presets  # noqa: PLC0415 - presets import this module
 
@@ -109,7 +109,7 @@ class Spec:
         if not isinstance(raw, dict):
             raise SpecError(f"{source}: a mapping of keys is needed, not {type(raw).__name__}; see `subsynth spec`")
         raw |= flags
-        if isinstance(raw.get("n"), int) and "n_test" not in raw:
+        if isinstance(raw.get("n"), int) and ("n_test" not in raw or ("n" in flags and "n_test" not in flags)):
             raw["n_test"] = presets.default_n_test(raw["n"])
         lang = raw.get("lang", "en")
         if not isinstance(lang, str) or lang not in LANGUAGES:
