@@ -1,4 +1,4 @@
-"""The network of *Document binarization with a recurrent attention generative model* (DB-RAM, 2019).
+"""The network of *Document binarization using recurrent attention generative model* (DB-RAM, 2019).
 
 The generator follows Table 1 of the paper: the ResNet generator of pix2pix, with two attention blocks and a
 two-dimensional LSTM before its residual blocks. Where the text, the table and the figure of the paper disagree, the
