@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import click
 
 from dbram_baseline.errors import BaselineError
+from dbram_baseline.files import output_errors
 from dbram_baseline.reproduction.cell import Cell, MissingCell
 from dbram_baseline.reproduction.config import ReproduceConfig
 from dbram_baseline.reproduction.experiments import list_cells
@@ -56,6 +57,8 @@ def reproduce(config: ReproduceConfig, selection: Selection) -> None:
     """
     cells = list(list_cells(config))
     selection.check(cells)
+    with output_errors(config.out):
+        config.out.mkdir(parents=True, exist_ok=True)
     store = ResultStore(config.out / "cells")
     results = {c: store.load(c) for c in cells if isinstance(c, Cell)}
     todo = [c for c, result in results.items() if result is None and selection.includes(c)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from dbram_baseline.data.refs import DataRef
 from dbram_baseline.evaluation.tables import markdown_table
 from dbram_baseline.evaluation.values import Interval
+from dbram_baseline.files import write_file
 from dbram_baseline.reproduction.cell import MissingCell
 from dbram_baseline.reproduction.figures import draw_table
 from dbram_baseline.reproduction.panels import MEASURES, Panel, Row
@@ -41,7 +42,6 @@ TEXTS = {
 
 def write_report(out: Path, cells: Sequence[CellResult | MissingCell], quick: bool) -> str:
     """Write report.md, report.json and the pictures of all cells, in their order; return the Markdown."""
-    out.mkdir(parents=True, exist_ok=True)
     results = [c for c in cells if isinstance(c, CellResult)]
     lines = ["# The tables of DB-RAM (2019), measured again", ""]
     if quick:
@@ -52,7 +52,7 @@ def write_report(out: Path, cells: Sequence[CellResult | MissingCell], quick: bo
     for table in TITLES:
         lines += _table(out, table, [c for c in cells if _position(c)[0] == table], quick)
     text = "\n".join(lines) + "\n"
-    (out / "report.md").write_text(text, encoding="utf-8")
+    write_file(out / "report.md", text.encode())
     record = {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": quick,
@@ -60,7 +60,7 @@ def write_report(out: Path, cells: Sequence[CellResult | MissingCell], quick: bo
         "not_measured": [c.to_json() for c in cells if isinstance(c, MissingCell)],
         "published": json.loads(PAPER.read_text(encoding="utf-8")),
     }
-    (out / "report.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_file(out / "report.json", (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
     return text
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ import torch
 from dbram_baseline.arrays import U8
 from dbram_baseline.data.fingerprint import fingerprint
 from dbram_baseline.data.refs import DataRef
-from dbram_baseline.errors import BaselineError
+from dbram_baseline.errors import BaselineError, reason
 from dbram_baseline.evaluation.values import Interval, MetricValues
+from dbram_baseline.files import read_file, write_file
 from dbram_baseline.reproduction.cell import Cell, MissingCell
 from dbram_baseline.reproduction.provenance import commit, machine
 from dbram_baseline.training.resume import MACHINE_FIELDS
+
+MAX_FILE = 1 << 20  # bytes of a stored result
 
 
 @dataclass(frozen=True)
@@ -64,18 +68,24 @@ class ResultStore:
         path = self.folder / f"{cell.name}.json"
         if not path.exists():
             return None
-        record = json.loads(path.read_text(encoding="utf-8"))
-        _check_same(path, record["cell"], cell.to_json())
-        for name, before in record["data"].items():
+        with _parsing(path):
+            record = json.loads(read_file(path, MAX_FILE))
+            _check_same(path, record["cell"], cell.to_json())
+            result = CellResult.from_json(record)
+            fingerprints = {str(name): str(value) for name, value in result.fingerprints.items()}
+        for name, before in fingerprints.items():
             now = fingerprint(DataRef.parse(name))
             if now and before != now:  # a set that has been removed contradicts nothing
                 raise BaselineError(f"{path} was measured when {name} had other data; name another --out, or remove it")
-        return _parse(path, record)
+        return result
 
     def load_missing(self, missing: MissingCell) -> CellResult | None:
         """The result of a cell that was finished before its data was no longer named, if there is one."""
         path = self.folder / f"{missing.name}.json"
-        return _parse(path, json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        if not path.exists():
+            return None
+        with _parsing(path):
+            return CellResult.from_json(json.loads(read_file(path, MAX_FILE)))
 
     def save(self, cell: Cell, values: MetricValues, samples: U8, seconds: float, device: torch.device) -> CellResult:
         """Store the values of a cell and the picture of sample outputs."""
@@ -98,10 +108,7 @@ class ResultStore:
         return None if bgr is None else np.asarray(bgr[:, :, ::-1], np.uint8)
 
     def _write(self, name: str, content: bytes) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        scratch = self.folder / f".{name}.tmp"
-        scratch.write_bytes(content)
-        scratch.replace(self.folder / name)
+        write_file(self.folder / name, content)
 
 
 def picture_name(table: str, column: str, what: str) -> str:
@@ -122,10 +129,12 @@ def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -
             )
 
 
-def _parse(path: Path, record: Mapping[str, Any]) -> CellResult:
+@contextlib.contextmanager
+def _parsing(path: Path) -> Iterator[None]:
+    """Raise BaselineError if what is parsed inside is not a stored result."""
     try:
-        return CellResult.from_json(record)
-    except (KeyError, TypeError) as error:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BaselineError(
-            f"{path}: not a result of this version ({error}); remove it, or name another --out"
+            f"{path}: not a result of this version ({reason(error)}); remove it, or name another --out"
         ) from error

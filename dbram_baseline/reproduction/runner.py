@@ -24,6 +24,7 @@ from dbram_baseline.evaluation.readers import READERS, Reader
 from dbram_baseline.evaluation.reading import CHECKPOINT, evaluate_reading, images_to_read
 from dbram_baseline.evaluation.systems import untrained_outputs
 from dbram_baseline.evaluation.values import MetricValues
+from dbram_baseline.files import read_file, write_file
 from dbram_baseline.networks.device import select_device
 from dbram_baseline.reproduction.cell import Cell
 from dbram_baseline.reproduction.config import LANGUAGES, ReproduceConfig
@@ -118,14 +119,13 @@ class Runner:
         if resume:
             info = read_info(folder / LAST)
             resumed_config(info, cell.config, overrides, cell.trained_on)
-            if (folder / FINGERPRINT_FILE).read_text() != now:
+            if read_file(folder / FINGERPRINT_FILE, 1000).decode(errors="replace") != now:
                 raise BaselineError(
                     f"{folder} was started when {cell.trained_on} had other data; remove it, or name another --out"
                 )
             finished = 0 < cell.config.steps <= info.step
         else:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / FINGERPRINT_FILE).write_text(now)
+            write_file(folder / FINGERPRINT_FILE, now.encode())
         if not finished:
             with _output_to(self.config.out / "train.log"):
                 train(cell.config, cell.trained_on, cell.preset, folder, resume, overrides)

@@ -36,6 +36,8 @@ from dbram_baseline.errors import BaselineError
 from dbram_baseline.evaluation.eval_set import load_eval_set
 from dbram_baseline.files import temporary_file, write_file
 from dbram_baseline.networks.factory import build_generator
+from dbram_baseline.reproduction.cell import MissingCell
+from dbram_baseline.reproduction.results import ResultStore
 from dbram_baseline.training.checkpoint import LAST, CheckpointInfo, load_generator, read_info
 from dbram_baseline.training.config import build_config
 from dbram_baseline.training.loop import train
@@ -647,3 +649,11 @@ def test_a_killed_worker_is_an_error():
     with pytest.raises(BaselineError, match="a process that renders pairs ended"):
         for step in range(1, 50):
             source.batch(step, 2)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"cell": []}', '{"cell": {}, "data": 5}', "[" * 5000, "\0"])
+def test_damaged_results_of_reproduce(tmp_path, text):
+    store, cell = ResultStore(tmp_path), MissingCell("2", "sub_en", "otsu", "")
+    (tmp_path / f"{cell.name}.json").write_text(text)
+    with pytest.raises(BaselineError, match=r"not a result of this version.*remove it"):
+        store.load_missing(cell)
