@@ -26,7 +26,7 @@ def spec_from_options(spec_file: str | None, **values: str | int | None) -> Spec
     overrides = {key: value for key, value in values.items() if value is not None}
     if spec_file is not None:
         return Spec.load(spec_file, **overrides)
-    return Spec.from_yaml("{}", "flags", **overrides)
+    return Spec.from_yaml("{}", "the options", **overrides)
 
 
 def check_at_least_one(option: str, value: int | None) -> None:
