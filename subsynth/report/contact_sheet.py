@@ -13,6 +13,8 @@ from PIL import Image
 
 from subsynth.core.errors import OutputError
 from subsynth.core.pixels import U8
+from subsynth.format.image_header import image_size
+from subsynth.format.stored_pairs import MAX_HEIGHT, MAX_WIDTH
 from subsynth.planning.planner import plan_recipes
 from subsynth.rendering.render import Renderer
 from subsynth.report.drawing import PAGE_COLOR
@@ -72,9 +74,13 @@ def _read_rows(file: Path, rows: Sequence[int]) -> list[Sample]:
     return [(_decoded(row["image"], "RGB"), _decoded(row["ground_truth"], "L")) for row in table.to_pylist()]
 
 
-def _decoded(cell: dict[str, Any], mode: str) -> U8:
-    """The pixels of an image column's cell, {"bytes", "path"}."""
-    with Image.open(io.BytesIO(cell["bytes"])) as image:
+def _decoded(cell: dict[str, Any] | None, mode: str) -> U8:
+    """The pixels of an image column's cell, {"bytes", "path"}. Raises ValueError for one that no data set can have."""
+    file = (cell or {}).get("bytes") or b""
+    size = image_size(file)  # before anything is decoded: a small file may hold a picture that fills memory
+    if size is None or size[0] > MAX_HEIGHT or size[1] > MAX_WIDTH:
+        raise ValueError(f"an image of {size} px" if size else "an image that is neither PNG nor JPEG")
+    with Image.open(io.BytesIO(file)) as image:
         return np.asarray(image.convert(mode))
 
 

@@ -29,6 +29,7 @@ from subsynth.format.image_header import image_size
 from subsynth.format.shard_list import ShardLayout, list_shards
 from subsynth.format.stored_pairs import decode_pair
 from subsynth.format.stored_rows import image_files
+from subsynth.report.contact_sheet import read_samples
 from subsynth.verify import verify
 
 N = 14
@@ -188,6 +189,13 @@ def test_the_size_is_read_from_every_header():
         assert image_size(cv2.imencode(suffix, np.zeros((37, 211, 3), np.uint8))[1].tobytes()) == (37, 211)
     progressive = cv2.imencode(".jpg", np.zeros((37, 211, 3), np.uint8), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1]
     assert image_size(progressive.tobytes()) == (37, 211)
+
+
+@pytest.mark.parametrize("file", [None, b"", b"x", png_of(20_000, 20_000)])
+def test_a_preview_decodes_no_bomb(copy, file):
+    rewrite(copy, lambda rows: rows[0]["image"].update(bytes=file))
+    with pytest.raises(OutputError, match="its shards cannot be read"):
+        read_samples(copy, "train", N)
 
 
 @given(st.binary(max_size=64), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"\xff\xd8\xff\xe0"]))
