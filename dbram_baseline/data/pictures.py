@@ -20,7 +20,8 @@ from dbram_baseline.files import read_file
 
 MAX_FILE = 1 << 30  # bytes
 MAX_PIXELS = 1 << 27
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MAX_PIXELS is checked instead
+# Of damaged tags, which change no pixel, and of sizes, for which MAX_PIXELS is checked.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class PictureError(BaselineError):

@@ -5,6 +5,8 @@ import importlib
 import pkgutil
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -57,6 +59,16 @@ def test_documented_lines_are_valid(line):
     module, *arguments = shlex.split(line)
     command = COMMANDS[module.removeprefix("dbram_baseline.")]
     assert command.make_context(command.name, arguments).params
+
+
+def test_each_command_reports_errors_in_one_line():
+    """In processes of their own: as `python -m` runs them."""
+    lines = {name: [sys.executable, "-m", f"dbram_baseline.{name}", "--no-such-option"] for name in COMMANDS}
+    running = {name: subprocess.Popen(line, stderr=subprocess.PIPE, text=True) for name, line in lines.items()}
+    for name, process in running.items():
+        message = process.communicate(timeout=170)[1]
+        assert process.returncode == 2 and len(message.splitlines()) == 1, message
+        assert message.startswith(f"{name}: error: ") and "--no-such-option" in message
 
 
 def test_each_hyperparameter_has_an_option():
