@@ -6,8 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import click
-
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.files import output_errors
 from dbram_baseline.reproduction.cell import Cell, MissingCell
@@ -18,6 +16,8 @@ from dbram_baseline.reproduction.provenance import commit
 from dbram_baseline.reproduction.report import write_report
 from dbram_baseline.reproduction.results import CellResult, ResultStore
 from dbram_baseline.reproduction.runner import NotInstalledError, Runner
+from subsynth.core.main_guard import StoppedError
+from subsynth.core.terminal import echo
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,7 @@ def reproduce(config: ReproduceConfig, selection: Selection) -> None:
     results = {c: store.load(c) for c in cells if isinstance(c, Cell)}
     todo = [c for c, result in results.items() if result is None and selection.includes(c)]
     finished = sum(result is not None for result in results.values())
-    click.echo(
-        f"{len(results)} cells, {finished} of them finished; {len(todo)} to measure at {commit()}, into {config.out}"
-    )
+    echo(f"{len(results)} cells, {finished} of them finished; {len(todo)} to measure at {commit()}, into {config.out}")
     reasons = dict.fromkeys(results, "not selected")
     failures = _measure(config, store, todo, results, reasons)
     reported: list[CellResult | MissingCell] = []
@@ -74,8 +72,8 @@ def reproduce(config: ReproduceConfig, selection: Selection) -> None:
             reported.append(results[cell] or MissingCell(cell.table, cell.column, cell.system, reasons[cell]))
         else:  # a result from when the data was available is reported too
             reported.append(store.load_missing(cell) or cell)
-    click.echo("\n" + write_report(config.out, reported, config.quick))
-    click.echo(f"wrote report.md, report.json and pictures in {config.out}")
+    echo("\n" + write_report(config.out, reported, config.quick))
+    echo(f"wrote report.md, report.json and pictures in {config.out}")
     if failures:
         raise BaselineError(f"some cells could not be measured; the first is {failures[0]}")
 
@@ -91,10 +89,12 @@ def _measure(config: ReproduceConfig, store: ResultStore, todo: Sequence[Cell],
         except (NotInstalledError, BaselineError) as error:
             reasons[cell] = str(error)
             failures += [] if isinstance(error, NotInstalledError) else [f"{cell.name}: {error}"]
-            click.echo(f"{i}/{len(todo)} {cell.name}: not measured: {error}")
+            echo(f"{i}/{len(todo)} {cell.name}: not measured: {error}")
             continue
+        except KeyboardInterrupt as error:
+            raise StoppedError(f"stopped; the same command continues in {config.out}") from error
         result = store.save(cell, values, samples, time.monotonic() - started, runner.device)
         results[cell] = result
         means = ", ".join(f"{m.key} {result.values[m.key].mean or 0:.3f}" for m in MEASURES[cell.table])
-        click.echo(f"{i}/{len(todo)} {cell.name}: {means}; {result.seconds:.1f} s")
+        echo(f"{i}/{len(todo)} {cell.name}: {means}; {result.seconds:.1f} s")
     return failures

@@ -45,7 +45,7 @@ def test_each_resumes_to_the_same_weights_and_is_scored(command, small_set, tmp_
             raise KeyboardInterrupt
         return (cyclegan_step if model == "cyclegan" else paired_step)(*args)
 
-    with pytest.raises(SystemExit):
+    with pytest.raises(KeyboardInterrupt, match="--resume continues"):
         train(config, str(small_set), "ci", stopped, step=interrupted_step)
     assert read_info(stopped / LAST).step == 2
     train(config, str(small_set), "ci", stopped, resume=True)
