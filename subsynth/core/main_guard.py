@@ -171,7 +171,7 @@ def _describe(error: BaseException) -> str:
     if scarce_files or any("Too many open files" in text for text in texts):
         return _too_many_files()
     if any(isinstance(e, MemoryError) for e in causes) or any(s in t for s in _MEMORY_SIGNS for t in texts):
-        return "out of memory; use fewer --workers, a smaller spec, or a machine with more memory"
+        return "out of memory; use fewer --workers, smaller images or batches, or a machine with more memory"
     if isinstance(error, user_errors):
         return str(error)
     if isinstance(error, UnicodeEncodeError | UnicodeDecodeError) and sys.getfilesystemencoding() != "utf-8":

@@ -6,6 +6,8 @@ import contextlib
 import re
 import sys
 
+from subsynth.core.addresses import without_secrets
+
 # Control characters except newline and tab, which could move the cursor or change the terminal; characters that change
 # the direction or hide text; surrogates, which represent the bytes of a file name that is not UTF-8.
 _UNPRINTABLE = re.compile(
@@ -37,11 +39,11 @@ def echo(text: str, end: str = "\n") -> None:
 
 
 def echo_error(text: str) -> None:
-    """Write one line to standard error, above any progress bars; failures are ignored."""
+    """Write one line to standard error, above any progress bars, without secrets in addresses; failures are ignored."""
     tqdm = sys.modules.get("tqdm")  # progress bars exist only if it is loaded
     above = tqdm.tqdm.external_write_mode(file=sys.stderr) if tqdm else contextlib.nullcontext()
     with contextlib.suppress(OSError, ValueError, AttributeError), above:
-        sys.stderr.write(one_line(text) + "\n")
+        sys.stderr.write(one_line(without_secrets(text)) + "\n")
         sys.stderr.flush()
 
 
