@@ -53,7 +53,6 @@ def spec_file(tmp_path: Path, text: str) -> Path:
         ("degrade: {p_blurr: 1}", ("degrade.p_blurr", "p_blur")),
         ("seed: one", ("seed", "'one'", "whole number")),
         ("seed: true", ("seed", "True")),
-        ("n_test: 0", ("n_test is 0",)),
         ("width: 1.5", ("width", "1.5")),
         ("fonts: [Arimo]", ("fonts", "mapping")),
         ("fonts: {families: [Ariel]}", ("Ariel", "Arimo")),

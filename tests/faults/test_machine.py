@@ -222,7 +222,7 @@ def test_workers_do_not_repeat_warnings(tmp_path):
 
 
 def test_few_handles(tmp_path):
-    few, hardly_any = (resource.RLIMIT_NOFILE, 64), (resource.RLIMIT_NOFILE, 12)
+    few, hardly_any = (resource.RLIMIT_NOFILE, 64), (resource.RLIMIT_NOFILE, 8)
     process = start("render", "--n", 200, "--n-test", 1, "--workers", 1, "--out", "set", cwd=tmp_path, limit=few)
     assert finish(process)[0] == 0
     code, _, errors = finish(start("verify", "set", "--sample", 1, cwd=tmp_path, limit=few))

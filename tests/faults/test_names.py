@@ -66,8 +66,12 @@ def test_escaped_text_is_no_markup(text):
     assert reader.render(markdown.code_block(text)).count("<") == 4  # pre and code, opened and closed
 
 
+def has_surrogates(text):
+    return any(0xD800 <= ord(character) < 0xE000 for character in text)
+
+
 def test_scores_of_any_name_are_a_table():
-    row = {f"column {name}": name for name in HOSTILE}
+    row = {f"column {name}": name for name in HOSTILE if not has_surrogates(name)}
     scores = json.dumps({"command": "```\n## Intended use", "split": "`test`", "rows": [row]})
     text = card.completed("# Card\n\n## Intended use and limits\n\nText.\n", "you/set", scores)
     lines = text.splitlines()
@@ -78,7 +82,9 @@ def test_scores_of_any_name_are_a_table():
     assert card.completed(text, "you/set", scores) == text
 
 
-@pytest.mark.parametrize("scores", ['{"rows": [[1]], "command": "", "split": ""}', "[" * 100_000, '{"rows": [3]}'])
+@pytest.mark.parametrize(
+    "scores", ['{"rows": [[1]], "command": "", "split": ""}', "[" * 100_000, '{"rows": [3]}', r'{"command": "\udcff"}']
+)
 def test_scores_of_another_shape_are_refused(scores):
     with pytest.raises(OutputError, match=r"scores\.json"):
         card.completed("", "you/set", scores)
