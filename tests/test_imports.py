@@ -13,7 +13,7 @@ import subsynth
 ORDER = {
     subsynth: (
         "core", "data", "kernels", "storage", "spec", "assets", "planning", "rendering", "format", "stream", "report",
-        "build", "verify", "publish", "cli",
+        "build", "verification", "verify", "publish", "cli",
     ),
     dbram_baseline: (
         "errors", "arrays", "files", "model", "networks", "data", "classical", "evaluation", "training", "reproduction",

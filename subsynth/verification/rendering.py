@@ -22,7 +22,7 @@ from subsynth.planning.stored_recipe import from_row
 from subsynth.rendering.render import Pair, Renderer
 from subsynth.spec.spec import Spec
 from subsynth.storage import paths
-from subsynth.verify.findings import MAX_REPORTED, READ_ERRORS, Findings
+from subsynth.verification.findings import MAX_REPORTED, READ_ERRORS, Findings
 
 
 def check_rendering(

@@ -22,8 +22,8 @@ from subsynth.format.stored_rows import (
 )
 from subsynth.spec.spec import Spec
 from subsynth.storage import paths
-from subsynth.verify.documents import file_problem
-from subsynth.verify.findings import READ_ERRORS, Findings
+from subsynth.verification.documents import file_problem
+from subsynth.verification.findings import READ_ERRORS, Findings
 
 
 def check_file(directory: Path, record: ShardRecord, shard: Shard, spec: Spec | None) -> Findings:

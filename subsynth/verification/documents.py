@@ -15,7 +15,7 @@ from subsynth.format.manifest import Manifest, SplitTotals
 from subsynth.format.shard_list import ShardList
 from subsynth.report import card
 from subsynth.storage import paths
-from subsynth.verify.findings import MAX_REPORTED, Findings
+from subsynth.verification.findings import MAX_REPORTED, Findings
 
 _CARD_BYTES = 1 << 20
 

@@ -1,4 +1,7 @@
-"""Verification of the directory of a data set."""
+"""Verification of a rendered data set from its files: each violation is reported with its shard and row.
+
+The files may be a stranger's: what they hold is checked before anything is decoded, opened or drawn because of it.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,12 @@ from subsynth.rendering.render import Renderer
 from subsynth.spec import outside_paths
 from subsynth.spec.spec import Spec
 from subsynth.storage import paths
-from subsynth.verify.documents import check_documents, check_names, check_totals
-from subsynth.verify.findings import Findings, Report
-from subsynth.verify.rendering import check_rendering
-from subsynth.verify.shard_files import check_file
+from subsynth.verification.documents import check_documents, check_names, check_totals
+from subsynth.verification.findings import Findings, Report, Violation
+from subsynth.verification.rendering import check_rendering
+from subsynth.verification.shard_files import check_file
+
+__all__ = ["Report", "Violation", "verify"]
 
 
 @dataclass
