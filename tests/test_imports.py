@@ -27,7 +27,7 @@ RANDOM_NAMES = {
     "manual_seed", "setRNGSeed", "theRNG", "urandom", "getrandom", "uuid1", "uuid4", "effect_noise",
 }  # fmt: skip
 # How every program here reports errors and Ctrl-C: the baseline uses it too.
-COMMAND_LINE = ("subsynth.core.main_guard", "subsynth.core.terminal")
+COMMAND_LINE = ("subsynth.core.main_guard", "subsynth.core.terminal", "subsynth.core.worker_processes")
 PYTHON_FILES = [path for package in ORDER for path in sorted(Path(package.__file__).parent.rglob("*.py"))]
 
 

@@ -23,10 +23,11 @@ from dbram_baseline.data.istd import load_shadows
 from dbram_baseline.data.pages import cut_patches
 from dbram_baseline.data.pairs import decode_pairs
 from dbram_baseline.data.refs import DataRef, Kind
-from dbram_baseline.data.rendering import SPECS, render_pairs, start_worker, without_interrupts
+from dbram_baseline.data.rendering import SPECS, render_pairs
 from dbram_baseline.data.sizes import check_size
 from dbram_baseline.data.tensors import to_batch
 from dbram_baseline.errors import BaselineError
+from subsynth.core.worker_processes import become_worker, interrupts_blocked
 
 PREFETCH = 8  # batches rendered ahead of the current step
 
@@ -106,11 +107,11 @@ class Rendered:
     def _next_rendered(self, step: int, size: int, rank: int, world: int) -> tuple[U8, U8]:
         """The pairs of a step from the other processes, which are already rendering the next ones."""
         if self.pool is None:
-            self.pool = ProcessPoolExecutor(self.workers, get_context("spawn"), start_worker, (os.getpid(),))
+            self.pool = ProcessPoolExecutor(self.workers, get_context("spawn"), become_worker, (os.getpid(),))
         arguments = self.language, self.seed, "train"
         for s in range(step, step + PREFETCH):
             if s not in self.pending:
-                with without_interrupts():
+                with interrupts_blocked():
                     self.pending[s] = self.pool.submit(render_pairs, *arguments, s * size + rank, (s + 1) * size, world)
         return self.pending.pop(step).result()
 

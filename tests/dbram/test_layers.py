@@ -14,7 +14,7 @@ LAYERS = [
     "command",
 ]  # fmt: skip
 # How every program here reports errors and Ctrl-C; besides the public names, the only part of subsynth that is used.
-COMMAND_LINE = ("subsynth.core.main_guard", "subsynth.core.terminal")
+COMMAND_LINE = ("subsynth.core.main_guard", "subsynth.core.terminal", "subsynth.core.worker_processes")
 FILES = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in sorted(ROOT.rglob("*.py"))]
 
 

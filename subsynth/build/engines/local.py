@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import multiprocessing
 import os
-import signal
-import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +16,7 @@ from subsynth.build.worker import RenderJob, Worker, limit_threads, process_work
 from subsynth.core.errors import WorkerError
 from subsynth.core.processors import available_cores
 from subsynth.core.progress import NoProgress, Progress
+from subsynth.core.worker_processes import become_worker, interrupts_blocked
 from subsynth.format.shard_list import Shard
 
 MAX_DEATHS = 3  # times that a worker may die (killed, out of memory) before the run gives up
@@ -71,7 +68,7 @@ def _run_pool(job: RenderJob, shards: Iterable[Shard], workers: int, progress: P
         pending: dict[Future[None], Shard] = {}
         while True:
             for shard in islice(queue, workers * QUEUE_PER_WORKER - len(pending)):
-                with _interrupts_blocked():  # submitting starts processes
+                with interrupts_blocked():  # submitting starts processes
                     pending[pool.submit(_render_shard, job, shard)] = shard
             if not pending:
                 return
@@ -93,19 +90,6 @@ def _run_pool(job: RenderJob, shards: Iterable[Shard], workers: int, progress: P
             process.join()
 
 
-@contextlib.contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Within it Ctrl-C waits, and processes that are started never see it: not even before they can ignore it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 class _SharedCounter(NoProgress):
     """Progress of a worker process: adds rows to a counter that the parent reads."""
 
@@ -124,17 +108,10 @@ _worker_progress: Progress = NoProgress()  # of this process; set in worker proc
 def _start_worker(rows: Any, parent: int) -> None:
     """Make this process a worker: it ignores Ctrl-C, which the parent handles, and ends with its parent."""
     global _worker_progress  # noqa: PLW0603 - a pool passes shared values to its processes only by their initializer
+    become_worker(parent)
     _worker_progress = _SharedCounter(rows)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger("subsynth").addHandler(logging.NullHandler())  # the parent warns of the same, once
     limit_threads()
-    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
-
-
-def _exit_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
 
 
 def _render_shard(job: RenderJob, shard: Shard) -> None:
