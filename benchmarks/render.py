@@ -32,15 +32,15 @@ from typing import Any
 import cv2
 import pyarrow as pa
 
-from subsynth import Recipe, Spec, pairs, sub_en, sub_zh
+from subsynth import Recipe, Spec, film_en, film_zh, pairs, sub_en, sub_zh
 from subsynth.assets.assets import Assets
 from subsynth.assets.preparation import COMPILE_FROM, prepare
 from subsynth.core.cache import cache_folder
-from subsynth.core.pixels import ground_truth
+from subsynth.core.pixels import U8, ground_truth
 from subsynth.format import png, schema
 from subsynth.format.content_digest import ContentDigest
 from subsynth.format.shard_list import DEFAULT_LAYOUT, Shard
-from subsynth.format.shards import write_shard
+from subsynth.format.shards import encode, write_shard
 from subsynth.kernels import compilation
 from subsynth.planning import layout
 from subsynth.planning.planner import plan_columns, recipes_of
@@ -48,7 +48,8 @@ from subsynth.rendering.params import RenderParams
 from subsynth.rendering.render import Renderer
 
 ROOT = Path(__file__).resolve().parents[1]
-SPECS = {"en": sub_en(), "zh": sub_zh()}
+SPECS = {spec.name: spec for spec in (sub_en(), sub_zh(), film_en(), film_zh())}
+OLDEST = ("sub_en", "sub_zh")  # every checkout has these
 ROWS = DEFAULT_LAYOUT.row_group  # samples that the stages are measured on
 WARM_UP = 300  # samples, from which fonts and pictures are packed
 
@@ -84,22 +85,22 @@ def measure_rates(renderers: dict[str, Renderer], n: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds + 1):
             start, stop = number * n, (number + 1) * n
-            for lang, renderer in renderers.items():
+            for set_name, renderer in renderers.items():
                 shard = Shard("train", 0, 1, start, stop)
                 works: dict[str, Work] = {
                     "plan": lambda r=renderer, a=start, b=stop: recipes_of(r.assets, plan_columns(r.assets, a, b)),
-                    "arrays": lambda spec=SPECS[lang], a=start, b=stop: sum(1 for _ in pairs(spec, "train", a, b)),
+                    "arrays": lambda spec=SPECS[set_name], a=start, b=stop: sum(1 for _ in pairs(spec, "train", a, b)),
                     "to parquet": lambda r=renderer, s=shard: write_shard(r, s, Path(folder)),
                 }
                 for name, work in works.items():
                     seconds = cpu_seconds(work)
                     if number:
-                        rates.setdefault((lang, name), []).append(n / seconds)
-        path, _ = write_shard(renderers["zh"], shard, Path(folder))
+                        rates.setdefault((set_name, name), []).append(n / seconds)
+        path, _ = write_shard(renderers["sub_zh"], shard, Path(folder))
         size = path.stat().st_size / n
-    print(f"pairs/s/core, {rounds} rounds of {n:,}; {size / 1e3:.1f} kB per pair (zh)")
-    for (lang, name), values in rates.items():
-        print(f"  {lang}  {name:<12}{spread(values)}")
+    print(f"pairs/s/core, {rounds} rounds of {n:,}; {size / 1e3:.1f} kB per pair (sub_zh)")
+    for (set_name, name), values in rates.items():
+        print(f"  {set_name:<8}{name:<12}{spread(values)}")
 
 
 def measure_stages(renderer: Renderer, rounds: int) -> dict[str, float]:
@@ -108,52 +109,72 @@ def measure_stages(renderer: Renderer, rounds: int) -> dict[str, float]:
     columns = plan_columns(assets, 0, ROWS)
     recipes = recipes_of(assets, columns)
     samples = [renderer.render(recipe) for recipe in recipes]
-    contrasts = [pair.contrast for pair in samples]
-    images = [png.encode_color(pair.image) for pair in samples]
-    truths = [png.encode_binary(pair.ground_truth) for pair in samples]
-    table = schema.arrow_table(columns, contrasts, images, truths)
-    digest = ContentDigest()
+    names = schema.columns_of(assets.spec)
+    images = [name for name in names if name in schema.IMAGES]
+    masks = [name for name in images if name != "image"]
+    measured = schema.Measured(
+        [pair.contrast for pair in samples],
+        {name: [encode(pair, name, "png") for pair in samples] for name in images},
+        {name: [getattr(pair, name) for pair in samples] for name in names if name.endswith("_boxes")},
+    )
+    table = schema.arrow_table(names, columns, measured)
+    digest = ContentDigest(names)
     works: dict[str, Work] = {
         "plan_columns": lambda: plan_columns(assets, 0, ROWS),
         "recipes_of": lambda: recipes_of(assets, columns),
         "render, all of it": lambda: [renderer.render(recipe) for recipe in recipes],
         **drawing_stages(renderer, recipes),
         "png image": lambda: [png.encode_color(pair.image) for pair in samples],
-        "png ground truth": lambda: [png.encode_binary(pair.ground_truth) for pair in samples],
-        "digest of pixels": lambda: [digest.add_pixels(pair.image, pair.ground_truth) for pair in samples],
+        "png masks": lambda: [encode(pair, name, "png") for pair in samples for name in masks],
+        "digest of pixels": lambda: [digest.add_pixels(*(getattr(pair, name) for name in images)) for pair in samples],
         "digest of columns": lambda: digest.add_columns(table),
-        "arrow table": lambda: schema.arrow_table(columns, contrasts, images, truths),
+        "arrow table": lambda: schema.arrow_table(names, columns, measured),
     }
     return {name: min(cpu_seconds(work) for _ in range(rounds)) / ROWS * 1e6 for name, work in works.items()}
 
 
 def drawing_stages(renderer: Renderer, recipes: list[Recipe]) -> dict[str, Work]:
     """The parts of `Renderer.render`: the parameters, and each method of the backend on the output of the last."""
+    recipes = [recipe for recipe in recipes if recipe.text]
     backend, assets = renderer.backend, renderer.assets
     params = [RenderParams.decode(recipe) for recipe in recipes]
     glyphs = [assets.face(recipe.font) for recipe in recipes]
-    lines = [layout.set_line(g, r.text, p.shear) for g, r, p in zip(glyphs, recipes, params, strict=True)]
+    lines = [
+        layout.join_lines(layout.set_lines(g, r.text, p.shear, p.line_dx, p.line_dy))
+        for g, r, p in zip(glyphs, recipes, params, strict=True)
+    ]
     levels = [assets.scene(recipe.background).levels[recipe.background_level] for recipe in recipes]
-    drawn = [renderer.coverage(recipe) for recipe in recipes]
-    composed = [backend.compose(v, *one, p) for v, one, p in zip(levels, drawn, params, strict=True)]
+    coverages = [renderer.coverage(recipe) for recipe in recipes]
+    inks = [
+        layout.pixel_bounds(layout.ink_box(line, p.size, p.embolden), p.x, p.y)
+        for line, p in zip(lines, params, strict=True)
+    ]
+    backgrounds = [backend.background(level, p) for level, p in zip(levels, params, strict=True)]
+
+    def compose() -> list[U8]:
+        stages = zip(backgrounds, coverages, inks, params, strict=True)
+        return [backend.compose(planes.copy(), coverage, ink, p, None) for planes, coverage, ink, p in stages]
+
+    composed = compose()
     return {
         "  parameters": lambda: [RenderParams.decode(recipe) for recipe in recipes],
         "  coverage": lambda: [backend.coverage(*one) for one in zip(glyphs, lines, params, strict=True)],
-        "  compose": lambda: [backend.compose(v, *one, p) for v, one, p in zip(levels, drawn, params, strict=True)],
+        "  background": lambda: [backend.background(level, p) for level, p in zip(levels, params, strict=True)],
+        "  compose": compose,
         "  surrounding_light": lambda: [
             backend.surrounding_light(planes, coverage)
-            for planes, (coverage, _) in zip(composed, drawn, strict=True)
+            for planes, coverage in zip(composed, coverages, strict=True)
         ],
         "  degrade": lambda: [backend.degrade(planes.copy(), p) for planes, p in zip(composed, params, strict=True)],
-        "  ground truth": lambda: [ground_truth(coverage) for coverage, _ in drawn],
+        "  ground truth": lambda: [ground_truth(coverage) for coverage in coverages],
     }  # fmt: skip
 
 
 def print_stages(renderers: dict[str, Renderer], rounds: int) -> None:
-    by_language = [measure_stages(renderer, rounds) for renderer in renderers.values()]
-    print(f"\nmicroseconds per pair, best of {rounds:<6}" + "".join(f"{lang:>8}" for lang in renderers))
-    for name in by_language[0]:
-        print(f"  {name:<28}" + "".join(f"{stages[name]:>8.1f}" for stages in by_language))
+    by_set = [measure_stages(renderer, rounds) for renderer in renderers.values()]
+    print(f"\nmicroseconds per pair, best of {rounds:<6}" + "".join(f"{name:>9}" for name in renderers))
+    for name in by_set[0]:
+        print(f"  {name:<28}" + "".join(f"{stages[name]:>9.1f}" for stages in by_set))
 
 
 def measure_workers(n: int, rounds: int) -> None:
@@ -178,31 +199,31 @@ def render_command(n: int, workers: int) -> tuple[float, str]:
 
 def measure_cold_start(rounds: int) -> None:
     """The first pair of a process with an empty cache."""
-    code = "import time; t = time.perf_counter(); from subsynth import pairs, sub_{0}; "
-    code += "next(pairs(sub_{0}(), 'train', 0, 1)); print(time.perf_counter() - t)"
-    for lang in SPECS:
+    code = "import time; t = time.perf_counter(); from subsynth import pairs, {0}; "
+    code += "next(pairs({0}(), 'train', 0, 1)); print(time.perf_counter() - t)"
+    for name in SPECS:
         walls = []
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as folder:
                 env = os.environ | {"SUBSYNTH_CACHE": folder}
-                command = [sys.executable, "-c", code.format(lang)]
+                command = [sys.executable, "-c", code.format(name)]
                 process = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
                 walls.append(float(process.stdout))
-        print(f"first {lang} pair with an empty cache: {statistics.median(walls):.2f} s")
+        print(f"first {name} pair with an empty cache: {statistics.median(walls):.2f} s")
 
 
-# Reads "lang start stop" line by line; answers CPU seconds and a digest of the pixels, which is not part of the time.
+# Reads "name start stop" line by line; answers CPU seconds and a digest of the pixels, which is not part of the time.
 CHILD = """
 import hashlib, sys, time
 import cv2, subsynth
 from subsynth import pairs, sub_en, sub_zh
 cv2.setNumThreads(1)
-specs = {"en": sub_en(), "zh": sub_zh()}
+specs = {"sub_en": sub_en(), "sub_zh": sub_zh()}
 print(subsynth.__file__, flush=True)
 for line in sys.stdin:
-    lang, start, stop = line.split()
+    name, start, stop = line.split()
     started = time.process_time()
-    samples = [pair for pair in pairs(specs[lang], "train", int(start), int(stop))]
+    samples = [pair for pair in pairs(specs[name], "train", int(start), int(stop))]
     seconds = time.process_time() - started
     digest = hashlib.sha256()
     for pair in samples:
@@ -234,10 +255,10 @@ class Checkout:
             raise SystemExit(f"{self.root}: the process ended with code {self.process.wait()} (above)")
         return line
 
-    def render(self, lang: str, start: int, stop: int) -> tuple[float, str]:
+    def render(self, name: str, start: int, stop: int) -> tuple[float, str]:
         """CPU seconds, and the digest of the pixels."""
         assert self.process.stdin is not None
-        print(lang, start, stop, file=self.process.stdin, flush=True)
+        print(name, start, stop, file=self.process.stdin, flush=True)
         seconds, digest = self.read_line().split()
         return float(seconds), digest
 
@@ -251,18 +272,18 @@ def compare(other_root: Path, n: int, rounds: int) -> None:
     """This checkout against another: a ratio above 1 means that this one is faster."""
     this, other = checkouts = [Checkout(ROOT), Checkout(other_root)]
     print(f"this checkout against {other.root}: arrays, pairs/s/core, {rounds} rounds of {n:,}")
-    for lang in SPECS:
+    for name in OLDEST:
         rates: list[tuple[float, float]] = []
         differences = 0
         for number in range(rounds + 1):
             start, stop = (WARM_UP + (number - 1) * n, WARM_UP + number * n) if number else (0, WARM_UP)
             order = checkouts if number % 2 else checkouts[::-1]
-            results = {checkout: checkout.render(lang, start, stop) for checkout in order}
+            results = {checkout: checkout.render(name, start, stop) for checkout in order}
             differences += results[this][1] != results[other][1]
             if number:
                 rates.append((n / results[this][0], n / results[other][0]))
         ratios = [mine / theirs for mine, theirs in rates]
-        print(f"  {lang}  this {spread(r for r, _ in rates)}  other {spread(r for _, r in rates)}")
+        print(f"  {name}  this {spread(r for r, _ in rates)}  other {spread(r for _, r in rates)}")
         print(f"      ratio {spread(ratios, 3)}; pixels {'DIFFER' if differences else 'equal'}")
     for checkout in checkouts:
         checkout.close()
@@ -285,7 +306,7 @@ def main() -> None:
     if options.against:
         compare(options.against, options.n, options.rounds)
         return
-    renderers = {lang: open_renderer(spec) for lang, spec in SPECS.items()}
+    renderers = {name: open_renderer(spec) for name, spec in SPECS.items()}
     print_machine()
     measure_rates(renderers, options.n, options.rounds)
     print_stages(renderers, options.rounds)

@@ -15,18 +15,19 @@ if TYPE_CHECKING:
     from subsynth.planning.planner import plan
     from subsynth.planning.recipe import Recipe
     from subsynth.rendering.render import Pair, pairs, render
-    from subsynth.spec.presets import sub_en, sub_zh
+    from subsynth.spec.presets import film_en, film_zh, sub_en, sub_zh
     from subsynth.spec.spec import Spec
 
 __all__ = [
     "HubError", "MaterialError", "OutputError", "Pair", "Recipe", "Spec", "SpecError", "SubsynthError", "WorkerError",
-    "__version__", "pairs", "plan", "render", "sub_en", "sub_zh",
+    "__version__", "film_en", "film_zh", "pairs", "plan", "render", "sub_en", "sub_zh",
 ]  # fmt: skip
 
 # The rest is imported when it is used: the command line must handle Ctrl-C while the heavy modules are imported.
 _MODULES = {
-    "Pair": "rendering.render", "Recipe": "planning.recipe", "Spec": "spec.spec", "pairs": "rendering.render",
-    "plan": "planning.planner", "render": "rendering.render", "sub_en": "spec.presets", "sub_zh": "spec.presets",
+    "Pair": "rendering.render", "Recipe": "planning.recipe", "Spec": "spec.spec", "film_en": "spec.presets",
+    "film_zh": "spec.presets", "pairs": "rendering.render", "plan": "planning.planner", "render": "rendering.render",
+    "sub_en": "spec.presets", "sub_zh": "spec.presets",
 }  # fmt: skip
 
 

@@ -107,6 +107,8 @@ def test_keys_are_documented_and_bounded(leaf):
         assert leaf.key.bounds and leaf.key.bounds in leaf.key.comment
     elif leaf.kind is str:
         assert len(leaf.key.choices) > 1
+    elif leaf.kind is bool:
+        assert leaf.of(sub_en()) is False  # the paper's sets have no more labels
     else:
         assert leaf.key.unit in ("paths", "names")
     assert leaf.key.doc in leaf.key.comment and leaf.key.unit in leaf.key.comment
@@ -366,6 +368,8 @@ def test_the_digest_changes_with_every_key(leaf):
         value = (low, high) if leaf.is_range else low if leaf.of(ROOMY) != low else low + 1
     elif leaf.kind is Weights:
         value = {next(iter(leaf.of(ROOMY))): 0.123}
+    elif leaf.kind is bool:
+        value = not leaf.of(ROOMY)
     elif leaf.kind is str:
         value = next(choice for choice in leaf.key.choices if choice != leaf.of(ROOMY))
     else:

@@ -17,7 +17,10 @@ from subsynth.assets.glyphs import FaceGlyphs, open_face
 from subsynth.assets.listing import UNSEEN
 from subsynth.assets.text_cleaning import is_ignorable
 from subsynth.core.errors import MaterialError, SpecError
+from subsynth.spec.presets import preset
 from subsynth.spec.spec import Spec
+
+_NO_CUES = np.zeros((0, 2), np.int64)
 
 log = logging.getLogger(__name__)
 
@@ -71,14 +74,17 @@ class LineTable:
     """The lines of a split and the faces that cover them.
 
     covered: bool (faces, lines), whether a face can draw a line; by_source: for each source with a weight in the spec,
-    the indices of its usable lines; weights: the weights of these sources; dropped: the number of lines that no face
-    covers.
+    the indices of its usable lines; weights: the weights of these sources; short: int64 (s,), the indices of the lines
+    that are short forms of others, and belong to no source's indices; cues: int64 (c, 2), the indices of two lines
+    that follow each other in one cue of a user's file; dropped: the number of lines that no face covers.
     """
 
     lines: Lines
     covered: NDArray[np.bool_]
     by_source: tuple[NDArray[np.int64], ...]
     weights: tuple[float, ...]
+    short: NDArray[np.int64]
+    cues: NDArray[np.int64]
     dropped: int
 
 
@@ -116,6 +122,14 @@ class Assets:
             photographs=backgrounds.picture_scenes(listing.pictures_of(spec, test), spec.width, spec.height),
             procedural=backgrounds.procedural_scenes(spec.seed, test, spec.width, spec.height),
         )
+
+    @cached_property
+    def scene_text(self) -> tuple[str, ...]:
+        """Bundled lines of the split's side, from which texts of the scene are taken."""
+        max_chars = preset(self.spec.lang).text.max_chars
+        return corpus.bundled_lines(
+            self.spec.lang, corpus.SOURCES[self.spec.lang], max_chars, self.split != "train"
+        ).text
 
     @property
     def lines_dropped(self) -> int:
@@ -167,14 +181,26 @@ def _line_table(spec: Spec, split: str, faces: Sequence[FaceGlyphs]) -> LineTabl
     lines = _lines(spec, split != "train")
     if not lines.text:
         raise MaterialError(f"the corpus has no line for the {split} split; add lines to text.files")
+    whole = len(lines.text)
+    if spec.text.p_short > 0:
+        lines = corpus.with_short_forms(lines, split != "train")
     covered = _covered(faces, lines)
     usable: NDArray[np.bool_] = np.asarray(covered.any(axis=0))
-    if not usable.all() and spec.text.uncovered == "error" and split != UNSEEN:
+    if not usable[:whole].all() and spec.text.uncovered == "error" and split != UNSEEN:
         raise _uncovered_error(faces, lines, int(np.flatnonzero(~usable)[0]))
-    if not usable.any():
+    if not usable[:whole].any():
         raise MaterialError("no font covers a single line of the corpus; name other fonts or another corpus")
-    by_source, weights = _by_source(spec, lines, usable)
-    return LineTable(lines, covered, by_source, weights, dropped=int((~usable).sum()))
+    by_source, weights = _by_source(spec, lines, usable & (np.arange(len(usable)) < whole))
+    cues = corpus.lines_of_cues(lines, whole) if spec.text.files and spec.text.lines.get("two", 0) > 0 else _NO_CUES
+    return LineTable(
+        lines,
+        covered,
+        by_source,
+        weights,
+        short=whole + np.flatnonzero(usable[whole:]),
+        cues=cues[(covered[:, cues[:, 0]] & covered[:, cues[:, 1]]).any(axis=0)],
+        dropped=int((~usable[:whole]).sum()),
+    )
 
 
 def _lines(spec: Spec, test: bool) -> Lines:

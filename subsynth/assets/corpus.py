@@ -21,6 +21,7 @@ from subsynth.data.folders import bundled_folder
 
 PACK = "lines-2"  # changes with the rules for cutting and dividing
 SOURCES = {"en": ("tatoeba",), "zh": ("tatoeba", "words", "tang")}  # of the bundled text, in drawing order
+SHORT = 3  # characters of the longest short form
 TEST_SHARE = 10  # one line in TEST_SHARE belongs to the test splits
 _NOT_ALNUM = re.compile(r"[\W_]+")
 
@@ -98,6 +99,41 @@ def _cached(key: list[str], divide_side: Callable[[bool], Lines], test: bool) ->
         return Lines(text, ids, np.load(folder / f"{test}.npy"), sources)
 
     return cache.read_entry(f"{PACK}/{name}", build, read)
+
+
+def with_short_forms(lines: Lines, test: bool) -> Lines:
+    """The lines, and after them their short forms that belong to the same side: words and beginnings of 1 to 3 letters.
+
+    A short form has the source and the id of the first line that it is taken from.
+    """
+    known, short = set(lines.text), dict[str, int]()
+    for number, text in enumerate(lines.text):
+        for piece in _short_forms(text):
+            if piece not in known and piece not in short and is_test(piece) == test:
+                short[piece] = number
+    origin = np.array(list(short.values()), dtype=np.int64)
+    return Lines(
+        lines.text + tuple(short),
+        lines.id + tuple(lines.id[number] for number in short.values()),
+        np.concatenate((lines.source, lines.source[origin])),
+        lines.sources,
+    )
+
+
+def _short_forms(text: str) -> list[str]:
+    """Words of at most SHORT characters, or, in a script without spaces, the first characters of a line."""
+    words = re.findall(r"[\w'’]+[.!?,。！？]?", text)
+    pieces = [word for word in words if len(word) <= SHORT]
+    if words and len(words[0]) > SHORT and words[0][0] >= "\u2e80":
+        pieces += [words[0][:count] for count in range(1, SHORT + 1)]
+    return [piece for piece in pieces if piece[0].isalnum()]
+
+
+def lines_of_cues(lines: Lines, count: int) -> NDArray[np.int64]:
+    """The first `count` lines by pairs that follow each other in one cue of a file: int64 (c, 2) of indices."""
+    cues = [(source, number.partition(".")[0]) for source, number in zip(lines.source, lines.id, strict=True)][:count]
+    first = np.array([i for i in range(len(cues) - 1) if cues[i] == cues[i + 1]], dtype=np.int64)
+    return np.stack((first, first + 1), axis=1)
 
 
 def letters_and_digits(text: str) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from subsynth import verify as verification
 from subsynth.assets.assets import Assets
-from subsynth.cli.options import LANG, SEED, SPEC, TRUST_PATHS, check_at_least_one, spec_from_options
+from subsynth.cli.options import LANG, PRESET, SEED, SPEC, TRUST_PATHS, check_at_least_one, spec_from_options
 from subsynth.cli.progress import ProgressBar, prepare_assets
 from subsynth.core.errors import OutputError
 from subsynth.core.terminal import echo, one_line
@@ -29,6 +29,7 @@ from subsynth.storage import paths
 @click.command()
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
 @LANG
+@PRESET
 @click.option("--index", type=int, help="Draw the layers of the sample with this index.")
 @click.option(
     "--split", type=click.Choice(SPLITS), default="train", show_default=True, help="Split to take samples from."
@@ -39,8 +40,8 @@ from subsynth.storage import paths
 @TRUST_PATHS
 @click.option("--out", type=click.Path(path_type=Path), help="PNG file to write.  [default: named after its content]")
 def preview(
-    directory: Path | None, lang: str | None, index: int | None, split: str, count: int, seed: int | None,
-    spec_file: str | None, trust_paths: bool, out: Path | None,
+    directory: Path | None, lang: str | None, preset: str | None, index: int | None, split: str, count: int,
+    seed: int | None, spec_file: str | None, trust_paths: bool, out: Path | None,
 ) -> None:  # fmt: skip
     """Draw a contact sheet of samples, or the layers of one sample.
 
@@ -51,6 +52,7 @@ def preview(
       subsynth preview sub_zh                     samples of a rendered data set
       subsynth preview --lang zh                  samples that would be rendered
       subsynth preview --lang en --index 17       the layers of one sample
+      subsynth preview --lang zh --preset film    bands of video
     """
     check_at_least_one("--count", count)
     if index is not None and index < 0:
@@ -62,7 +64,7 @@ def preview(
         path = out or Path(f"{name}-preview.png")
     else:
         spec_file = str(directory / paths.SPEC) if directory else spec_file
-        spec = spec_from_options(spec_file, lang=lang, seed=seed)
+        spec = spec_from_options(spec_file, lang=lang, preset=preset, seed=seed)
         if directory is not None:
             check_paths(spec, directory, str(directory), trust_paths)
         path, picture = _render_preview(spec, split, index, count)
@@ -119,8 +121,8 @@ def _render_preview(spec: Spec, split: str, index: int | None, count: int) -> tu
     prepare_assets(spec, count if index is None else 1)
     renderer = Renderer(Assets.open(spec, split))
     if index is None:
-        return Path(f"sub_{spec.lang}-preview.png"), draw_contact_sheet(render_samples(renderer, count))
-    return Path(f"sub_{spec.lang}-{split}-{index}.png"), draw_layer_strip(renderer, index)
+        return Path(f"{spec.name}-preview.png"), draw_contact_sheet(render_samples(renderer, count))
+    return Path(f"{spec.name}-{split}-{index}.png"), draw_layer_strip(renderer, index)
 
 
 def _json(report: verification.Report, directory: Path) -> str:

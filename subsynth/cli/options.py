@@ -5,9 +5,14 @@ from __future__ import annotations
 import click
 
 from subsynth.spec.outside_paths import FLAG
-from subsynth.spec.spec import LANGUAGES, Spec
+from subsynth.spec.spec import LANGUAGES, PRESETS, Spec
 
 LANG = click.option("--lang", type=click.Choice(list(LANGUAGES)), help="Language of the text.  [default: en]")
+PRESET = click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    help="Strips of one line, as in the paper, or bands of video.  [default: sub]",
+)
 N = click.option("--n", type=int, help="Number of training pairs.  [default: 100000]")
 N_TEST = click.option(
     "--n-test", type=int, help="Number of pairs in each test split.  [default: a tenth of the training pairs]"

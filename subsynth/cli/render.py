@@ -9,7 +9,17 @@ import click
 from subsynth.assets import preparation
 from subsynth.build import engines
 from subsynth.build.build import BuildResult, build_dataset, merge_ranks
-from subsynth.cli.options import LANG, N_TEST, SEED, SPEC, TRUST_PATHS, N, check_at_least_one, spec_from_options
+from subsynth.cli.options import (
+    LANG,
+    N_TEST,
+    PRESET,
+    SEED,
+    SPEC,
+    TRUST_PATHS,
+    N,
+    check_at_least_one,
+    spec_from_options,
+)
 from subsynth.cli.progress import ProgressBar, prepare_assets
 from subsynth.core import cache
 from subsynth.core.main_guard import StoppedError
@@ -25,9 +35,10 @@ Rank = tuple[int, int]  # rank, number of ranks
 
 @click.command()
 @LANG
+@PRESET
 @N
 @N_TEST
-@click.option("--out", help="Directory or address, such as s3://bucket/set, to write to.  [default: sub_<lang>]")
+@click.option("--out", help="Directory or address, such as s3://bucket/set, to write to.  [default: <preset>_<lang>]")
 @SEED
 @click.option("--workers", type=int, help="Number of shards that are rendered at a time.  [default: all cores]")
 @click.option(
@@ -49,9 +60,9 @@ Rank = tuple[int, int]  # rank, number of ranks
 @SPEC
 @click.option("--overwrite", is_flag=True, help="Replace the data set that is already there.")
 def render(
-    lang: str | None, n: int | None, n_test: int | None, out: str | None, seed: int | None, workers: int | None,
-    engine: str, rank: int | None, world_size: int | None, image_format: str | None, spec_file: str | None,
-    overwrite: bool,
+    lang: str | None, preset: str | None, n: int | None, n_test: int | None, out: str | None, seed: int | None,
+    workers: int | None, engine: str, rank: int | None, world_size: int | None, image_format: str | None,
+    spec_file: str | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Render a data set as parquet files with a card and a manifest.
 
@@ -61,14 +72,17 @@ def render(
     Examples:
       subsynth render --lang en --n 1000
       subsynth render --lang zh --n 100000 --out data/sub_zh --workers 8
+      subsynth render --lang en --preset film --n 20000
       subsynth spec --lang zh > my.yaml && subsynth render --spec my.yaml --seed 7
       subsynth render --lang zh --n 100000000 --out s3://bucket/sub_zh --engine ray
       subsynth render --lang zh --out s3://bucket/sub_zh --rank 3 --world-size 100
     """
-    spec = spec_from_options(spec_file, lang=lang, n=n, n_test=n_test, seed=seed, image_format=image_format)
+    spec = spec_from_options(
+        spec_file, lang=lang, preset=preset, n=n, n_test=n_test, seed=seed, image_format=image_format
+    )
     check_at_least_one("--workers", workers)
     part = _rank_of(rank, world_size, engine, overwrite)
-    out = out or f"sub_{spec.lang}"
+    out = out or spec.name
     name = one_line(open_storage(out).name)
     started = time.monotonic()
     if part is None:
@@ -102,26 +116,30 @@ def merge(out: str, trust_paths: bool) -> None:
 
 @click.command()
 @LANG
+@PRESET
 @N
 @N_TEST
 @SEED
 @SPEC
-def spec(lang: str | None, n: int | None, n_test: int | None, seed: int | None, spec_file: str | None) -> None:
+def spec(
+    lang: str | None, preset: str | None, n: int | None, n_test: int | None, seed: int | None, spec_file: str | None
+) -> None:
     """Print the full spec as YAML, with the unit of each key.
 
     \b
     Examples:
       subsynth spec --lang zh
-      subsynth spec --lang en --n 5000 > my.yaml
+      subsynth spec --lang en --preset film > my.yaml
     """
-    full_spec = spec_from_options(spec_file, lang=lang, n=n, n_test=n_test, seed=seed)
+    full_spec = spec_from_options(spec_file, lang=lang, preset=preset, n=n, n_test=n_test, seed=seed)
     echo(full_spec.to_yaml(), end="")
 
 
 @click.command()
 @LANG
+@PRESET
 @SPEC
-def prepare(lang: str | None, spec_file: str | None) -> None:
+def prepare(lang: str | None, preset: str | None, spec_file: str | None) -> None:
     """Fill the cache with fonts, pictures and compiled kernels.
 
     `subsynth render` does this by itself; ahead of time, it is useful for a cache that many machines share.
@@ -132,7 +150,7 @@ def prepare(lang: str | None, spec_file: str | None) -> None:
       SUBSYNTH_CACHE=/shared/cache subsynth prepare --spec my.yaml
     """
     started = time.monotonic()
-    prepare_assets(spec_from_options(spec_file, lang=lang), preparation.COMPILE_FROM)
+    prepare_assets(spec_from_options(spec_file, lang=lang, preset=preset), preparation.COMPILE_FROM)
     seconds = time.monotonic() - started
     echo(f"prepared {cache.cache_folder()} in {seconds:.1f} s; kernels: {compilation.description()}")
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 U8 = NDArray[np.uint8]
+Color = tuple[int, int, int]  # RGB 0..255
 
 TEXT, BACKGROUND = 0, 255  # polarity of the ground truth, as in DIBCO and in the paper
 
@@ -31,9 +32,20 @@ def blend(planes: U8, color: tuple[int, int, int], alpha: U8) -> U8:
     return out
 
 
+def mix(below: U8, above: U8, opacity: int) -> U8:
+    """Lay one image over another of the same shape with an opacity of 0..255 -> the mean, rounded down."""
+    wide = opacity + (opacity >> 7)  # 0..256
+    return ((below.astype(np.uint16) * np.uint16(256 - wide) + above * np.uint16(wide)) >> 8).astype(np.uint8)
+
+
 def scale_alpha(alpha: U8, opacity: int) -> U8:
     """Multiply alpha (any shape) by opacity / 255, rounded."""
     return ((alpha.astype(np.uint16) * np.uint16(opacity) + 127) // 255).astype(np.uint8)
+
+
+def erase_mask(touched: U8) -> U8:
+    """Values above 0 where a subtitle changed an image (H, W) -> 0 there, and 255 elsewhere."""
+    return (touched == 0).view(np.uint8) * np.uint8(BACKGROUND)
 
 
 def luma(planes: U8) -> U8:

@@ -1,7 +1,7 @@
-"""The only source of randomness: 64-bit words that are a pure function of (seed, split, stream, index).
+"""The only source of randomness: 64-bit words that are a pure function of (seed, domain, stream, index).
 
 A word is the SplitMix64 finaliser (Steele, Lea, Flood 2014) applied twice, to the index and to the slot, each offset
-by a 64-bit key that BLAKE2b derives from (seed, split, stream). There is no state, so the sample at an index is the
+by a 64-bit key that BLAKE2b derives from (seed, domain, stream). There is no state, so the sample at an index is the
 same for any number of samples or workers, any order and any resume point, and adding, removing or renaming a stream
 changes no other stream.
 """
@@ -20,10 +20,13 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class StreamRange(NamedTuple):
-    """The samples that numbers are drawn for: the indices start..stop-1 of one split, under one seed."""
+    """The samples that numbers are drawn for: the indices start..stop-1 of one domain, under one seed.
+
+    The domain of a data set's samples is its preset, language and split, so that no two of these share draws.
+    """
 
     seed: int
-    split: str
+    domain: str
     start: int
     stop: int
 
@@ -34,14 +37,14 @@ def _mix(z: Words) -> Words:
     return z ^ (z >> np.uint64(31))
 
 
-def _keys(seed: int, split: str, stream: str) -> Words:
-    name = f"{seed}\x1f{split}\x1f{stream}".encode()
+def _keys(seed: int, domain: str, stream: str) -> Words:
+    name = f"{seed}\x1f{domain}\x1f{stream}".encode()
     return np.frombuffer(hashlib.blake2b(name, digest_size=16).digest(), dtype="<u8").astype(np.uint64)
 
 
 def random_words(samples: StreamRange, stream: str, slot: int = 0) -> Words:
     """One 64-bit word per index: uint64 (stop - start,)."""
-    first, second = _keys(samples.seed, samples.split, stream)
+    first, second = _keys(samples.seed, samples.domain, stream)
     index = np.arange(samples.start, samples.stop, dtype=np.uint64)
     with np.errstate(over="ignore"):
         inner = _mix(index * _GOLDEN + first)

@@ -2,4 +2,4 @@
 
 __version__ = "0.1.0"
 
-PIXELS = 1  # increases whenever the same spec and seed would produce different pixels
+PIXELS = 2  # increases whenever the same spec and seed would produce different pixels

@@ -14,25 +14,29 @@ from subsynth.format import schema
 class ContentDigest:
     """A SHA-256 of all rows added so far, in order.
 
-    Pixels are hashed row by row (image, then ground truth), every other column separately: numbers
-    little-endian in the column's own width, booleans as one byte each, text in UTF-8 with a zero byte after
-    each value. The result is the digest of those digests: pixels first, then the columns in their order.
+    Pixels are hashed row by row (image, ground truth, then other images), every other column separately: numbers
+    little-endian in the column's own width, booleans as one byte each, text in UTF-8 with a zero byte after each
+    value, boxes after their number in each row. The result is the digest of those digests: pixels first, then the
+    columns in their order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, columns: tuple[str, ...]) -> None:
         self._pixels = hashlib.sha256()
-        self._columns = {name: hashlib.sha256() for name in schema.NAMES if name not in schema.IMAGES}
+        self._columns = {name: hashlib.sha256() for name in columns if name not in schema.IMAGES}
 
-    def add_pixels(self, image: U8, ground_truth: U8) -> None:
-        """Add one row's image uint8 (H, W, 3) and ground truth uint8 (H, W)."""
-        self._pixels.update(np.ascontiguousarray(image).data)
-        self._pixels.update(np.ascontiguousarray(ground_truth).data)
+    def add_pixels(self, *images: U8) -> None:
+        """Add one row's images, uint8 (H, W, 3) or (H, W), in the order of their columns."""
+        for image in images:
+            self._pixels.update(np.ascontiguousarray(image).data)
 
     def add_columns(self, table: pa.Table) -> None:
         """Add the other columns of some rows."""
         for name, digest in self._columns.items():
             column = table.column(name).combine_chunks()
             if pa.types.is_list(column.type):
+                if pa.types.is_list(column.type.value_type):
+                    digest.update(np.ascontiguousarray(np.diff(column.offsets), "<i4").data)
+                    column = column.flatten()
                 column = column.flatten()
             if pa.types.is_string(column.type):
                 digest.update("".join(f"{value}\0" for value in column.to_pylist()).encode())

@@ -40,6 +40,14 @@ def encode_binary(mask: U8) -> bytes:
     return _file(zlib.compress(rows.data, 4), _header(width, height, 1, _GREY))
 
 
+def encode_grey(plane: U8) -> bytes:
+    """Plane uint8 (H, W) with large even areas, such as coverage -> PNG with eight bits per pixel."""
+    height, width = plane.shape
+    rows = np.full((height, 1 + width), _NONE, np.uint8)
+    rows[:, 1:] = plane
+    return _file(zlib.compress(rows.data, 4), _header(width, height, 8, _GREY))
+
+
 def paeth_filter(rows: U8, pixel_bytes: int) -> U8:
     """Rows (H, n) of bytes, `pixel_bytes` per pixel -> (H, 1 + n): filter type and Paeth residuals (section 9)."""
     current = rows.astype(np.int16)

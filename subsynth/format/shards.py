@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from subsynth.core.errors import OutputError
+from subsynth.core.pixels import U8
 from subsynth.core.progress import NoProgress, Progress
 from subsynth.format import png, schema
 from subsynth.format.content_digest import ContentDigest
@@ -28,7 +29,8 @@ _CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_
 def first_row(source: Path | IO[bytes]) -> Mapping[str, object]:
     """The first row of a shard's file, without its images."""
     with pq.ParquetFile(source) as file:
-        batch = next(file.iter_batches(1, columns=[c for c in schema.NAMES if c not in schema.IMAGES]))
+        names = [name for name in file.schema_arrow.names if name not in schema.IMAGES]
+        batch = next(file.iter_batches(1, columns=names))
     row: Mapping[str, object] = batch.to_pylist()[0]
     return row
 
@@ -47,9 +49,10 @@ def write_shard(
     """
     progress = progress or NoProgress()
     temporary = folder / f"{shard.name}.{unique_suffix()}"
-    content, arrow_bytes = ContentDigest(), 0
+    names = schema.columns_of(renderer.assets.spec)
+    content, arrow_bytes = ContentDigest(names), 0
     try:
-        with pq.ParquetWriter(temporary, schema.arrow_schema(), **_parquet_options()) as writer:
+        with pq.ParquetWriter(temporary, schema.arrow_schema(names), **_parquet_options(names)) as writer:
             writer.add_key_value_metadata({"content_defined_chunking": json.dumps(_CHUNKING)})
             for start in range(shard.start, shard.stop, row_group):
                 table = _render_table(renderer, start, min(start + row_group, shard.stop), content)
@@ -70,17 +73,33 @@ def write_shard(
 
 def _render_table(renderer: Renderer, start: int, stop: int, content: ContentDigest) -> pa.Table:
     """Render the samples start..stop-1 as one table, and add them to the content digest."""
+    spec = renderer.assets.spec
     columns = plan_columns(renderer.assets, start, stop)
-    contrasts, images, ground_truths = [], [], []
+    names = schema.columns_of(spec)
+    images = [name for name in names if name in schema.IMAGES]
+    measured = schema.Measured(
+        files={name: [] for name in images},
+        boxes={name: [] for name in names if schema.column_types().get(name) == schema.BOXES},
+    )
     for recipe in recipes_of(renderer.assets, columns):
         pair = renderer.render(recipe)
-        content.add_pixels(pair.image, pair.ground_truth)
-        contrasts.append(pair.contrast)
-        images.append(_encode_image(pair, renderer.assets.spec.image_format))
-        ground_truths.append(png.encode_binary(pair.ground_truth))
-    table = schema.arrow_table(columns, contrasts, images, ground_truths)
+        content.add_pixels(*(getattr(pair, name) for name in images))
+        measured.contrasts.append(pair.contrast)
+        for name, files in measured.files.items():
+            files.append(encode(pair, name, spec.image_format))
+        for name, rows in measured.boxes.items():
+            rows.append(getattr(pair, name))
+    table = schema.arrow_table(names, columns, measured)
     content.add_columns(table)
     return table
+
+
+def encode(pair: Pair, name: str, image_format: str) -> bytes:
+    """The file of an image column of a pair."""
+    if name == "image":
+        return _encode_image(pair, image_format)
+    plane: U8 = getattr(pair, name)
+    return png.encode_grey(plane) if name == "coverage" else png.encode_binary(plane)
 
 
 def _encode_image(pair: Pair, image_format: str) -> bytes:
@@ -101,11 +120,11 @@ class _ParquetOptions(TypedDict):
     use_content_defined_chunking: dict[str, int]
 
 
-def _parquet_options() -> _ParquetOptions:
+def _parquet_options(names: tuple[str, ...]) -> _ParquetOptions:
     """Image bytes are stored as they are, since they are compressed already; the rest in snappy with dictionaries."""
-    image_leaves = [f"{name}.{leaf}" for name in schema.IMAGES for leaf in ("bytes", "path")]
-    other_names = [name for name in schema.NAMES if name not in schema.IMAGES]
-    other_leaves = [f"{n}.list.element" if schema.column_types()[n] == schema.COLOR else n for n in other_names]
+    image_leaves = [f"{name}.{leaf}" for name in names if name in schema.IMAGES for leaf in ("bytes", "path")]
+    nested = {schema.COLOR: ".list.element", schema.BOXES: ".list.element.list.element"}
+    other_leaves = [name + nested.get(schema.column_types()[name], "") for name in names if name not in schema.IMAGES]
     return {
         "compression": dict.fromkeys(image_leaves, "NONE") | dict.fromkeys(other_leaves, "SNAPPY"),
         "use_dictionary": other_leaves,

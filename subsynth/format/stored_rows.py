@@ -14,6 +14,7 @@ from subsynth.format import schema
 from subsynth.format.manifest import MAX_SHARD_ROWS
 from subsynth.format.stored_pairs import MAX_HEIGHT, MAX_WIDTH
 from subsynth.planning.columns import Columns
+from subsynth.planning.distractor import to_column
 from subsynth.planning.stored_recipe import BOUNDS, MAX_TEXT
 from subsynth.spec.spec import Spec
 
@@ -44,14 +45,14 @@ def open_shard(path: Path, spec: Spec | None) -> pq.ParquetFile:
 
 def read_batches(file: pq.ParquetFile, images: bool = True) -> Iterator[pa.Table]:
     """The rows of an open shard, some at a time, in order; without `images`, only the other columns."""
-    columns = None if images else [name for name in schema.NAMES if name not in schema.IMAGES]
+    columns = None if images else [name for name in file.schema_arrow.names if name not in schema.IMAGES]
     for batch in file.iter_batches(_batch_rows(file.metadata), columns=columns):
         yield pa.Table.from_batches([batch])
 
 
 def find_value_problems(table: pa.Table) -> Iterator[tuple[int, str]]:
     """What is wrong with the values of rows, except their images: (row of the table, problem)."""
-    for name in schema.NAMES:
+    for name in table.column_names:
         if name not in schema.IMAGES:
             yield from _column_problems(name, table.column(name).combine_chunks())
 
@@ -65,21 +66,25 @@ def rows_of(table: pa.Table) -> list[dict[str, object]]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def image_files(table: pa.Table) -> Iterator[tuple[bytes | None, bytes | None]]:
-    """The image file and the ground truth file of each row; None where it is missing."""
-    files = (table.column(name).combine_chunks().to_pylist() for name in schema.IMAGES)
-    for image, truth in zip(*files, strict=True):
-        yield (image or {}).get("bytes"), (truth or {}).get("bytes")
+def image_files(table: pa.Table) -> Iterator[dict[str, bytes | None]]:
+    """The files of each row by image column; None where one is missing."""
+    names = [name for name in table.column_names if name in schema.IMAGES]
+    for cells in zip(*(table.column(name).combine_chunks().to_pylist() for name in names), strict=True):
+        yield {name: (cell or {}).get("bytes") for name, cell in zip(names, cells, strict=True)}
 
 
 def equals_plan(table: pa.Table, planned: Columns) -> bool:
     """Whether rows without value problems hold exactly what was planned."""
-    return all(_equals(table.column(name).combine_chunks(), values) for name, values in planned.items())
+    return all(
+        _equals(table.column(name).combine_chunks(), values)
+        for name, values in planned.items()
+        if name in table.column_names
+    )
 
 
 def _equals(column: pa.Array, planned: object) -> bool:
     if isinstance(planned, list):
-        return bool(column.to_pylist() == planned)
+        return bool(column.to_pylist() == [item if isinstance(item, str) else to_column(item) for item in planned])
     if pa.types.is_list(column.type):
         column = column.flatten()
     stored = column.to_numpy(zero_copy_only=False)
@@ -88,7 +93,9 @@ def _equals(column: pa.Array, planned: object) -> bool:
 
 def _check_structure(file: pq.ParquetFile, spec: Spec | None) -> None:
     """Raise UnusableShardError for other columns, and for rows that would take more memory than any can need."""
-    if not file.schema_arrow.equals(schema.arrow_schema()):
+    names = tuple(file.schema_arrow.names)
+    expected = schema.columns_of(spec) if spec else tuple(name for name in schema.ALL if name in names)
+    if names != expected or not file.schema_arrow.equals(schema.arrow_schema(names)):
         raise UnusableShardError("its columns are not those of this version")
     metadata = file.metadata
     if metadata.num_rows > MAX_SHARD_ROWS:
@@ -97,7 +104,7 @@ def _check_structure(file: pq.ParquetFile, spec: Spec | None) -> None:
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         size = sum(group.column(i).total_uncompressed_size for i in range(group.num_columns))
-        if size > group.num_rows * (4 * pixels + _ROW_BYTES) + _FILE_BYTES:
+        if size > group.num_rows * (6 * pixels + _ROW_BYTES) + _FILE_BYTES:
             raise UnusableShardError(f"row group {number} has {size:,} bytes, more than {group.num_rows:,} rows need")
 
 
@@ -116,7 +123,9 @@ def _column_problems(name: str, column: pa.Array) -> Iterator[tuple[int, str]]:
     if column.null_count:
         for row in np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)):
             yield int(row), f"column {name} is null"
-    if pa.types.is_list(column.type):
+    if schema.column_types()[name] == schema.BOXES:
+        yield from _box_problems(name, column)
+    elif pa.types.is_list(column.type):
         yield from _list_problems(name, column)
     elif pa.types.is_string(column.type):
         yield from _text_problems(name, column)
@@ -140,6 +149,17 @@ def _list_problems(name: str, column: pa.ListArray) -> Iterator[tuple[int, str]]
         for number, value in enumerate(column.to_pylist()):
             if value is not None and not all(v is not None and low <= v <= high for v in value):
                 yield number, f"column {name} is {shown(value)}; three numbers in {low:g}..{high:g} are needed"
+
+
+def _box_problems(name: str, column: pa.ListArray) -> Iterator[tuple[int, str]]:
+    for number, boxes in enumerate(column.to_pylist()):
+        for box in boxes or ():
+            if box is None or len(box) != 4 or None in box or not _is_box(*box):
+                yield number, f"column {name} holds {shown(box)}, which is not a box x0, y0, x1, y1"
+
+
+def _is_box(x0: int, y0: int, x1: int, y1: int) -> bool:
+    return 0 <= x0 < x1 <= MAX_WIDTH and 0 <= y0 < y1 <= MAX_HEIGHT
 
 
 def _text_problems(name: str, column: pa.StringArray) -> Iterator[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""Compositing kernels: background, box, shadow, outline and fill over planes, equal to NumpyBackend.compose."""
+"""Compositing kernels: background, box, shadow, outline and fill over planes, equal to those of NumpyBackend."""
 
 from __future__ import annotations
 
@@ -34,9 +34,13 @@ def _scale(alpha, opacity):
             line[i] = np.uint8((value + (value >> 8)) >> 8)
 
 
-@kernel(None)
-def _background(pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift, height, width):
-    """The graded crop: `effects.grade`."""
+@kernel(
+    uint8[:, :, ::1](
+        readonly(types.uint8, 1), int64, int64, int64, int64, types.boolean, int64, _COLOR, int64, int64, int64
+    )
+)
+def background(pixels, level_width, level_height, x, y, flip, saturation, gains, lift, height, width):
+    """The graded crop, planes uint8 (3, H, W): `effects.grade`."""
     planes = np.empty((3, height, width), np.uint8)
     size = level_width * level_height
     keep, low = np.int32(saturation), np.int32(lift)
@@ -44,7 +48,7 @@ def _background(pixels, first, level_width, level_height, x, y, flip, saturation
     source = np.empty((3, width), np.uint8)
     for row in range(height):
         for channel in range(3):
-            at = first + channel * size + (y + row) * level_width + x
+            at = channel * size + (y + row) * level_width + x
             part, line = pixels[at : at + width], source[channel]
             if flip:
                 for i in range(width):
@@ -155,32 +159,44 @@ def surrounding_light(planes, coverage, light, reach):
     return total, count
 
 
+@kernel(None)
+def _mark(touched, alpha):
+    """Mark the pixels that a layer changes; nothing if `touched` is empty."""
+    for row in range(touched.shape[0]):
+        line, opacity = touched[row], alpha[row]
+        for i in range(len(line)):
+            line[i] |= opacity[i]
+
+
 @kernel(
-    uint8[:, :, ::1](
-        readonly(types.uint8, 1), int64, int64, int64, int64, int64, types.boolean, int64, _COLOR, int64,
-        readonly(types.uint8, 2), int64, int64, int64, int64, int64, _COLOR,
-        int64, readonly(types.int64, 2), _COLOR, int64, int64, int64, int64, _COLOR,
+    types.void(
+        uint8[:, :, ::1], readonly(types.uint8, 2), int64, int64, int64, int64, int64, _COLOR,
+        int64, readonly(types.int64, 2), _COLOR, int64, int64, int64, int64, _COLOR, uint8[:, ::1],
     )
 )  # fmt: skip
 def compose(
-    pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift,
-    coverage, left, top, right, bottom, box_opacity, box_color,
-    reach, weights, outline_color, shadow_dx, shadow_dy, shadow_blur, shadow_opacity, text_color,
+    planes, coverage, left, top, right, bottom, box_opacity, box_color,
+    reach, weights, outline_color, shadow_dx, shadow_dy, shadow_blur, shadow_opacity, text_color, touched,
 ):  # fmt: skip
-    """Planes uint8 (3, H, W); a `reach` of 0 means no outline, an opacity of 0 no box or no shadow."""
+    """Draw over planes uint8 (3, H, W), in place. A `reach` of 0 means no outline, an opacity of 0 no box or shadow.
+
+    touched, uint8 (H, W) or (0, 0), receives values above 0 where anything is drawn.
+    """
     height, width = coverage.shape
-    planes = _background(pixels, first, level_width, level_height, x, y, flip, saturation, gains, lift, height, width)
     if box_opacity:
         area = np.zeros((height, width), np.uint8)
         area[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 255
         _scale(area, box_opacity)
         _blend(planes, box_color, area)
+        _mark(touched, area)
     silhouette = _outline(coverage, reach, weights) if reach else coverage
     if shadow_opacity:
         shadow = _shadow(silhouette, shadow_dx, shadow_dy, shadow_blur)
         _scale(shadow, shadow_opacity)
         _blend(planes, (0, 0, 0), shadow)
+        _mark(touched, shadow)
     if reach:
         _blend(planes, outline_color, silhouette)
+        _mark(touched, silhouette)
     _blend(planes, text_color, coverage)
-    return planes
+    _mark(touched, coverage)

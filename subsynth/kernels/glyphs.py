@@ -1,4 +1,6 @@
-"""Glyph kernels: the coverage of a line from its packed outlines (`layout.edges`, `coverage.coverage`), and its box."""
+"""Glyph kernels: the coverage of a line from its packed outlines (`layout.edges`, `coverage.coverage`), or of edges;
+and the box of a line.
+"""
 
 from __future__ import annotations
 
@@ -66,6 +68,23 @@ def _edge(area, x0, y0, x1, y1, height, width):
         top, left = bottom, right
 
 
+@kernel(None)
+def _accumulated(area, first, last, height, width):
+    """Integrate the rows first..last-1 of signed areas into coverage uint8 (height, width)."""
+    out = np.zeros((height, width), np.uint8)
+    total = np.empty(width, np.int32)
+    for row in range(first, last):
+        line, cells = out[row], area[row * (width + 1) : row * (width + 1) + width]
+        sum_ = np.int32(0)
+        for column in range(width):  # a separate loop, so that the next one is vectorised
+            sum_ += cells[column]
+            total[column] = sum_
+        for column in range(width):
+            share = min(abs(total[column]), np.int32(FULL))
+            line[column] = np.uint8((share * np.int32(255) + np.int32(FULL // 2)) >> 17)
+    return out
+
+
 @kernel(
     uint8[:, ::1](
         readonly(types.int16, 2), readonly(types.boolean, 1), readonly(types.int8, 2), readonly(types.int32, 1),
@@ -106,18 +125,16 @@ def line_coverage(points, pen, normals, starts, glyphs, gx, gy, size, shear, x, 
                     area[at + 1] += drop * middle
                 else:
                     _edge(area, x0, y0, x1, y1, height, width)
-    out = np.zeros((height, width), np.uint8)
-    total = np.empty(width, np.int32)
-    for row in range(max(highest >> 8, 0), min((lowest >> 8) + 1, height)):
-        line, cells = out[row], area[row * (width + 1) : row * (width + 1) + width]
-        sum_ = np.int32(0)
-        for column in range(width):  # a separate loop, so that the next one is vectorised
-            sum_ += cells[column]
-            total[column] = sum_
-        for column in range(width):
-            share = min(abs(total[column]), np.int32(FULL))
-            line[column] = np.uint8((share * np.int32(255) + np.int32(FULL // 2)) >> 17)
-    return out
+    return _accumulated(area, max(highest >> 8, 0), min((lowest >> 8) + 1, height), height, width)
+
+
+@kernel(uint8[:, ::1](readonly(types.int64, 2), int64, int64))
+def edges_coverage(edges, height, width):
+    """`coverage.coverage`: directed edges int64 (n, 4) -> coverage uint8 (height, width)."""
+    area = np.zeros(height * (width + 1) + 1, np.int32)
+    for i in range(edges.shape[0]):
+        _edge(area, edges[i, 0], edges[i, 1], edges[i, 2], edges[i, 3], height, width)
+    return _accumulated(area, 0, height, height, width)
 
 
 @kernel(types.UniTuple(int64, 4)(readonly(types.int16, 2), _INTS, _INTS, _INTS, int64))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsynth.assets.assets import Assets
+from subsynth.assets.backgrounds import Level
 from subsynth.core import rng
 from subsynth.core.rng import StreamRange
 from subsynth.planning.placement import Placement
@@ -49,8 +50,17 @@ class Grade(NamedTuple):
 
 
 def choose_crops(assets: Assets, samples: StreamRange) -> CropChoice:
-    """A crop for each sample."""
-    return _columns(_draw_crops(assets, samples, ""))
+    """A crop for each sample; with p_texture, the one with the finest structure of several."""
+    section, spec = assets.spec.background, assets.spec
+    crops = _draw_crops(assets, samples, "")
+    if section.p_texture:
+        fine = np.flatnonzero(rng.bernoulli(samples, "background.texture", section.p_texture))
+        others = [_draw_crops(assets, samples, f".texture{k}", fine) for k in range(section.texture_crops)]
+        for i, candidates in zip(fine, zip(*others, strict=True), strict=True):
+            levels = [assets.scene(crop.scene).levels[crop.level] for crop in candidates]
+            areas = [(crop.x, crop.y, spec.width, spec.height) for crop in candidates]
+            crops[i] = candidates[int(np.argmax(list(map(_fineness, levels, areas))))]
+    return _columns(crops)
 
 
 def choose_busiest_crops(assets: Assets, samples: StreamRange, placement: Placement) -> CropChoice:
@@ -62,20 +72,28 @@ def choose_busiest_crops(assets: Assets, samples: StreamRange, placement: Placem
     spec = assets.spec
     drawn = [_draw_crops(assets, samples, f".{i}") for i in range(spec.hard.crops)]
     chosen = []
-    for i, (left, right) in enumerate(zip(placement.left, placement.right, strict=True)):
+    for i, (ink_left, _, ink_right, _) in enumerate(placement.bounds.tolist()):
+        left, right = (ink_left, ink_right) if ink_left < ink_right else (0, spec.width)
         best, best_score = None, -np.inf
         for crops in drawn:
             crop = crops[i]
             level = assets.scene(crop.scene).levels[crop.level]
             start = spec.width - right if crop.flip else left
             area = crop.x + start, crop.y, right - left, spec.height
-            fine, coarse = level.texture(*area, max(1, (right - left) // spec.height))
-            if fine - coarse > best_score:
+            score = _fineness(level, area)
+            if score > best_score:
                 mean, deviation = level.moments(*area)
-                best, best_score = crop._replace(mean=mean, deviation=deviation), fine - coarse
+                best, best_score = crop._replace(mean=mean, deviation=deviation), score
         assert best is not None
         chosen.append(best)
     return _columns(chosen)
+
+
+def _fineness(level: Level, area: tuple[int, int, int, int]) -> float:
+    """How fine the structure of an area (x, y, width, height) is: large structure counts against it."""
+    _, _, width, height = area
+    fine, coarse = level.texture(*area, max(1, width // height))
+    return fine - coarse
 
 
 def choose_grade(section: Background, samples: StreamRange) -> Grade:
@@ -98,16 +116,18 @@ def graded_levels(crops: CropChoice, grade: Grade) -> NDArray[np.float64]:
     return np.clip(np.rint(np.stack(sides, axis=1)), 0, 255)
 
 
-def _draw_crops(assets: Assets, samples: StreamRange, suffix: str) -> list[Crop]:
-    """One crop per sample; `suffix` distinguishes the streams of several draws."""
+def _draw_crops(
+    assets: Assets, samples: StreamRange, suffix: str, wanted: NDArray[np.int64] | None = None
+) -> list[Crop]:
+    """One crop per sample, or per position in `wanted`; `suffix` distinguishes the streams of several draws."""
     spec = assets.spec
     procedural = rng.bernoulli(samples, f"background.procedural{suffix}", spec.background.p_procedural)
     flip = rng.bernoulli(samples, f"background.flip{suffix}", spec.background.p_flip)
     names = ("background.scene", "background.level", "background.x", "background.y")
     scene_draw, level_draw, x_draw, y_draw = (rng.uniform(samples, name + suffix) for name in names)
     crops = []
-    for i, is_procedural in enumerate(procedural):
-        scenes = assets.procedural if is_procedural else assets.photographs
+    for i in range(len(procedural)) if wanted is None else wanted:
+        scenes = assets.procedural if procedural[i] else assets.photographs
         scene = scenes[int(scene_draw[i] * len(scenes))]
         number = int(level_draw[i] * len(scene.levels))
         level = scene.levels[number]

@@ -7,6 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-# A number or boolean array (n,), an integer array (n, 3) of colours, or a list of n strings.
-Column = NDArray[Any] | list[str]
+from subsynth.planning.distractor import Distractor
+
+# A number or boolean array (n,), an integer array (n, 3) of colours, or a list of n strings or tuples of distractors.
+Column = NDArray[Any] | list[str] | list[tuple[Distractor, ...]]
 Columns = Mapping[str, Column]

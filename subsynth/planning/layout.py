@@ -1,4 +1,4 @@
-"""Layout: turns a line of text in a face into outlines on the canvas, fitted by their ink, not by advances.
+"""Layout: turns lines of text in a face into outlines on the canvas, fitted by their ink, not by advances.
 
 Sizes are multiples of 1/16 px, shears of 1/1024, positions on the canvas of 1/256 px; everything after shaping is
 integer arithmetic, so that a layout is the same on every machine.
@@ -23,11 +23,15 @@ Box = tuple[int, int, int, int]
 
 
 class Line(NamedTuple):
-    """A shaped line, in font units (1/4096 em), y upwards; `box` bounds its ink after shearing."""
+    """A shaped line, in font units (1/4096 em), y upwards; `box` bounds its ink after shearing.
+
+    `characters` is the index of the first character that each glyph belongs to, in the shaped text.
+    """
 
     glyphs: NDArray[np.int64]  # (n,)
     x: NDArray[np.int64]  # (n,) origins
     y: NDArray[np.int64]
+    characters: NDArray[np.int64]  # (n,)
     box: Box  # xmin, ymin, xmax, ymax
 
 
@@ -37,13 +41,40 @@ def set_line(glyphs: FaceGlyphs, text: str, shear: int) -> Line:
 
     A line without ink has the box (0, 0, 0, 0).
     """
-    ids, x, y = glyphs.shape(text)
+    ids, x, y, characters = glyphs.shape(text)
     boxes = glyphs.arrays(ids).boxes
     if compilation.enabled():
         from subsynth.kernels.glyphs import line_box as compiled_line_box  # noqa: PLC0415 - imports numba
 
-        return Line(ids, x, y, compiled_line_box(boxes, ids, x, y, shear))
-    return Line(ids, x, y, line_box(boxes, ids, x, y, shear))
+        return Line(ids, x, y, characters, compiled_line_box(boxes, ids, x, y, shear))
+    return Line(ids, x, y, characters, line_box(boxes, ids, x, y, shear))
+
+
+def set_lines(glyphs: FaceGlyphs, text: str, shear: int, dx: int, dy: int) -> tuple[Line, ...]:
+    """The lines of `text`, which "\\n" separates: the second one (dx, dy) from the first, to the right and down.
+
+    dx and dy are in font units. The shear does not move the second line against the first.
+    """
+    first, *others = (set_line(glyphs, part, shear) for part in text.split("\n"))
+    return first, *(_moved(line, shear, dx * i, dy * i) for i, line in enumerate(others, 1))
+
+
+def _moved(line: Line, shear: int, dx: int, dy: int) -> Line:
+    """A line moved to the right and down; its shear is about its own baseline."""
+    xmin, ymin, xmax, ymax = line.box
+    rounded = int(shear != 0)  # the shear of the moved points may be rounded differently
+    box = (xmin + dx - rounded, ymin - dy, xmax + dx + rounded, ymax - dy)
+    return Line(line.glyphs, line.x + dx + (dy * shear >> 10), line.y - dy, line.characters, box)
+
+
+def join_lines(lines: tuple[Line, ...]) -> Line:
+    """Lines as one, whose box bounds the ink of all."""
+    if len(lines) == 1:
+        return lines[0]
+    glyphs, x, y, characters = (np.concatenate([line[k] for line in lines]) for k in range(4))
+    boxes = [line.box for line in lines if any(line.box)] or [(0, 0, 0, 0)]
+    low, high = [min(b[k] for b in boxes) for k in (0, 1)], [max(b[k] for b in boxes) for k in (2, 3)]
+    return Line(glyphs, x, y, characters, (low[0], low[1], high[0], high[1]))
 
 
 def line_box(

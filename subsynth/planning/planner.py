@@ -17,9 +17,10 @@ from subsynth.core.rng import StreamRange
 from subsynth.planning.background import choose_busiest_crops, choose_crops, choose_grade, graded_levels
 from subsynth.planning.columns import Column, Columns
 from subsynth.planning.degradation import choose_degradation
+from subsynth.planning.distractors import choose_distractors
 from subsynth.planning.placement import place_lines
 from subsynth.planning.recipe import COLUMNS, Recipe
-from subsynth.planning.style import choose_hard_fill, choose_style, without_surroundings
+from subsynth.planning.style import choose_hard_fill, choose_style, without_surroundings, without_text
 from subsynth.planning.text import choose_faces, choose_lines
 from subsynth.spec.spec import Spec
 
@@ -53,9 +54,9 @@ def plan_columns(assets: Assets, start: int, stop: int) -> Columns:
     """The plan as all columns in COLUMNS. Raises the same errors as `plan`."""
     _check_range(start, stop)
     spec, split = assets.spec, assets.split
-    samples = StreamRange(spec.seed, split, start, stop)
+    samples = StreamRange(spec.seed, f"{spec.name}/{split}", start, stop)
     lines = choose_lines(assets, samples)
-    faces = choose_faces(assets, samples, lines.line)
+    faces = choose_faces(assets, samples, lines)
     placement = place_lines(assets, samples, lines.text, faces)
     crops = choose_busiest_crops(assets, samples, placement) if split == HARD else choose_crops(assets, samples)
     grade = choose_grade(spec.background, samples)
@@ -63,6 +64,9 @@ def plan_columns(assets: Assets, start: int, stop: int) -> Columns:
     style = choose_style(spec, samples, levels)
     if split == HARD:
         style = without_surroundings(style, choose_hard_fill(spec, samples, levels[:, 0]))
+    if "" in lines.text:
+        style = without_text(style, np.array([text != "" for text in lines.text], dtype=np.bool_))
+    distractors = choose_distractors(assets, samples, placement, style)
     degradation = choose_degradation(spec, samples, placement.font_size, style.weak)
     columns: dict[str, Column] = {
         "index": np.arange(start, stop),
@@ -78,6 +82,9 @@ def plan_columns(assets: Assets, start: int, stop: int) -> Columns:
         "embolden_y_px": placement.embolden_y,
         "x": placement.x,
         "y": placement.y,
+        "line_dx_em": placement.line_dx,
+        "line_dy_em": placement.line_dy,
+        "clipped": placement.clipped,
         "background": crops.scene,
         "background_level": crops.level,
         "background_x": crops.x,
@@ -86,6 +93,7 @@ def plan_columns(assets: Assets, start: int, stop: int) -> Columns:
         "grade_saturation": grade.saturation,
         "grade_gain": grade.gain,
         "grade_lift": grade.lift,
+        "distractors": distractors,
         **style._asdict(),
         **degradation._asdict(),
     }
@@ -100,6 +108,6 @@ def _check_range(start: int, stop: int) -> None:
 def _values(column: Column) -> list[Any]:
     """A column as plain values; colours as tuples."""
     if isinstance(column, list):
-        return column
+        return list(column)
     plain: list[Any] = column.tolist()
     return [tuple(color) for color in plain] if column.ndim == 2 else plain

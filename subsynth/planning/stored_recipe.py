@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from subsynth.core.errors import SpecError
+from subsynth.core.pixels import Color
+from subsynth.planning.distractor import from_column
 from subsynth.planning.layout import SHEAR_GRID
-from subsynth.planning.recipe import COLUMNS, NOISE_POOL, Color, Recipe
+from subsynth.planning.recipe import NOISE_POOL, Recipe, columns_of
 from subsynth.spec import sections
 from subsynth.spec.spec import Spec
 from subsynth.spec.yaml_schema import key_of
@@ -34,6 +36,7 @@ def _or_none(bounds: tuple[float, float]) -> tuple[float, float]:
 
 _STROKE = _bounds_of(sections.Fonts, "min_stroke_px")[1]
 _SHEAR = math.tan(math.radians(_bounds_of(sections.Fonts, "shear_deg")[1])) + 1 / SHEAR_GRID
+_LINE_OFFSET = 4096.0  # em
 _OFFSET = _bounds_of(sections.Style, "max_shadow_offset_px")[1]
 _GAIN = _bounds_of(sections.Background, "gain_range")[1] * (1 + _bounds_of(sections.Background, "tint_range")[1])
 
@@ -41,7 +44,7 @@ _GAIN = _bounds_of(sections.Background, "gain_range")[1] * (1 + _bounds_of(secti
 BOUNDS: dict[str, tuple[float, float]] = {
     "index": (0, MAX_INDEX),
     "shear": (-_SHEAR, _SHEAR),
-    "font_size_px": _bounds_of(sections.Fonts, "size_range"),
+    "font_size_px": _or_none(_bounds_of(sections.Fonts, "size_range")),
     "embolden_x_px": (0, _STROKE),
     "embolden_y_px": (0, _STROKE),
     "text_color": (0, 255),
@@ -65,6 +68,9 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "jpeg_quality": (0, 100),
     "jpeg_dx": (0, 15),
     "jpeg_dy": (0, 15),
+    "line_dx_em": (-_LINE_OFFSET, _LINE_OFFSET),
+    "line_dy_em": (0, _LINE_OFFSET),
+    "opacity": (0, 255),
 }
 
 
@@ -77,12 +83,19 @@ def from_row(spec: Spec, split: str, row: Mapping[str, Any]) -> Recipe:
     """
     hints = typing.get_type_hints(Recipe)
     values: dict[str, Any] = {}
-    for name in COLUMNS:
+    for name in columns_of(spec):
         value = row.get(name)
+        if name == "distractors":
+            values[name] = from_column(str(_scalar(name, value, str)))
+            continue
         value = _color(name, value) if hints[name] == Color else _scalar(name, value, hints[name])
         for number in value if isinstance(value, tuple) else (value,):
             _check(name, number, _bounds(spec, name))
         values[name] = value
+    if bool(values["text"]) != bool(values["font"]) or (values["text"] and not values["font_size_px"]):
+        raise SpecError(f"column font is {_shown(values['font'])}, where the text is {_shown(values['text'])}")
+    if values["text"].count("\n") > 1:
+        raise SpecError(f"column text is {_shown(values['text'])}; at most two lines are possible")
     if 0 < values["resample"] < 1:
         raise SpecError(f"column resample is {values['resample']}; it must be 0, or at least 1")
     return Recipe(spec, split, **values)

@@ -11,10 +11,11 @@ from subsynth.core import pixels, rng
 from subsynth.core.rng import StreamRange
 from subsynth.planning.grid import to_grid
 from subsynth.spec import palette
-from subsynth.spec.sections import STYLES
+from subsynth.spec.sections import OUTLINE_COLORS, STYLES, Style
 from subsynth.spec.spec import Spec
 
 MID_LUMINANCE = 0.18  # the luminance with equal contrast ratios to black and to white
+OUTLINE_CONTRAST = 1.6  # smallest contrast ratio between a fill and an outline of any colour
 OPAQUE_ENOUGH = 235  # opacity of a box (0..255) that hides any background
 
 
@@ -32,6 +33,7 @@ class StyleChoice(NamedTuple):
     box_color: NDArray[np.int64]
     box_opacity: NDArray[np.int64]
     box_padding_px: NDArray[np.int64]
+    opacity: NDArray[np.int64]  # of the subtitle as a whole, 0..255
 
 
 def choose_style(spec: Spec, samples: StreamRange, levels: NDArray[np.float64]) -> StyleChoice:
@@ -39,7 +41,7 @@ def choose_style(spec: Spec, samples: StreamRange, levels: NDArray[np.float64]) 
 
     Contrast is measured between the fill and the nearest side of the background. Where it is below the floor, the fill
     is moved half-way to white, plain text and text with a shadow get an outline, outlines are at least 1 px wide, and
-    boxes are made opaque enough.
+    boxes are made opaque enough. A subtitle that would be below the floor as a translucent one is opaque.
     """
     section = spec.style
     fill, weak = _fill(spec, samples, levels)
@@ -66,7 +68,7 @@ def choose_style(spec: Spec, samples: StreamRange, levels: NDArray[np.float64]) 
         weak=weak,
         text_color=fill,
         outline_px=np.where(outlined, radius, 0.0),
-        outline_color=_greys(outline_grey),
+        outline_color=_outline_colors(section, samples, light, _greys(outline_grey)),
         shadow_dx=1 + rng.randint(samples, "shadow.dx", section.max_shadow_offset_px),
         shadow_dy=1 + rng.randint(samples, "shadow.dy", section.max_shadow_offset_px),
         shadow_blur_px=rng.randint(samples, "shadow.soft", section.max_shadow_blur_px + 1),
@@ -74,7 +76,39 @@ def choose_style(spec: Spec, samples: StreamRange, levels: NDArray[np.float64]) 
         box_color=_greys(box_grey),
         box_opacity=np.where(boxed, opacity, 0).astype(np.int64),
         box_padding_px=2 + rng.randint(samples, "box.pad", 6),
+        opacity=_opacities(spec, samples, fill, levels, weak | boxed),
     )
+
+
+def _outline_colors(
+    section: Style, samples: StreamRange, light: NDArray[np.float64], contrasting: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Outline colours (n, 3): the contrasting greys (n, 3), or any colour that differs enough from the fill."""
+    weights = [section.outline_colors.get(name, 0.0) for name in OUTLINE_COLORS]
+    if not weights[1]:
+        return contrasting
+    free = np.stack([rng.randint(samples, f"outline.{channel}", 256) for channel in "rgb"], axis=1)
+    distinct = pixels.contrast_ratio(light, pixels.luminance(free)) >= OUTLINE_CONTRAST
+    chosen = (rng.categorical(samples, "outline.kind", weights) == OUTLINE_COLORS.index("any")) & distinct
+    return np.where(chosen[:, None], free, contrasting)
+
+
+def _opacities(
+    spec: Spec, samples: StreamRange, fill: NDArray[np.int64], levels: NDArray[np.float64], opaque: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """The opacity 0..255 of each subtitle (n,): full for `opaque` samples, and where the contrast floor needs it."""
+    section = spec.style
+    if not section.p_fade:
+        return np.full(len(fill), 255, np.int64)
+    opacity = np.rint(rng.uniform(samples, "fade.opacity", *section.fade_opacity_range) * 255)
+    enough = np.ones(len(fill), np.bool_)
+    for side in range(levels.shape[1]):  # against the mean, the dark and the bright side of the background
+        behind = levels[:, side][:, None]
+        mixed = np.rint(behind + (fill - behind) * (opacity / 255)[:, None]).astype(np.int64)
+        ratio = pixels.contrast_ratio(pixels.luminance(mixed), pixels.luminance(_greys(levels[:, side])))
+        enough &= ratio >= spec.fill.contrast_floor
+    fades = rng.bernoulli(samples, "fade", section.p_fade) & enough & ~opaque
+    return np.where(fades, opacity, 255).astype(np.int64)
 
 
 def choose_hard_fill(spec: Spec, samples: StreamRange, mean: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -90,7 +124,7 @@ def choose_hard_fill(spec: Spec, samples: StreamRange, mean: NDArray[np.float64]
 
 
 def without_surroundings(style: StyleChoice, fill: NDArray[np.int64]) -> StyleChoice:
-    """The style with another fill and without outline, shadow and box; all samples count as weak."""
+    """The style with another fill, opaque and without outline, shadow and box; all samples count as weak."""
     zero = np.zeros(len(fill), np.int64)
     return style._replace(
         weak=np.ones(len(fill), np.bool_),
@@ -98,7 +132,16 @@ def without_surroundings(style: StyleChoice, fill: NDArray[np.int64]) -> StyleCh
         outline_px=zero.astype(np.float64),
         shadow_opacity=zero,
         box_opacity=zero,
+        opacity=zero + 255,
     )
+
+
+def without_text(style: StyleChoice, shown: NDArray[np.bool_]) -> StyleChoice:
+    """The style with zeros for samples without text; `shown` (n,) is True where there is text."""
+    colors = ("text_color", "outline_color", "box_color")
+    numbers = (name for name in style._fields if name not in colors)
+    values = {name: getattr(style, name) * shown for name in numbers}  # a product keeps the type
+    return StyleChoice(**values, **{name: getattr(style, name) * shown[:, None] for name in colors})
 
 
 def _fill(spec: Spec, samples: StreamRange, levels: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -1,4 +1,4 @@
-"""Text and face: which line a sample shows, and in which face."""
+"""Text and face: which lines a sample shows, and in which face."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from subsynth.assets.assets import Assets, FaceTable, LineTable
 from subsynth.core import rng
 from subsynth.core.rng import StreamRange
 from subsynth.planning.layout import SHEAR_GRID
-from subsynth.spec.sections import Fonts
+from subsynth.spec.sections import LINE_COUNTS, Fonts
 
 
 class LineChoice(NamedTuple):
-    """The line of each sample: its index into the lines (n,), its text, source and id."""
+    """The lines of each sample: the indices of the first and the second one (n,), and text, source and id.
+
+    Where there is one line, the second index is the first again; where there is none, `text` is "".
+    """
 
     line: NDArray[np.int64]
-    text: list[str]
+    second: NDArray[np.int64]
+    text: list[str]  # two lines are separated by "\n"
     source: list[str]
     id: list[str]
 
 
 class FaceChoice(NamedTuple):
-    """The face of each sample: its index (n,), its name, and how it looks."""
+    """The face of each sample: its index (n,), its name ("" without text), and how it looks."""
 
     face: NDArray[np.int64]
     font: list[str]
@@ -35,40 +39,77 @@ class FaceChoice(NamedTuple):
 
 
 def choose_lines(assets: Assets, samples: StreamRange) -> LineChoice:
-    """Draw a source by its weight, then one of its lines, or with p_prefer_longer the longer of two lines."""
+    """Draw a source by its weight, then one of its lines, or with p_prefer_longer the longer of two lines.
+
+    Single lines may be replaced by short ones. A second line follows the first in a cue of the user's file, if there
+    are cues of two lines, and is drawn independently otherwise.
+    """
     table: LineTable = assets.text
-    source = rng.categorical(samples, "text.source", list(table.weights))
+    section = assets.spec.text
+    line = _draw_line(assets, samples, "")
+    weights = [section.lines.get(count, 0.0) for count in LINE_COUNTS]
+    if weights == [0.0, weights[1], 0.0] and not section.p_short:  # saves draws
+        return _line_choice(table, line, line, np.ones(len(line), np.int64))
+    count = rng.categorical(samples, "text.lines", weights)
+    if len(table.short):
+        short = table.short[rng.randint(samples, "text.short_line", len(table.short))]
+        line = np.where((count == 1) & rng.bernoulli(samples, "text.short", section.p_short), short, line)
+    if len(table.cues):
+        first, second = table.cues[rng.randint(samples, "text.cue", len(table.cues))].T
+        line = np.where(count == 2, first, line)
+    else:
+        second = _draw_line(assets, samples, ".second")
+    both = (table.covered[:, line] & table.covered[:, second]).any(axis=0)
+    count = np.where((count == 2) & ~both, 1, count)  # no face has the characters of both
+    return _line_choice(table, line, np.where(count == 2, second, line), count)
+
+
+def _draw_line(assets: Assets, samples: StreamRange, suffix: str) -> NDArray[np.int64]:
+    """The index of a line for each sample (n,); `suffix` distinguishes the streams of several draws."""
+    table: LineTable = assets.text
+    source = rng.categorical(samples, f"text.source{suffix}", list(table.weights))
     sizes = np.array([len(members) for members in table.by_source])
     drawn = []
     for name in ("text.line", "text.other_line"):
-        position = rng.randint(samples, name, sizes[source])
+        position = rng.randint(samples, name + suffix, sizes[source])
         drawn.append(np.array([table.by_source[s][p] for s, p in zip(source, position, strict=True)], dtype=np.int64))
     lengths = table.lines.length
-    prefer = rng.bernoulli(samples, "text.longer", assets.spec.text.p_prefer_longer)
-    line = np.where(prefer & (lengths[drawn[1]] > lengths[drawn[0]]), drawn[1], drawn[0])
-    return LineChoice(
-        line,
-        text=[table.lines.text[i] for i in line],
-        source=[table.lines.sources[table.lines.source[i]] for i in line],
-        id=[table.lines.id[i] for i in line],
-    )
+    prefer = rng.bernoulli(samples, f"text.longer{suffix}", assets.spec.text.p_prefer_longer)
+    return np.where(prefer & (lengths[drawn[1]] > lengths[drawn[0]]), drawn[1], drawn[0])
 
 
-def choose_faces(assets: Assets, samples: StreamRange, line: NDArray[np.int64]) -> FaceChoice:
-    """A face for each line (n,): a family, then one of its faces, both drawn uniformly among those that cover the line.
+def _line_choice(
+    table: LineTable, line: NDArray[np.int64], second: NDArray[np.int64], count: NDArray[np.int64]
+) -> LineChoice:
+    """The choice of `count` lines (n,): none, the first, or both."""
+    lines, columns = table.lines, []
+    for first, other, number in zip(line.tolist(), second.tolist(), count.tolist(), strict=True):
+        indices = (first, other)[:number]
+        source = lines.sources[lines.source[first]] if number else ""
+        columns.append(("\n".join(lines.text[i] for i in indices), source, "+".join(lines.id[i] for i in indices)))
+    text, sources, ids = ([row[k] for row in columns] for k in range(3))
+    return LineChoice(line, second, text, sources, ids)
+
+
+def choose_faces(assets: Assets, samples: StreamRange, lines: LineChoice) -> FaceChoice:
+    """A face for each sample: a family, then one of its faces, both drawn uniformly among those that cover its lines.
 
     Candidates have the drawn weight and slant. If there is none, the other weight, the other slant and then both are
-    tried; one of the four combinations has a candidate, because some face covers every line.
+    tried; one of the four combinations has a candidate, because some face covers the lines of every sample.
     """
     fonts: FaceTable = assets.fonts
     section: Fonts = assets.spec.fonts
     bold = rng.bernoulli(samples, "font.bold", section.p_bold).astype(np.int64)
     italic = rng.bernoulli(samples, "font.italic", section.p_italic).astype(np.int64)
-    able = np.zeros((len(line), *fonts.candidates.shape[2:]), np.bool_)
+    line = lines.line[:, None, None]
+    second = None if lines.second is lines.line else lines.second[:, None, None]
+    able = np.zeros((len(lines.text), *fonts.candidates.shape[2:]), np.bool_)
     for swap_bold, swap_italic in ((0, 0), (1, 0), (0, 1), (1, 1)):
         other_bold, other_italic = bold ^ swap_bold, italic ^ swap_italic
         face = fonts.candidates[other_bold, other_italic]
-        able_now = (face >= 0) & assets.text.covered[face, line[:, None, None]]
+        able_now = (face >= 0) & assets.text.covered[face, line]
+        if second is not None:
+            able_now &= assets.text.covered[face, second]
         take = ~able.any(axis=(1, 2)) & able_now.any(axis=(1, 2))
         able[take] = able_now[take]
         bold, italic = np.where(take, other_bold, bold), np.where(take, other_italic, italic)
@@ -79,12 +120,13 @@ def choose_faces(assets: Assets, samples: StreamRange, line: NDArray[np.int64]) 
     sheared = fonts.sheared[bold, italic, family]
     slant = round(math.tan(math.radians(section.shear_deg)) * SHEAR_GRID) / SHEAR_GRID
     by_design = np.array([glyphs.face.italic for glyphs in fonts.faces])[face]
+    shown = np.array([text != "" for text in lines.text], dtype=np.bool_)
     return FaceChoice(
         face,
-        font=[fonts.faces[i].face.name for i in face],
-        bold=np.array([glyphs.face.bold for glyphs in fonts.faces])[face],
-        italic=sheared | by_design,
-        shear=np.where(sheared, slant, 0.0),
+        font=[fonts.faces[i].face.name if text else "" for i, text in zip(face, lines.text, strict=True)],
+        bold=np.array([glyphs.face.bold for glyphs in fonts.faces])[face] & shown,
+        italic=(sheared | by_design) & shown,
+        shear=np.where(sheared & shown, slant, 0.0),
     )
 
 

@@ -1,4 +1,4 @@
-"""Backend: the four stages that turn parameters into pixels, by plain NumPy or by compiled kernels.
+"""Backend: the stages that turn parameters into pixels, by plain NumPy or by compiled kernels.
 
 Both backends return the same bits. The plain one is the definition and the oracle; the compiled one is for speed.
 """
@@ -6,6 +6,9 @@ Both backends return the same bits. The plain one is the definition and the orac
 from __future__ import annotations
 
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from subsynth.assets.backgrounds import Level
 from subsynth.assets.glyphs import FaceGlyphs
@@ -22,10 +25,19 @@ class Backend(Protocol):
         """The coverage of a line's glyphs: uint8 (H, W), 255 on text."""
         ...
 
-    def compose(self, level: Level, coverage: U8, ink: Box, params: RenderParams) -> U8:
-        """Background, box, shadow, outline and fill in this order: RGB planes uint8 (3, H, W).
+    def rasterize(self, edges: NDArray[np.int64], height: int, width: int) -> U8:
+        """The coverage uint8 (height, width) of directed edges int64 (n, 4); see `core.coverage`."""
+        ...
 
-        `ink` bounds the ink in px: left, top, right, bottom.
+    def background(self, level: Level, params: RenderParams) -> U8:
+        """The graded crop: RGB planes uint8 (3, H, W), writable."""
+        ...
+
+    def compose(self, planes: U8, coverage: U8, ink: Box, params: RenderParams, touched: U8 | None) -> U8:
+        """Box, shadow, outline and fill in this order over RGB planes uint8 (3, H, W), which may be overwritten.
+
+        `ink` bounds the ink in px: left, top, right, bottom. `touched`, zeros uint8 (H, W), receives values above 0
+        where anything is drawn.
         """
         ...
 

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsynth.core import pixels
-from subsynth.core.pixels import U8
-from subsynth.planning.recipe import Color
+from subsynth.core.pixels import U8, Color
 
 REACH = 2  # px
 UNIT = 1 << 20  # linear light of full white, as an integer
@@ -38,6 +37,13 @@ def surrounding_light(planes: U8, coverage: U8) -> tuple[int, int]:
     around = (near > 0) & (coverage == 0)
     table = weighted_light()
     return sum(int(table[c][planes[c][around]].sum()) for c in range(3)), int(around.sum())
+
+
+def mean_color(planes: U8, coverage: U8) -> Color:
+    """The mean colour of the pixels of text, rounded: planes (3, H, W), coverage (H, W). White if there are none."""
+    text = coverage >= 128
+    red, green, blue = (int(np.rint(plane[text].mean())) if text.any() else 255 for plane in planes)
+    return red, green, blue
 
 
 def contrast_ratio(color: Color, light: int, count: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from subsynth.assets.backgrounds import Level
 from subsynth.assets.glyphs import FaceGlyphs
@@ -16,6 +17,7 @@ from subsynth.rendering.params import RenderParams
 from subsynth.rendering.styles.outline import neighbour_weights
 
 _NO_OUTLINE = np.zeros((1, 1), np.int64)
+_NOTHING = np.zeros((0, 0), np.uint8)
 
 
 class NumbaBackend:
@@ -29,16 +31,29 @@ class NumbaBackend:
         )  # fmt: skip
         return result
 
-    def compose(self, level: Level, coverage: U8, ink: Box, params: RenderParams) -> U8:  # noqa: D102 - see Backend
+    def rasterize(self, edges: NDArray[np.int64], height: int, width: int) -> U8:  # noqa: D102 - see Backend
+        result: U8 = glyph_kernels.edges_coverage(edges, height, width)
+        return result
+
+    def background(self, level: Level, params: RenderParams) -> U8:  # noqa: D102 - see Backend
+        p = params
+        planes: U8 = compositing.background(
+            level.flat, level.planes.shape[2], level.planes.shape[1], p.crop_x, p.crop_y,
+            p.flip, p.saturation, p.gain, p.lift, p.height, p.width,
+        )  # fmt: skip
+        return planes
+
+    def compose(  # noqa: D102 - see Backend
+        self, planes: U8, coverage: U8, ink: Box, params: RenderParams, touched: U8 | None
+    ) -> U8:
         p = params
         (left, top, right, bottom), pad = ink, p.box_padding_px
         weights = neighbour_weights(p.outline_px) if p.outline_px else _NO_OUTLINE
-        planes: U8 = compositing.compose(
-            level.flat, 0, level.planes.shape[2], level.planes.shape[1], p.crop_x, p.crop_y,
-            p.flip, p.saturation, p.gain, p.lift,
-            coverage, left - 2 * pad, top - pad, right + 2 * pad, bottom + pad, p.box_opacity, p.box_color,
+        compositing.compose(
+            planes, coverage, left - 2 * pad, top - pad, right + 2 * pad, bottom + pad, p.box_opacity, p.box_color,
             len(weights) // 2, weights, p.outline_color,
             p.shadow_dx, p.shadow_dy, p.shadow_blur_px, p.shadow_opacity, p.text_color,
+            _NOTHING if touched is None else touched,
         )  # fmt: skip
         return planes
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from subsynth.assets.glyph_outlines import EM
+from subsynth.core.pixels import Color
 from subsynth.planning.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL
-from subsynth.planning.recipe import Color, Recipe
+from subsynth.planning.recipe import Recipe
 
 NOISE_DEVIATION = 209  # standard deviation of the noise pool, i.e. of the sum of eight uniform bytes
 
@@ -15,7 +17,7 @@ class RenderParams:
     """What a backend needs from a recipe in addition to its face, line and background level.
 
     size is in 1/16 px per em, shear in 1/1024, x, y and embolden in 1/256 px; noise_gain is the factor of the noise
-    pool in 1/65536; everything else is as in Recipe.
+    pool in 1/65536, line_dx and line_dy in 1/4096 em; everything else is as in Recipe.
     """
 
     height: int
@@ -48,6 +50,9 @@ class RenderParams:
     jpeg_quality: int
     jpeg_dx: int
     jpeg_dy: int
+    line_dx: int
+    line_dy: int
+    opacity: int
 
     @staticmethod
     def decode(recipe: Recipe) -> RenderParams:
@@ -83,4 +88,7 @@ class RenderParams:
             recipe.jpeg_quality,
             recipe.jpeg_dx,
             recipe.jpeg_dy,
+            round(recipe.line_dx_em * EM),
+            round(recipe.line_dy_em * EM),
+            recipe.opacity,
         )

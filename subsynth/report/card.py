@@ -29,6 +29,13 @@ SCORES = "scores.json"  # beside the card, if models were scored on the set
 
 _LANGUAGE_NAMES = {"en": "English", "zh": "Chinese"}
 _SIZE_CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_CONTENT = {
+    True: "each with one line of subtitle text over a photograph or a procedural scene",
+    False: (
+        "as bands of video: none, one or two lines of subtitle text over a picture, in which there may also be signs, "
+        "watermarks and other text that is not a subtitle"
+    ),
+}
 _DIGEST_DIGITS = 16  # of a SHA-256, where the text quotes it
 
 
@@ -37,8 +44,10 @@ def card(spec: Spec, manifest: Manifest, example_row: Mapping[str, object]) -> s
     template = Template((files("subsynth.report") / "card_template.md").read_text(encoding="utf-8"))
     return template.substitute(
         front_matter=_front_matter(spec, manifest),
-        name=f"sub_{spec.lang}",
+        name=spec.name,
         language=_LANGUAGE_NAMES[spec.lang],
+        content=_CONTENT[spec.is_plain],
+        more_labels=_more_labels(spec),
         height=spec.height,
         width=spec.width,
         pairs=f"{manifest.total_rows:,}",
@@ -46,7 +55,7 @@ def card(spec: Spec, manifest: Manifest, example_row: Mapping[str, object]) -> s
         licence_summary="CC BY 4.0" if licences.is_all_bundled(spec) else "licence to be stated by its creator",
         licence=licences.set_licence(spec, "in `LICENSES.md`"),
         splits=_split_rows(manifest),
-        columns=_column_rows(example_row),
+        columns=_column_rows(spec, example_row),
         command=command(spec),
         seed=spec.seed,
         spec_digest=manifest.spec_sha256[:_DIGEST_DIGITS],
@@ -106,12 +115,33 @@ def completed(text: str, repo: str, scores: str = "") -> str:
 
 def command(spec: Spec) -> str:
     """The command that renders the data set again."""
-    values = {"lang": spec.lang, "n": spec.n, "n_test": spec.n_test, "seed": spec.seed}
+    values = {"preset": spec.preset, "lang": spec.lang, "n": spec.n, "n_test": spec.n_test, "seed": spec.seed}
     if spec != Spec.from_yaml("{}", "the card's command", **values, image_format=spec.image_format):
-        return f"subsynth render --spec spec.yaml --out sub_{spec.lang}"
+        return f"subsynth render --spec spec.yaml --out {spec.name}"
     parts = ["subsynth", "render", "--lang", spec.lang, "--n", str(spec.n), "--n-test", str(spec.n_test)]
+    parts += ["--preset", spec.preset] if spec.preset != "sub" else []
     parts += ["--image-format", spec.image_format] if spec.image_format != "png" else []
     return shlex.join([*parts, "--seed", str(spec.seed)])
+
+
+def _more_labels(spec: Spec) -> str:
+    """What the card says of rows without text, of text in the scene, and of the columns of `labels`."""
+    sentences = []
+    if not spec.is_plain:
+        sentences += [
+            "Where `text` is empty, the picture shows no subtitle and the ground truth is all background. Two lines "
+            "are separated by a line feed. Text of the scene (column `distractors`) is never part of the ground truth."
+        ]
+    if spec.labels.erase_mask:
+        sentences += [
+            "`erase_mask` is the second mask, for the removal of subtitles: 0 where fill, outline, shadow or box "
+            "changed the picture."
+        ]
+    if spec.labels.line_boxes or spec.labels.char_boxes:
+        sentences += ["Boxes bound the pixels that the fill touches; what lies outside the picture has none."]
+    if spec.labels.coverage:
+        sentences += ["`coverage` is the ground truth before it is thresholded at half a pixel."]
+    return "".join(f"{sentence}\n\n" for sentence in sentences)
 
 
 def _front_matter(spec: Spec, manifest: Manifest) -> str:
@@ -124,7 +154,7 @@ def _front_matter(spec: Spec, manifest: Manifest) -> str:
         "tags": ["synthetic", "subtitles", "binarization", "ocr"],
         "size_categories": [_size_category(manifest.total_rows)],
         "configs": [{"config_name": "default", "data_files": data_files}],
-        "dataset_info": _dataset_info(manifest),
+        "dataset_info": _dataset_info(spec, manifest),
     }
     if licences.is_all_bundled(spec):
         values = {"license": "cc-by-4.0", **values}
@@ -136,13 +166,13 @@ def _size_category(rows: int) -> str:
     return next((name for limit, name in _SIZE_CATEGORIES if rows < limit), "n>1M")
 
 
-def _dataset_info(manifest: Manifest) -> dict[str, Any]:
+def _dataset_info(spec: Spec, manifest: Manifest) -> dict[str, Any]:
     totals = manifest.splits
     return {
         # `datasets` caches a local directory by its card, not by its shards. With the digest in here, inside
         # dataset_info, changed pixels change the card.
         "description": f"content-sha256 {manifest.content_sha256}",
-        "features": schema.card_features(),
+        "features": schema.card_features(schema.columns_of(spec)),
         "splits": [
             {"name": split, "num_bytes": total.arrow_bytes, "num_examples": total.rows}
             for split, total in totals.items()
@@ -159,11 +189,11 @@ def _split_rows(manifest: Manifest) -> str:
     )
 
 
-def _column_rows(example_row: Mapping[str, object]) -> str:
+def _column_rows(spec: Spec, example_row: Mapping[str, object]) -> str:
     return "\n".join(
         f"| `{name}` | {_column_type(name)} | {schema.DESCRIPTIONS[name]} "
         f"| {'' if name in schema.IMAGES else _example(example_row[name])} |"
-        for name in schema.NAMES
+        for name in schema.columns_of(spec)
     )
 
 
@@ -171,7 +201,7 @@ def _column_type(name: str) -> str:
     if name in schema.IMAGES:
         return "image"
     column_type = schema.column_types()[name]
-    return "list of 3" if column_type == schema.COLOR else column_type
+    return {schema.COLOR: "list of 3", schema.BOXES: "list of boxes"}.get(column_type, column_type)
 
 
 def _example(value: object) -> str:

@@ -15,10 +15,12 @@ LABEL_HEIGHT = 18  # px
 # The columns of the recipe that each layer depends on: its label shows their values.
 COLUMNS_OF_LAYER = {
     "background": ("background", "background_level", "grade_gain", "grade_lift"),
+    "distractors": ("distractors",),
     "box": ("box_color", "box_opacity"),
     "shadow": ("shadow_dx", "shadow_dy", "shadow_blur_px", "shadow_opacity"),
     "outline": ("outline_px", "outline_color"),
     "fill": ("text_color", "font", "font_size_px"),
+    "fade": ("opacity",),
     "resample": ("resample",),
     "blur": ("blur_sigma",),
     "noise": ("noise_sigma",),

@@ -20,6 +20,9 @@ COLORS: dict[str, tuple[int, int, int]] = {
     "blue": (130, 170, 250),
     "grey": (186, 186, 186),
     "red": (236, 84, 72),
+    "black": (14, 14, 14),
+    "dark_blue": (28, 40, 110),
+    "dark_red": (120, 20, 24),
 }
 ANY = "any"  # hue, saturation and brightness are drawn uniformly
 NAMES = (*COLORS, ANY)

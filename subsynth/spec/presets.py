@@ -1,19 +1,37 @@
-"""Presets: the data sets of the paper, English and Chinese."""
+"""Presets: the strips of the paper (`sub`) and bands of video (`film`), English and Chinese."""
 
 from __future__ import annotations
 
+import dataclasses
+
 from subsynth.core.errors import SpecError
 from subsynth.data import font_catalogue
-from subsynth.spec.sections import Fonts, Text
-from subsynth.spec.spec import LANGUAGES, Spec
+from subsynth.spec.sections import Background, Distractors, Fill, Fonts, Labels, Layout, Style, Text
+from subsynth.spec.spec import LANGUAGES, PRESETS, Spec
 from subsynth.spec.weights import Weights
+
+FILM_COLORS = {
+    "white": 0.34,
+    "off_white": 0.1,
+    "yellow": 0.1,
+    "pale_yellow": 0.05,
+    "cyan": 0.06,
+    "green": 0.04,
+    "orange": 0.03,
+    "pink": 0.02,
+    "blue": 0.03,
+    "grey": 0.02,
+    "red": 0.03,
+    "black": 0.05,
+    "dark_blue": 0.02,
+    "dark_red": 0.02,
+    "any": 0.09,
+}
 
 
 def sub_en(n: int = 100_000, n_test: int | None = None, seed: int = 0) -> Spec:
     """The English preset: ten families, about 25 characters per line."""
-    return Spec(
-        lang="en", n=n, n_test=default_n_test(n) if n_test is None else n_test, seed=seed, fonts=_bundled_fonts("en")
-    )
+    return Spec(lang="en", n=n, n_test=_n_test(n, n_test), seed=seed, fonts=_bundled_fonts("en"))
 
 
 def sub_zh(n: int = 100_000, n_test: int | None = None, seed: int = 0) -> Spec:
@@ -21,24 +39,67 @@ def sub_zh(n: int = 100_000, n_test: int | None = None, seed: int = 0) -> Spec:
     return Spec(
         lang="zh",
         n=n,
-        n_test=default_n_test(n) if n_test is None else n_test,
+        n_test=_n_test(n, n_test),
         seed=seed,
         text=Text(sources=Weights({"tatoeba": 0.85, "words": 0.1, "tang": 0.05}), p_prefer_longer=0.9, max_chars=18),
         fonts=_bundled_fonts("zh"),
     )
 
 
-def preset(lang: str) -> Spec:
-    """The preset of a language. Raises SpecError for a language that has none."""
-    presets = {"en": sub_en, "zh": sub_zh}
-    if lang not in presets:
-        raise SpecError(f"lang {lang!r}: use {' or '.join(presets)}")
-    return presets[lang]()
+def film_en(n: int = 100_000, n_test: int | None = None, seed: int = 0) -> Spec:
+    """English in bands of video, 96 x 480 px: none, one or two lines, distractors, line boxes and erase masks."""
+    return _film(sub_en(n, n_test, seed))
+
+
+def film_zh(n: int = 100_000, n_test: int | None = None, seed: int = 0) -> Spec:
+    """Chinese in bands of video, 96 x 480 px: none, one or two lines, distractors, line boxes and erase masks."""
+    return _film(sub_zh(n, n_test, seed))
+
+
+def preset(lang: str, name: str = "sub") -> Spec:
+    """The preset of a name, "sub" or "film", for a language. Raises SpecError if there is none."""
+    presets = {("sub", "en"): sub_en, ("sub", "zh"): sub_zh, ("film", "en"): film_en, ("film", "zh"): film_zh}
+    if name not in PRESETS:
+        raise SpecError(f"preset {name!r}: use {' or '.join(PRESETS)}")
+    if (name, lang) not in presets:
+        raise SpecError(f"lang {lang!r}: use {' or '.join(LANGUAGES)}")
+    return presets[name, lang]()
 
 
 def default_n_test(n: int) -> int:
     """The default size of each test split: a tenth of train, and at least one."""
     return max(1, n // 10)
+
+
+def _n_test(n: int, n_test: int | None) -> int:
+    return default_n_test(n) if n_test is None else n_test
+
+
+def _film(strips: Spec) -> Spec:
+    """The film preset of the language of `strips`, the preset of its strips."""
+    return dataclasses.replace(
+        strips,
+        preset="film",
+        height=96,
+        width=480,
+        text=dataclasses.replace(
+            strips.text, lines=Weights({"none": 0.12, "one": 0.53, "two": 0.35}), p_short=0.2, p_prefer_longer=0.3
+        ),
+        fonts=dataclasses.replace(strips.fonts, p_italic=0.25, size_range=(12.0, 64.0)),
+        layout=Layout(align=Weights({"anywhere": 0.3, "left": 0.1, "centre": 0.5, "right": 0.1}), p_clipped=0.06),
+        fill=Fill(colors=Weights(FILM_COLORS)),
+        style=Style(
+            kinds=Weights({"plain": 0.15, "shadow": 0.15, "outline": 0.35, "outline_shadow": 0.2, "box": 0.15}),
+            outline_range=(0.75, 3.5),
+            outline_colors=Weights({"contrasting": 0.75, "any": 0.25}),
+            max_shadow_offset_px=4,
+            max_shadow_blur_px=3,
+            p_fade=0.08,
+        ),
+        background=Background(p_texture=0.25),
+        distractors=Distractors(p_watermark=0.25, p_sign=0.12, p_patch=0.1, p_credits=0.1),
+        labels=Labels(line_boxes=True, erase_mask=True),
+    )
 
 
 def _bundled_fonts(lang: str) -> Fonts:

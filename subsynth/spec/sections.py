@@ -1,4 +1,4 @@
-"""The sections of a spec: text, fonts, fill, style, background, degradation, and the split test_hard."""
+"""The sections of a spec: text, fonts, layout, fill, style, background, distractors, degradation, labels, test_hard."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from subsynth.spec.weights import Weights
 from subsynth.spec.yaml_schema import key
 
 STYLES = ("plain", "shadow", "outline", "outline_shadow", "box")
+LINE_COUNTS = ("none", "one", "two")  # the position is the number of lines
+ALIGNMENTS = ("anywhere", "left", "centre", "right")
+OUTLINE_COLORS = ("contrasting", "any")
 
 Range = tuple[float, float]
 
@@ -30,6 +33,10 @@ class Text:
     p_prefer_longer: float = _probability(
         0.0, "two lines are drawn; probability of using the longer one instead of the first"
     )
+    lines: Weights = key(
+        {"one": 1.0}, "number of lines of a sample; with none, it shows no subtitle", "weights", choices=LINE_COUNTS
+    )
+    p_short: float = _probability(0.0, "share of the single lines that have 1 to 3 characters")
     max_chars: int = key(36, "longer lines are cut where a subtitle would be cut", "characters", (2, 1000))
     uncovered: str = key(
         "error", "for a line that no font covers: 'error', or 'drop' to leave it out and count it in the manifest",
@@ -60,6 +67,22 @@ class Fonts:
 
     def __post_init__(self) -> None:
         yaml_schema.validate(self, "fonts.")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the lines are in the image."""
+
+    align: Weights = key(
+        {"anywhere": 1.0}, "horizontal alignment; 'anywhere' is any position", "weights", choices=ALIGNMENTS
+    )
+    line_spacing_range: Range = key(
+        (1.05, 1.4), "distance of the baselines of two lines; larger where their ink would touch", "em", (0.5, 4)
+    )
+    p_clipped: float = _probability(0.0, "share of samples whose text runs out of the image on one side")
+
+    def __post_init__(self) -> None:
+        yaml_schema.validate(self, "layout.")
 
 
 @dataclass(frozen=True)
@@ -102,9 +125,19 @@ class Style:
         "plain, shadow, outline, outline_shadow, box", "weights", choices=STYLES,
     )  # fmt: skip
     outline_range: Range = key((0.75, 1.75), "radius of outlines", "px", (0.5, 16))
+    outline_colors: Weights = key(
+        {"contrasting": 1.0},
+        "outline colours: 'contrasting' is dark around a light fill and light around a dark one; 'any' is any colour",
+        "weights",
+        choices=OUTLINE_COLORS,
+    )
     max_shadow_offset_px: int = key(2, "largest offset of a shadow, to the right and down", "px", (1, 16))
     max_shadow_blur_px: int = key(2, "largest blur radius of a shadow", "px", (0, 16))
     box_opacity_range: Range = key((0.45, 0.9), "opacity of boxes", bounds=(0, 1))
+    p_fade: float = _probability(0.0, "share of samples whose subtitle is translucent as a whole, as in a fade")
+    fade_opacity_range: Range = key(
+        (0.4, 0.95), "opacity of such a subtitle; full where the contrast floor needs it", bounds=(0.05, 1)
+    )
 
     def __post_init__(self) -> None:
         yaml_schema.validate(self, "style.")
@@ -117,6 +150,10 @@ class Background:
     folders: tuple[str, ...] = key((), "your own folders of pictures instead of the bundled photographs", "paths")
     p_procedural: float = _probability(0.15, "share of procedural scenes")
     p_flip: float = _probability(0.5, "share of crops that are mirrored")
+    p_texture: float = _probability(0.0, "share of crops that are chosen for fine structure, such as grass or grids")
+    texture_crops: int = key(
+        6, "number of crops drawn for such a sample; the one with the finest is used", bounds=(1, 64)
+    )
     gain_range: Range = key((0.45, 1.05), "brightness of the colour grade, as a factor", bounds=(0, 4))
     tint_range: Range = key((-0.1, 0.1), "gain of red relative to blue in the colour grade", bounds=(-1, 1))
     saturation_range: Range = key((0.3, 1.15), "saturation of the colour grade, as a factor", bounds=(0, 4))
@@ -124,6 +161,22 @@ class Background:
 
     def __post_init__(self) -> None:
         yaml_schema.validate(self, "background.")
+
+
+@dataclass(frozen=True)
+class Distractors:
+    """Text that belongs to the scene. It is drawn into the background and never part of the ground truth.
+
+    It never overlaps the subtitle; where there is no room for it, it is left out.
+    """
+
+    p_watermark: float = _probability(0.0, "probability of a translucent watermark or logo near a corner")
+    p_sign: float = _probability(0.0, "probability of a sign in perspective")
+    p_patch: float = _probability(0.0, "probability of text on a tilted patch, as on a shirt")
+    p_credits: float = _probability(0.0, "probability of credits that are blurred, or cut off by the border")
+
+    def __post_init__(self) -> None:
+        yaml_schema.validate(self, "distractors.")
 
 
 @dataclass(frozen=True)
@@ -141,6 +194,19 @@ class Degrade:
 
     def __post_init__(self) -> None:
         yaml_schema.validate(self, "degrade.")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Columns with more labels, beside the ground truth."""
+
+    line_boxes: bool = key(False, "boxes of the lines: [x0, y0, x1, y1] in px, x1 and y1 exclusive")
+    char_boxes: bool = key(False, "boxes of the characters, in reading order")
+    erase_mask: bool = key(False, "a second mask: 0 where fill, outline, shadow or box are, 255 elsewhere")
+    coverage: bool = key(False, "how much of each pixel the fill covers, 0 to 255")
+
+    def __post_init__(self) -> None:
+        yaml_schema.validate(self, "labels.")
 
 
 @dataclass(frozen=True)

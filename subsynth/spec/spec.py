@@ -13,11 +13,23 @@ from subsynth.core.documents import parse_yaml, shown
 from subsynth.core.errors import SpecError
 from subsynth.core.files import read_regular_file
 from subsynth.spec import yaml_schema
-from subsynth.spec.sections import Background, Degrade, Fill, Fonts, Hard, Style, Text
+from subsynth.spec.sections import (
+    Background,
+    Degrade,
+    Distractors,
+    Fill,
+    Fonts,
+    Hard,
+    Labels,
+    Layout,
+    Style,
+    Text,
+)
 from subsynth.spec.yaml_schema import key
 
 SPLITS = ("train", "test", "test_hard", "test_unseen_fonts")
 LANGUAGES = {"en": "latin", "zh": "hans"}  # language -> script of its fonts
+PRESETS = ("sub", "film")
 IMAGE_FORMATS = ("png", "jpeg")
 MAX_BYTES = 1 << 20  # of a spec's file
 
@@ -29,6 +41,11 @@ class Spec:
     Raises SpecError, on construction, at the first value of the wrong type or out of bounds.
     """
 
+    preset: str = key(
+        "sub",
+        "sub: strips of one line, as in the paper; film: bands of video; keys left out have its values",
+        choices=PRESETS,
+    )
     lang: str = key("en", "language", choices=tuple(LANGUAGES))
     n: int = key(100_000, "size of the train split", "pairs", (1, 2**40))
     n_test: int = key(10_000, "size of each test split: test, test_hard, test_unseen_fonts", "pairs", (1, 2**40))
@@ -43,10 +60,13 @@ class Spec:
     margin_px: int = key(2, "minimum distance of the ink from each border", "px", (1, 512))
     text: Text = field(default_factory=Text)
     fonts: Fonts = field(default_factory=Fonts)
+    layout: Layout = field(default_factory=Layout)
     fill: Fill = field(default_factory=Fill)
     style: Style = field(default_factory=Style)
     background: Background = field(default_factory=Background)
+    distractors: Distractors = field(default_factory=Distractors)
     degrade: Degrade = field(default_factory=Degrade)
+    labels: Labels = field(default_factory=Labels)
     hard: Hard = field(default_factory=Hard)
 
     def __post_init__(self) -> None:
@@ -70,6 +90,25 @@ class Spec:
         plain = yaml_schema.to_plain(self)
         canonical = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """The preset and the language, such as "film_en": the usual name of the data set."""
+        return f"{self.preset}_{self.lang}"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every sample is one opaque line within its image, without distractors, as in the paper.
+
+        Rows of other data sets have more columns.
+        """
+        return (
+            self.preset == "sub"
+            and all(self.text.lines.get(count, 0) == 0 for count in ("none", "two"))
+            and not self.layout.p_clipped
+            and not self.style.p_fade
+            and self.distractors == Distractors()
+        )
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -111,11 +150,12 @@ class Spec:
         raw |= flags
         if isinstance(raw.get("n"), int) and ("n_test" not in raw or ("n" in flags and "n_test" not in flags)):
             raw["n_test"] = presets.default_n_test(raw["n"])
-        lang = raw.get("lang", "en")
-        if not isinstance(lang, str) or lang not in LANGUAGES:
-            raise SpecError(f"{source}: lang is {shown(lang)}; use {' or '.join(LANGUAGES)}")
+        lang, preset = raw.get("lang", "en"), raw.get("preset", "sub")
+        for name, value, choices in (("lang", lang, tuple(LANGUAGES)), ("preset", preset, PRESETS)):
+            if not isinstance(value, str) or value not in choices:
+                raise SpecError(f"{source}: {name} is {shown(value)}; use {' or '.join(choices)}")
         try:
-            spec: Spec = yaml_schema.merge(presets.preset(lang), raw)
+            spec: Spec = yaml_schema.merge(presets.preset(lang, preset), raw)
         except SpecError as error:
             raise SpecError(f"{source}: {error}") from error
         return spec

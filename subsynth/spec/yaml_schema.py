@@ -1,7 +1,7 @@
 """Typed sections: frozen dataclasses read from and written to YAML, with every key documented and checked.
 
-A section is a dataclass whose fields are sections, int, float, str, tuples of one of these, or Weights. Each field
-is declared by `key`, which keeps its default, its documentation, its unit and its bounds in one place.
+A section is a dataclass whose fields are sections, bool, int, float, str, tuples of one of these, or Weights. Each
+field is declared by `key`, which keeps its default, its documentation, its unit and its bounds in one place.
 """
 
 from __future__ import annotations
@@ -153,7 +153,8 @@ def _flow(value: Any) -> str:
 def _describe(kind: Any) -> str:
     if typing.get_origin(kind) is tuple:
         return f"a list of {'names' if typing.get_args(kind)[0] is str else 'two numbers'}"
-    return {Weights: "a mapping of names to weights", int: "a whole number", float: "a number", str: "a string"}[kind]
+    names = {Weights: "a mapping of names to weights", bool: "true or false", int: "a whole number", float: "a number"}
+    return names.get(kind, "a string")
 
 
 def _convert(value: Any, kind: Any, name: str) -> Any:

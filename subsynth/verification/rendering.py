@@ -24,6 +24,8 @@ from subsynth.spec.spec import Spec
 from subsynth.storage import paths
 from subsynth.verification.findings import MAX_REPORTED, READ_ERRORS, Findings
 
+_NO_PIXELS = np.zeros(0, np.uint8)
+
 
 def check_rendering(
     directory: Path, record: ShardRecord, renderer: Renderer, shard: Shard, sample: int, findings: Findings
@@ -101,12 +103,16 @@ def _sample_indices(record: ShardRecord, shard: Shard, sample: int) -> list[int]
 
 def _differences(planned: Recipe, pair: Pair, row: Mapping[str, object]) -> Iterator[str]:
     """The columns of a stored row that differ from its plan, or from the pixels rendered again."""
+    names = schema.columns_of(planned.spec)
+    images = [name for name in names if name in schema.IMAGES]
+    stored = decode_pair({name: file_of(row, name) for name in images}, planned.spec)
     expected = planned.row() | {schema.MEASURED: pair.contrast}
-    yield from (name for name, value in expected.items() if row[name] != value)
-    stored = decode_pair(file_of(row, "image"), file_of(row, "ground_truth"), planned.spec)
-    for name, pixels, rendered in (
-        ("image", stored.image, pair.image),
-        ("ground_truth", stored.ground_truth, pair.ground_truth),
-    ):
-        if pixels is None or not np.array_equal(pixels, rendered):
+    for name in names:
+        if name in images:
+            differs = not np.array_equal(stored.pixels.get(name, _NO_PIXELS), getattr(pair, name))
+        elif schema.column_types()[name] == schema.BOXES:
+            differs = row[name] != [list(box) for box in getattr(pair, name)]
+        else:
+            differs = row[name] != expected[name]
+        if differs:
             yield name

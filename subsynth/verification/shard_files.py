@@ -52,10 +52,11 @@ def check_file(directory: Path, record: ShardRecord, shard: Shard, spec: Spec | 
 
 def _check_rows(path: Path, record: ShardRecord, shard: Shard, spec: Spec | None, findings: Findings) -> str:
     """Check every row of a file; its content digest, or "" if it has values that cannot be digested."""
-    content, row, digestible = ContentDigest(), 0, True
+    row, digestible = 0, True
     lines = findings.lines.setdefault(record.split, set())
     photographs = findings.photographs.setdefault(record.split, set())
     with open_shard(path, spec) as file:
+        content = ContentDigest(tuple(file.schema_arrow.names))
         if file.metadata.num_rows != record.rows:
             findings.add(path.name, -1, f"has {file.metadata.num_rows} rows, not {record.rows}")
         for table in read_batches(file):
@@ -63,20 +64,22 @@ def _check_rows(path: Path, record: ShardRecord, shard: Shard, spec: Spec | None
             for number, problem in problems:
                 findings.add(path.name, row + number, problem)
             digestible = digestible and not problems
-            columns = rows_of(table.select(["index", "text", "background"]))
-            for (image, truth), values in zip(image_files(table), columns, strict=True):
-                pair = decode_pair(image, truth, spec)
-                for problem in find_problems(pair):
+            selected = [name for name in ("index", "text", "background", "clipped") if name in table.column_names]
+            columns = rows_of(table.select(selected))
+            for files, values in zip(image_files(table), columns, strict=True):
+                pair = decode_pair(files, spec)
+                for problem in find_problems(pair, str(values["text"] or ""), bool(values.get("clipped"))):
                     findings.add(path.name, row, problem)
                 if values["index"] != shard.start + row:
                     problem = f"its index is {shown(values['index'])}, not {shard.start + row}"
                     findings.add(path.name, row, f"{problem}: a row is duplicated or out of order")
-                if pair.image is not None and pair.ground_truth is not None:
-                    content.add_pixels(pair.image, pair.ground_truth)
+                if pair.pixels:
+                    content.add_pixels(*pair.pixels.values())
                 row += 1
             if digestible:
                 content.add_columns(table)
-            lines.update(letters_and_digits(str(values["text"])) for values in columns)
+            texts = (line for values in columns for line in str(values["text"]).split("\n"))
+            lines.update(letters_and_digits(line) for line in texts if line)
             names = {str(values["background"]) for values in columns}
             photographs.update(name for name in names if not name.startswith("procedural/"))
             findings.rows += len(table)

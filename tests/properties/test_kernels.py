@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from subsynth import sub_en, sub_zh
+from subsynth import film_en, film_zh, sub_en, sub_zh
 from subsynth.assets.assets import Assets
 from subsynth.kernels.glyphs import line_box
 from subsynth.planning import layout
@@ -32,21 +32,36 @@ def read_only(array):
 def assert_stages_agree(assets, recipe):
     """Each stage of both backends, given the same input, returns the same; the stages that only read do not write."""
     params = RenderParams.decode(recipe)
-    glyphs = assets.face(recipe.font)
-    line = layout.set_line(glyphs, recipe.text, params.shear)
-    ink = layout.pixel_bounds(layout.ink_box(line, params.size, params.embolden), params.x, params.y)
     level = assets.scene(recipe.background).levels[recipe.background_level]
-
-    coverage = read_only(PLAIN.coverage(glyphs, line, params))
-    assert np.array_equal(COMPILED.coverage(glyphs, line, params), coverage), ("coverage", recipe)
-    planes = read_only(PLAIN.compose(level, coverage, ink, params))
-    assert np.array_equal(COMPILED.compose(level, coverage, ink, params), planes), ("compose", recipe)
-    light = PLAIN.surrounding_light(planes, coverage)
-    assert COMPILED.surrounding_light(planes, coverage) == light, ("surrounding_light", recipe)
+    planes = PLAIN.background(level, params)
+    assert np.array_equal(COMPILED.background(level, params), planes), ("background", recipe)
+    if recipe.text:
+        planes = assert_subtitles_agree(assets, recipe, params, planes)
     image, file = PLAIN.degrade(planes.copy(), params)
     compiled_image, compiled_file = COMPILED.degrade(planes.copy(), params)
     assert np.array_equal(compiled_image, image), ("degrade", recipe)
     assert compiled_file == file, ("degrade", recipe)
+
+
+def assert_subtitles_agree(assets, recipe, params, planes):
+    """The stages that draw text over planes; returns what they draw."""
+    glyphs = assets.face(recipe.font)
+    lines = layout.set_lines(glyphs, recipe.text, params.shear, params.line_dx, params.line_dy)
+    line = layout.join_lines(lines)
+    ink = layout.pixel_bounds(layout.ink_box(line, params.size, params.embolden), params.x, params.y)
+    coverage = read_only(PLAIN.coverage(glyphs, line, params))
+    assert np.array_equal(COMPILED.coverage(glyphs, line, params), coverage), ("coverage", recipe)
+    edges = layout.edges(glyphs, line, params.size, params.shear, params.x, params.y, params.embolden)
+    assert np.array_equal(COMPILED.rasterize(edges, params.height, params.width), coverage), ("rasterize", recipe)
+    touched, compiled_touched = np.zeros_like(coverage), np.zeros_like(coverage)
+    composed = read_only(PLAIN.compose(planes.copy(), coverage, ink, params, touched))
+    for mask in (compiled_touched, None):
+        compiled = COMPILED.compose(planes.copy(), coverage, ink, params, mask)
+        assert np.array_equal(compiled, composed), ("compose", recipe)
+    assert np.array_equal(compiled_touched > 0, touched > 0), ("touched", recipe)
+    light = PLAIN.surrounding_light(composed, coverage)
+    assert COMPILED.surrounding_light(composed, coverage) == light, ("surrounding_light", recipe)
+    return composed
 
 
 def assert_backends_agree(assets, start, stop):
@@ -58,12 +73,21 @@ def assert_backends_agree(assets, start, stop):
         one, other = plain.render(recipe), compiled.render(recipe)
         assert np.array_equal(one.image, other.image), recipe
         assert np.array_equal(one.ground_truth, other.ground_truth), recipe
+        assert (one.erase_mask is None) == (other.erase_mask is None), recipe
+        assert one.erase_mask is None or np.array_equal(one.erase_mask, other.erase_mask), recipe
         assert (one.contrast, one.jpeg) == (other.contrast, other.jpeg), recipe
+        assert (one.line_boxes, one.char_boxes) == (other.line_boxes, other.char_boxes), recipe
 
 
-@pytest.mark.parametrize("spec", [sub_en(), sub_zh()], ids=["en", "zh"])
-def test_backends_agree_on_the_presets(spec):
-    assert_backends_agree(Assets.open(spec, "train"), 50_000, 51_500)
+@pytest.mark.parametrize(
+    ("spec", "count"),
+    [
+        pytest.param(s, n, id=s.name)
+        for s, n in ((sub_en(), 1000), (sub_zh(), 1000), (film_en(), 200), (film_zh(), 200))
+    ],
+)
+def test_backends_agree_on_the_presets(spec, count):
+    assert_backends_agree(Assets.open(spec, "train"), 50_000, 50_000 + count)
 
 
 EXTREMES = {

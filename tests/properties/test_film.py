@@ -1,0 +1,110 @@
+"""Bands of video: what the labels promise, and that distractors and probabilities change nothing else."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from subsynth import film_en, film_zh, pairs, plan, render, sub_en, sub_zh
+from subsynth.assets.assets import shared_assets
+from subsynth.planning.planner import plan_columns
+from subsynth.planning.recipe import COLUMNS
+from subsynth.spec.sections import Distractors
+
+COUNT = 150
+SPECS = [film_en(seed=5), film_zh(seed=5)]
+PRESETS = [pytest.param(spec, id=spec.name) for spec in SPECS]
+
+
+def labelled(spec):
+    return dataclasses.replace(spec, labels=type(spec.labels)(True, True, True, True))
+
+
+@pytest.fixture(scope="module", params=PRESETS)
+def samples(request):
+    return list(pairs(labelled(request.param), "train", 0, COUNT))
+
+
+def without(spec, section, **values):
+    """The spec with other values in one section."""
+    return dataclasses.replace(spec, **{section: dataclasses.replace(getattr(spec, section), **values)})
+
+
+def inside(mask, box):
+    x0, y0, x1, y1 = box
+    part = np.zeros(mask.shape, bool)
+    part[y0:y1, x0:x1] = True
+    return part
+
+
+def test_all_kinds_of_samples_occur(samples):
+    texts = [pair.recipe.text for pair in samples]
+    assert {text.count("\n") if text else -1 for text in texts} == {-1, 0, 1}
+    assert sum(0 < len(text) <= 3 for text in texts) >= COUNT // 30
+    recipes = [pair.recipe for pair in samples]
+    assert {item.kind for recipe in recipes for item in recipe.distractors} == {"watermark", "sign", "patch", "credits"}
+    assert any(recipe.clipped for recipe in recipes) and any(0 < recipe.opacity < 255 for recipe in recipes)
+    assert min(r.font_size_px for r in recipes if r.text) < 16 and max(r.font_size_px for r in recipes) > 40
+    assert any(max(r.text_color) < 100 for r in recipes if r.text) and any(r.box_opacity for r in recipes)
+
+
+def test_the_truth_has_no_distractor(samples):
+    for pair in samples:
+        if pair.recipe.distractors:
+            sharp = dataclasses.replace(recipe, blur_sigma=0, noise_sigma=0, jpeg_quality=0, resample=0)
+            bare, full = render(dataclasses.replace(sharp, distractors=())), render(sharp)
+            changed = (bare.image != full.image).any(axis=2)
+            assert not (changed & (pair.coverage > 0)).any()
+
+
+# A probability, and the columns that it may change.
+INDEPENDENT = {
+    ("distractors", "p_watermark"): {"distractors"},
+    ("distractors", "p_sign"): {"distractors"},
+    ("distractors", "p_patch"): {"distractors"},
+    ("distractors", "p_credits"): {"distractors"},
+    ("style", "p_fade"): {"opacity"},
+    ("layout", "p_clipped"): {"clipped", "x", "y", "font_size_px", "embolden_x_px", "embolden_y_px", "distractors"},
+}
+
+
+@pytest.mark.parametrize("key", INDEPENDENT, ids=".".join)
+@pytest.mark.parametrize("spec", PRESETS)
+def test_probability_zero_changes_no_other_column(spec, key):
+    zero = without(spec, key[0], **{key[1]: 0.0})
+    one, other = (plan_columns(shared_assets(s, "train"), 0, 400) for s in (spec, zero))
+    columns = {name: [np.array(plan_[name], object) for plan_ in (one, other)] for name in COLUMNS}
+    changed = {name for name, values in columns.items() if not np.array_equal(*values)}
+    if key == ("layout", "p_clipped"):
+        changed -= {"blur_sigma"}  # limited by the font size
+    assert changed and changed <= INDEPENDENT[key], changed
+
+
+@pytest.mark.parametrize("spec", PRESETS)
+def test_labels_change_no_pixel_and_no_column(spec):
+    plain = dataclasses.replace(spec, labels=type(spec.labels)())
+    for one, other in zip(pairs(labelled(spec), "test", 0, 20), pairs(plain, "test", 0, 20), strict=True):
+        assert np.array_equal(one.image, other.image) and np.array_equal(one.ground_truth, other.ground_truth)
+        assert one.recipe.row() == other.recipe.row()
+        assert other.erase_mask is None is other.coverage and other.line_boxes == other.char_boxes == ()
+
+
+@pytest.mark.parametrize("spec", PRESETS)
+def test_the_contrast_floor_holds(spec):
+    """Against its surroundings, which an outline or a box may be; measured contrast is a mean, so few are below."""
+    contrasts = np.array([pair.contrast for pair in pairs(spec, "train", 0, 400) if pair.recipe.text])
+    assert (contrasts < 1.5).mean() < 0.03 and np.median(contrasts) > 4
+
+
+def test_presets_and_languages_share_no_draw():
+    """A mixture of sets at one seed does not repeat crops, sizes or dresses index by index."""
+    plans = [plan(spec(), "train", 0, 200) for spec in (sub_en, sub_zh, film_en, film_zh)]
+    for one, other in itertools.combinations(plans, 2):
+        repeated = [a.noise_offset == b.noise_offset for a, b in zip(one, other, strict=True)]
+        assert not any(repeated)
+        assert np.mean([a.background == b.background for a, b in zip(one, other, strict=True)]) < 0.1
+
+
+def test_distractors_are_off_by_default():
+    assert sub_en().distractors == Distractors() and not any(vars(Distractors()).values())
