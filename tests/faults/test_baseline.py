@@ -628,6 +628,23 @@ def test_rendering_processes_end_with_their_parent(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_render_of_reproduce_ends_with_it(tmp_path):
+    """Even if it is killed: the render, which would go on for a while, and the processes that this has started."""
+    arguments = ["--quick", "--table", "2", "--column", "sub_en", "--system", "all-white", "--device", "cpu"]
+    line = [sys.executable, "-m", "dbram_baseline.reproduce", *arguments, "--out", str(tmp_path / "out")]
+    env = os.environ | {"SUBSYNTH_KERNELS": "numpy"}  # others would be compiled first
+    with subprocess.Popen(line, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: any(tmp_path.rglob(".subsynth-tmp")))
+        family = [p for p in children(process.pid) if "--n-test" in Path(f"/proc/{p}/cmdline").read_text()]
+        assert len(family) == 1
+        family += children(family[0])
+        process.kill()
+        process.wait(20)
+        wait_until(lambda: not any(Path(f"/proc/{p}/cmdline").exists() for p in family), 5)
+    assert not list(tmp_path.rglob("manifest.json"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("moment", ["libtorch_cpu", "_imaging", "sent with the start of training"])
 def test_ctrl_c_is_one_line_at_any_moment(tmp_path, moment, drawn_set):
     """Also while torch is imported: once this library is mapped."""
