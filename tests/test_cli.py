@@ -144,6 +144,7 @@ def test_the_command_on_the_card_renders_the_same_set(run, tmp_path):
         (("render", "--rank", 0, "--world-size", 2, "--engine", "ray"), "--engine ray"),
         (("render", "--rank", 0, "--world-size", 2, "--overwrite"), "--overwrite"),
         (("merge", "nowhere"), "nowhere"),
+        (("render", "--n", 0), "error: --n is 0; it must lie in 1..2**40"),
     ],
 )
 def test_a_wrong_call_is_an_error_of_one_line(run, tmp_path, arguments, message):
@@ -151,3 +152,20 @@ def test_a_wrong_call_is_an_error_of_one_line(run, tmp_path, arguments, message)
     assert result.code == 2 and message in result.err, result.err
     assert len(result.err.splitlines()) == 1
     assert not [path for path in tmp_path.iterdir() if path.name != ".hf"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--n", 0), "--n is 0"),
+        (("--n", 5, "--n-test", -1), "--n-test is -1"),
+        (("--seed", -1), "--seed is -1"),
+        (("--n", 5), "my.yaml: margin_px is 0"),
+    ],
+)
+def test_a_bad_value_is_reported_under_the_name_of_its_source(run, tmp_path, arguments, message):
+    """An option's value is not in the file, and a value of the file is not in an option."""
+    (tmp_path / "my.yaml").write_text("margin_px: 0\n" if "my.yaml" in message else "lang: en\n")
+    result = run("render", "--spec", "my.yaml", *arguments)
+    assert result.code == 2 and f"error: {message}; it must lie in" in result.err, result.err
+    assert len(result.err.splitlines()) == 1 and ("my.yaml" in result.err) == ("my.yaml" in message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -34,6 +35,12 @@ from dbram_baseline.training.checkpoint import LAST, load_generator, read_info
 from dbram_baseline.training.loop import train
 from dbram_baseline.training.resume import resumed_config
 
+# The command line of subsynth, in a process that ends with this one, whose id is its first argument: a render that
+# nobody waits for would go on for hours. Ctrl-C reaches both processes, and is handled by each.
+_RENDER = (
+    "import sys; from subsynth.core.worker_processes import end_with_parent; end_with_parent(int(sys.argv.pop(1))); "
+    "from subsynth.cli.main import main; main()"
+)
 FINGERPRINT_FILE = "data.txt"  # in the folder of a run: the fingerprint of its data when it was started
 
 
@@ -101,7 +108,7 @@ class Runner:
         count = ["--n", "2000", "--n-test", "200"] if self.config.quick else ["--n", "100000"]
         arguments = ["render", "--lang", LANGUAGES[column], *count, "--seed", str(self.config.seed), "--out", data]
         process = subprocess.run(
-            [sys.executable, "-m", "subsynth", *arguments], check=False, stdout=subprocess.DEVNULL
+            [sys.executable, "-c", _RENDER, str(os.getpid()), *arguments], check=False, stdout=subprocess.DEVNULL
         )  # fmt: skip
         if process.returncode:
             line = " ".join(arguments)

@@ -17,13 +17,13 @@ import click
 from sphinx.application import Sphinx
 
 import subsynth
-from subsynth import Spec, sub_en, sub_zh
+from subsynth import Spec, film_en, film_zh, sub_en, sub_zh
 from subsynth.format import schema
 from subsynth.spec import yaml_schema
 from subsynth.spec.weights import Weights
 
 ROOT = Path(__file__).parents[2]
-NUMBERS = {int: "integers", float: "numbers", str: "strings"}
+NUMBERS = {bool: "`true` or `false`", int: "integers", float: "numbers", str: "strings"}
 EXAMPLES = "| Examples:"
 PLACEHOLDER = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
 
@@ -93,7 +93,7 @@ def spec_tables() -> str:
 
 def preset_table() -> str:
     """The keys whose value in a preset differs from the default of the key."""
-    presets = (sub_en(), sub_zh())
+    presets = (sub_en(), sub_zh(), film_en(), film_zh())
     rows = []
     for name, section in [("", Spec), *sections()]:
         for key, _, _, default in keys(section, f"{name}." if name else ""):
@@ -101,16 +101,17 @@ def preset_table() -> str:
             values = [getattr(owner, key.rpartition(".")[2]) for owner in owners]
             if any(v != default for v in values):
                 rows.append((f"`{key}`", *map(value, values)))
-    return table(("key", "`sub_en`", "`sub_zh`"), rows)
+    return table(("key", *(f"`{spec.name}`" for spec in presets)), rows)
 
 
 def column_table() -> str:
     """The columns of a data set: name, type, meaning and unit."""
     types = schema.column_types()
     rows = []
-    for name in schema.NAMES:
+    for name in schema.ALL:
         kind = "image" if name in schema.IMAGES else types[name]
-        rows.append((f"`{name}`", "3 numbers" if kind == schema.COLOR else kind, schema.DESCRIPTIONS[name]))
+        kind = {schema.COLOR: "3 numbers", schema.BOXES: "boxes"}.get(kind, kind)
+        rows.append((f"`{name}`", kind, schema.DESCRIPTIONS[name]))
     return table(("column", "type", "meaning"), rows)
 
 

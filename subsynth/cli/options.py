@@ -6,6 +6,7 @@ import click
 
 from subsynth.spec.outside_paths import FLAG
 from subsynth.spec.spec import LANGUAGES, PRESETS, Spec
+from subsynth.spec.yaml_schema import check_value
 
 LANG = click.option("--lang", type=click.Choice(list(LANGUAGES)), help="Language of the text.  [default: en]")
 PRESET = click.option(
@@ -27,8 +28,13 @@ TRUST_PATHS = click.option(
 
 
 def spec_from_options(spec_file: str | None, **values: str | int | None) -> Spec:
-    """The spec of a file, or the default one, with the values that are not None. Raises SpecError."""
+    """The spec of a file, or the default one, with the values that are not None.
+
+    Raises SpecError. It names the option whose value is out of bounds: the file does not hold that value.
+    """
     overrides = {key: value for key, value in values.items() if value is not None}
+    for key, value in overrides.items():
+        check_value(Spec, key, value, f"--{key.replace('_', '-')}")
     if spec_file is not None:
         return Spec.load(spec_file, **overrides)
     return Spec.from_yaml("{}", "the options", **overrides)

@@ -15,6 +15,11 @@ POLL_SECONDS = 0.5
 def become_worker(parent: int) -> None:
     """Make this process a worker of the process `parent`: it ignores Ctrl-C, and ends when that process has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(parent)
+
+
+def end_with_parent(parent: int) -> None:
+    """From now on, end this process, with exit code 1, when the process `parent` has ended, even if it was killed."""
     threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
 
 

@@ -1,4 +1,14 @@
-"""Rows of a shard that anybody may have written: read within bounds of memory, their values checked one by one."""
+"""Rows of a shard that anybody may have written: read within bounds of memory, their values checked one by one.
+
+Bounded before anything is decoded, by what the footer says: the number of rows, the bytes of a row group, the numbers
+in lists, and the compression, since Snappy expands to at most 22 times what the file holds, and others to thousands of
+times.
+
+Not bounded is what pages hold against the footer, since Arrow tells nothing of their headers. A page may ask for up to
+2 GiB of addresses; they are not filled by more than the file can expand to, and where there are fewer, Arrow's error
+is that of a file that cannot be read. A dictionary that the footer does not mention may repeat one value in each of
+the _BATCH rows decoded at a time, and one list may have billions of equal numbers: both can fill memory.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +32,8 @@ _BATCH = 250  # rows decoded at a time
 _BATCH_BYTES = 256 << 20  # the most that their columns may take, where a dictionary makes rows larger than the file
 _ROW_BYTES = 1 << 16  # of all columns that are not images
 _FILE_BYTES = 1 << 24  # of a row group, whatever its rows are
+_CODECS = ("UNCOMPRESSED", "SNAPPY")  # that shards are written with
+_LIST_NUMBERS = 64  # per row; 3 are written, and other lengths are a problem of their rows
 _BOUNDS = BOUNDS | {schema.MEASURED: (1.0, 21.0)}
 _TEXT_BYTES = 4 * MAX_TEXT
 
@@ -103,9 +115,21 @@ def _check_structure(file: pq.ParquetFile, spec: Spec | None) -> None:
     pixels = spec.height * spec.width if spec else MAX_HEIGHT * MAX_WIDTH
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
-        size = sum(group.column(i).total_uncompressed_size for i in range(group.num_columns))
+        columns = [group.column(i) for i in range(group.num_columns)]
+        for column in columns:
+            _check_column(column, group.num_rows)
+        size = sum(max(c.total_uncompressed_size, c.total_compressed_size) for c in columns)
         if size > group.num_rows * (6 * pixels + _ROW_BYTES) + _FILE_BYTES:
             raise UnusableShardError(f"row group {number} has {size:,} bytes, more than {group.num_rows:,} rows need")
+
+
+def _check_column(column: pq.ColumnChunkMetaData, rows: int) -> None:
+    """Raise UnusableShardError for the column of a row group that could expand to far more than the file holds."""
+    name = column.path_in_schema
+    if column.compression not in _CODECS:
+        raise UnusableShardError(f"column {name} is compressed with {column.compression}, not {' or '.join(_CODECS)}")
+    if column.num_values > _LIST_NUMBERS * rows:
+        raise UnusableShardError(f"column {name} has {column.num_values:,} values in {rows:,} rows")
 
 
 def _batch_rows(metadata: pq.FileMetaData) -> int:

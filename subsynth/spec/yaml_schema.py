@@ -97,6 +97,13 @@ def validate(section: Any, prefix: str = "") -> None:
             object.__setattr__(section, item.name, value)
 
 
+def check_value(section: Any, key_name: str, value: Any, shown_as: str) -> None:
+    """Check the value of one key of a section as `merge` would. Raises SpecError, which calls the key `shown_as`."""
+    for item, kind in fields_of(section):
+        if item.name == key_name:
+            _check(_convert(value, kind, shown_as), key_of(item), shown_as)
+
+
 def merge(base: Any, raw: dict[Any, Any], prefix: str = "") -> Any:
     """A copy of a section in which the values of a mapping replace its own, each checked. Raises SpecError."""
     known = {item.name: kind for item, kind in fields_of(base)}

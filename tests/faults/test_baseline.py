@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 from safetensors.torch import load_file, save_file
 
 from dbram_baseline import binarize, ocr, score
@@ -182,10 +182,10 @@ def test_ordinary_pictures_are_decoded_as_by_opencv(kind):
     assert np.abs(grey.astype(int) - cv2.imdecode(content, cv2.IMREAD_GRAYSCALE)).max() <= 1
 
 
-def bomb():
-    """A PNG of 60,000 x 60,000 px, without most of them."""
+def bomb(side=60_000):
+    """A PNG of side x side px, without most of them."""
     content = bytearray(encoded(Image.new("1", (8, 8))))
-    content[16:24] = struct.pack(">II", 60_000, 60_000)
+    content[16:24] = struct.pack(">II", side, side)
     content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
     return bytes(content)
 
@@ -286,6 +286,20 @@ def test_rows_that_cannot_be_scored(tmp_path, change, message):
     ref = DataRef.parse(str(write_set(tmp_path / "set", [pair(), pair() | change, pair()])))
     with pytest.raises(BaselineError, match=message):
         decode_pairs(ref, "test")
+
+
+@pytest.mark.parametrize("side", [11_600, 60_000])  # refused here, and by Pillow's own limit, which is higher
+@pytest.mark.parametrize("column", ["image", "ground_truth"])
+@pytest.mark.parametrize("row", [0, 1])
+def test_the_size_in_the_header_of_a_row_is_bounded_before_it_is_decoded(tmp_path, monkeypatch, side, column, row):
+    rows = [pair(), pair()]
+    rows[row] |= {column: {"bytes": bomb(side), "path": None}}
+    ref = DataRef.parse(str(write_set(tmp_path / "set", rows)))
+    decoded, load = [], ImageFile.ImageFile.load
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: [decoded.append(self.size), load(self)][1])
+    with pytest.raises(BaselineError, match=rf"{column} of row {row} of test .*more than {MAX_PIXELS:,}.*reduce it"):
+        decode_pairs(ref, "test")
+    assert max(decoded, default=(0, 0)) < (side, side)
 
 
 def test_columns_of_other_types(tmp_path):
@@ -611,6 +625,23 @@ def test_rendering_processes_end_with_their_parent(tmp_path):
                 assert process.returncode == 2 and len(message.splitlines()) == 1, message
                 assert "a process that renders pairs ended" in message
         log.unlink()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_render_of_reproduce_ends_with_it(tmp_path):
+    """Even if it is killed: the render, which would go on for a while, and the processes that this has started."""
+    arguments = ["--quick", "--table", "2", "--column", "sub_en", "--system", "all-white", "--device", "cpu"]
+    line = [sys.executable, "-m", "dbram_baseline.reproduce", *arguments, "--out", str(tmp_path / "out")]
+    env = os.environ | {"SUBSYNTH_KERNELS": "numpy"}  # others would be compiled first
+    with subprocess.Popen(line, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: any(tmp_path.rglob(".subsynth-tmp")))
+        family = [p for p in children(process.pid) if "--n-test" in Path(f"/proc/{p}/cmdline").read_text()]
+        assert len(family) == 1
+        family += children(family[0])
+        process.kill()
+        process.wait(20)
+        wait_until(lambda: not any(Path(f"/proc/{p}/cmdline").exists() for p in family), 5)
+    assert not list(tmp_path.rglob("manifest.json"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -145,6 +145,70 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, spec)
         Assets.open(spec, "train")
 
 
+@pytest.fixture
+def read_only():
+    """Make a folder read-only and return the start of a command line for which it is; it is writable again at the end.
+
+    Root may write whatever the permissions say, unless it gives that capability up.
+    """
+    folders = []
+
+    def make(folder):
+        for path in (*folder.rglob("*"), folder):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+            folders.append(path)
+        prefix = []
+        if os.access(folder, os.W_OK):
+            if not shutil.which("setpriv"):
+                pytest.skip("this user may write to read-only folders, and there is no setpriv to give that up")
+            prefix = ["setpriv", "--bounding-set=-dac_override", "--"]
+        probe = [*prefix, sys.executable, "-c", f"open({str(folder / 'probe')!r}, 'w')"]
+        result = subprocess.run(probe, capture_output=True, text=True, check=False)
+        if "PermissionError" not in result.stderr:
+            pytest.skip(f"a folder cannot be made read-only for this user: {result.stderr.strip()[-200:]}")
+        return prefix
+
+    yield make
+    for path in reversed(folders):
+        path.chmod(0o755)
+
+
+def render_with(cache_folder, spec, out, prefix=()):
+    """Render a small set with a cache in a process of its own; the result of the process."""
+    out.mkdir()
+    (out / "spec.yaml").write_text(dataclasses.replace(spec, n=220, n_test=5).to_yaml())
+    return subprocess.run(
+        [*prefix, sys.executable, "-m", "subsynth", "render", "--spec", "spec.yaml", "--out", "set", "--workers", "1"],
+        cwd=out, env=os.environ | {"SUBSYNTH_CACHE": str(cache_folder)}, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+
+
+def test_a_prepared_cache_that_is_read_only_gives_the_same_bytes(tmp_path, own_cache, spec, read_only):
+    writable = render_with(own_cache, spec, tmp_path / "writable")
+    assert writable.returncode == 0, writable.stderr
+    for stamp in own_cache.rglob(cache.CHECKED):
+        stamp.unlink()  # so that the check would be recorded, if that could be
+    before = {p: p.stat().st_mtime_ns for p in own_cache.rglob("*")}
+    result = render_with(own_cache, spec, tmp_path / "read-only", read_only(own_cache))
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    assert {p: p.stat().st_mtime_ns for p in own_cache.rglob("*")} == before
+    shards = sorted((tmp_path / "writable/set/data").iterdir())
+    assert len(shards) == len(spec.splits)
+    for name in ("manifest.json", *(f"data/{shard.name}" for shard in shards)):
+        assert (tmp_path / "read-only/set" / name).read_bytes() == (tmp_path / "writable/set" / name).read_bytes()
+
+
+def test_an_unprepared_cache_that_is_read_only_is_one_line(tmp_path, spec, read_only):
+    (tmp_path / "cache").mkdir()
+    result = render_with(tmp_path / "cache", spec, tmp_path / "out", read_only(tmp_path / "cache"))
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1, result.stderr
+    assert (
+        "Permission denied" in result.stderr and "set SUBSYNTH_CACHE to a folder that can be written" in result.stderr
+    )
+    assert not (tmp_path / "out/set").exists()
+
+
 def test_two_cold_starts_at_once(tmp_path, warm, spec):
     (tmp_path / "spec.yaml").write_text(spec.to_yaml())
     code = (

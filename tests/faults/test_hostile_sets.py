@@ -35,6 +35,7 @@ from subsynth.verify import verify
 N = 14
 SHARD = "train-00000-of-00001.parquet"
 FUZZ = int(os.environ.get("FUZZ", "1"))
+SCHEMA = schema.arrow_schema(schema.columns_of(sub_en()))
 
 
 def small_spec(n=N, **text):
@@ -66,11 +67,11 @@ def make_agree(directory, name=SHARD):
     manifest = json.loads(text)
     record = next(r for r in manifest["shards"] if r["file"] == f"data/{name}")
     record |= {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    content, table = ContentDigest(), pq.read_table(path)
+    table = pq.read_table(path)
+    content = ContentDigest(tuple(table.column_names))
     with contextlib.suppress(Exception):  # values that cannot be digested
-        for image, truth in image_files(table):
-            pair = decode_pair(image, truth, None)
-            content.add_pixels(pair.image, pair.ground_truth)
+        for files in image_files(table):
+            content.add_pixels(*decode_pair(files, None).pixels.values())
         content.add_columns(table)
         record["content_sha256"] = content.hexdigest()
     for split, totals in manifest["splits"].items():
@@ -90,7 +91,7 @@ def rewrite(directory, change):
     path = directory / "data" / SHARD
     rows = pq.read_table(path).to_pylist()
     change(rows)
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema.arrow_schema()), path)
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path)
     make_agree(directory)
 
 
@@ -131,7 +132,51 @@ def test_one_hostile_row_is_found_without_drawing_every_row(copy, number):
     assert set(violations_of_rows(copy)) == {number}
 
 
-NUMBERS = [field.name for field in schema.arrow_schema() if not pa.types.is_nested(field.type)]
+def test_what_expands_to_far_more_than_the_file_is_not_decoded(copy):
+    path = copy / "data" / SHARD
+    table = pq.read_table(path)
+    pq.write_table(table, path, compression={"text": "gzip", "index": "snappy"})
+    make_agree(copy)
+    assert any("text is compressed with GZIP" in what for what in violations_of_rows(copy)[-1])
+    rows = table.to_pylist()
+    rows[3]["text_color"] = [0] * 10_000  # a few bytes in the file
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path)
+    make_agree(copy)
+    assert any("text_color.list.element has 10,039 values in 14 rows" in w for w in violations_of_rows(copy)[-1])
+
+
+def test_a_page_that_asks_for_2_gib_is_a_violation(copy):
+    """Its header gives that as the size of its 700 bytes; with and without so much memory."""
+    path = copy / "data" / SHARD
+    pq.write_table(pq.read_table(path), path, use_dictionary=False)
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    column = next(c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == "text")
+    content, at = path.read_bytes(), column.data_page_offset + 3  # after its type, and the type of its size
+    low = column.statistics.min.encode()
+    minimum = content.index(bytes([0x18, len(low)]) + low, at)
+    # The size grows from two bytes to five; the smallest text gives them up.
+    size, rest = b"\xfe\xff\xff\xff\x0f", content[at + 2 : minimum]
+    shorter = bytes([0x18, len(low) - 3]) + low[3:]
+    path.write_bytes(content[:at] + size + rest + shorter + content[minimum + 2 + len(low) :])
+    assert path.stat().st_size == len(content)
+    code = (
+        "import resource, sys\nfrom pathlib import Path\n"
+        "from subsynth.format.stored_rows import open_shard, read_batches\n"
+        "from subsynth.verification.findings import READ_ERRORS\n"
+        "pages = int(Path('/proc/self/statm').read_text().split()[0])\n"
+        "limit = pages * resource.getpagesize() + (1 << 30)\n"
+        "if sys.argv[2] == 'limited': resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\n"
+        "try: list(read_batches(open_shard(Path(sys.argv[1]), None)))\n"
+        "except READ_ERRORS as error: print(error)"
+    )
+    for how, message in (("limited", "malloc of size 2147483"), ("free", "didn't decompress to expected size")):
+        env = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+        line = [sys.executable, "-c", code, str(path), how]
+        process = subprocess.run(line, env=env, capture_output=True, text=True, check=True)
+        assert message in process.stdout, process.stdout
+
+
+NUMBERS = [field.name for field in SCHEMA if not pa.types.is_nested(field.type)]
 
 
 @settings(max_examples=4 * FUZZ, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -143,7 +188,7 @@ def test_any_values_are_violations_and_never_a_crash(sound, tmp_path, data):
 
     def change(rows):
         for number, row in enumerate(rows):
-            field = schema.arrow_schema().field(data.draw(st.sampled_from(NUMBERS)))
+            field = SCHEMA.field(data.draw(st.sampled_from(NUMBERS)))
             before = row[field.name]
             row[field.name] = data.draw(st.none() | values_of(field.type))
             if repr(row[field.name]) != repr(before):

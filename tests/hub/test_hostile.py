@@ -42,6 +42,24 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(hub, client, copy, key, n
     assert len(result.stderr.splitlines()) == 1 and not hub.repos
 
 
+@pytest.mark.parametrize("name", ["LICENSES.md", "README.md", "scores.json", SHARD])
+def test_a_file_with_another_name_elsewhere_is_not_sent(hub, client, copy, tmp_path, name):
+    """Whatever it holds: here it is even what subsynth wrote. A copy of the directory is published."""
+    private = tmp_path / "private"
+    if name == "scores.json":
+        private.write_text("{}")
+    else:
+        (copy / name).rename(private)
+    os.link(private, copy / name)
+    result = client.publish(copy)
+    assert result.returncode == 2 and f"{name}: it has 2 names (hard links)" in result.stderr, result.stderr
+    assert len(result.stderr.splitlines()) == 1 and "copy the directory" in result.stderr and not hub.repos
+    if name == SHARD:
+        shutil.copytree(copy, tmp_path / "again")
+        result = client.publish(tmp_path / "again")
+        assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.parametrize("name", ["data", "assets"])
 def test_a_folder_that_is_a_link_is_not_followed(hub, client, copy, tmp_path, name):
     (copy / name).rename(tmp_path / "elsewhere")

@@ -10,6 +10,7 @@ from subsynth import film_en, film_zh, pairs, plan, render, sub_en, sub_zh
 from subsynth.assets.assets import shared_assets
 from subsynth.planning.planner import plan_columns
 from subsynth.planning.recipe import COLUMNS
+from subsynth.rendering.render import Renderer
 from subsynth.spec.sections import Distractors
 
 COUNT = 150
@@ -52,9 +53,94 @@ def test_all_kinds_of_samples_occur(samples):
 def test_the_truth_has_no_distractor(samples):
     for pair in samples:
         if pair.recipe.distractors:
-            sharp = dataclasses.replace(recipe, blur_sigma=0, noise_sigma=0, jpeg_quality=0, resample=0)
-            bare, full = render(dataclasses.replace(sharp, distractors=())), render(sharp)
-            changed = (bare.image != full.image).any(axis=2)
+            bare = render(dataclasses.replace(pair.recipe, distractors=()))
+            assert not np.array_equal(bare.image, pair.image)
+            assert np.array_equal(bare.ground_truth, pair.ground_truth)
+            assert np.array_equal(bare.erase_mask, pair.erase_mask)
+            assert (bare.line_boxes, bare.char_boxes) == (pair.line_boxes, pair.char_boxes)
+
+
+def test_the_erase_mask_is_what_the_subtitle_changed(samples):
+    renderer = Renderer(shared_assets(samples[0].recipe.spec, "train"))
+    for pair in samples[:60]:
+        recipe = sharp(pair.recipe)
+        layers = dict(renderer.layers(recipe))
+        background, image = layers.get("distractors", layers["background"]), render(recipe).image
+        changed = (background != image).any(axis=2)
+        assert not (changed & (pair.erase_mask == 255)).any()
+        assert not ((pair.ground_truth == 0) & (pair.erase_mask == 255)).any()
+        if recipe.text and recipe.opacity == 255:  # and it is tight: what it holds is changed, but for equal colours
+            assert changed[pair.erase_mask == 0].mean() > 0.8
+
+
+def sharp(recipe):
+    """The recipe without its degradation."""
+    return dataclasses.replace(recipe, blur_sigma=0, noise_sigma=0, jpeg_quality=0, resample=0)
+
+
+def test_coverage_and_truth_agree(samples):
+    for pair in samples:
+        assert np.array_equal(pair.coverage >= 128, pair.ground_truth == 0)
+
+
+def test_line_boxes_bound_the_ink_of_their_line(samples):
+    for pair in samples:
+        ink, lines = pair.coverage > 0, pair.recipe.text.split("\n") if pair.recipe.text else []
+        assert len(pair.line_boxes) <= len(lines) and (pair.recipe.clipped or len(pair.line_boxes) == len(lines))
+        union = np.zeros(ink.shape, bool)
+        for box in pair.line_boxes:
+            x0, y0, x1, y1 = box
+            part = ink[y0:y1, x0:x1]  # tight: ink along each of its sides
+            assert part[0].any() and part[-1].any() and part[:, 0].any() and part[:, -1].any()
+            assert not (union & inside(ink, box)).any()
+            union |= inside(ink, box)
+        assert not (ink & ~union).any()
+        assert [box[1] for box in pair.line_boxes] == sorted(box[1] for box in pair.line_boxes)
+
+
+def test_the_first_line_alone_has_the_same_box(samples):
+    for pair in samples:
+        recipe = pair.recipe
+        if "\n" in recipe.text and not recipe.clipped:
+            one_line = dataclasses.replace(recipe, text=recipe.text.split("\n")[0], line_dx_em=0.0, line_dy_em=0.0)
+            assert render(one_line).line_boxes == pair.line_boxes[:1]
+
+
+def test_character_boxes_bound_the_ink_in_reading_order(samples):
+    for pair in samples:
+        ink, text = pair.coverage > 0, pair.recipe.text
+        visible = [c for c in text if not c.isspace()]
+        assert len(pair.char_boxes) <= len(visible)
+        if not pair.recipe.clipped:  # ligatures share a box
+            assert len(pair.char_boxes) >= 0.9 * len(visible) - 1
+        union = np.zeros(ink.shape, bool)
+        for box in pair.char_boxes:
+            union |= inside(ink, box)
+            assert any((inside(ink, box) <= inside(ink, line)).all() for line in pair.line_boxes)
+        assert not (ink & ~union).any()
+        for line in pair.line_boxes:
+            middles = [(b[0] + b[2]) / 2 for b in pair.char_boxes if line[1] <= b[1] and b[3] <= line[3]]
+            assert sorted(middles) == pytest.approx(middles, abs=6)
+
+
+def test_frames_without_text_are_empty_in_everything(samples):
+    blank = [pair for pair in samples if not pair.recipe.text]
+    assert len(blank) > 5
+    for pair in blank:
+        recipe = pair.recipe
+        assert (pair.ground_truth == 255).all() and (pair.erase_mask == 255).all() and not pair.coverage.any()
+        assert pair.line_boxes == pair.char_boxes == () and pair.contrast == 1
+        assert (recipe.text_source, recipe.text_id, recipe.font) == ("", "", "")
+        drawn = ("font_size_px", "outline_px", "shadow_opacity", "box_opacity", "opacity", "bold", "italic", "clipped")
+        assert not any(getattr(recipe, name) for name in drawn)
+
+
+def test_distractors_keep_clear_of_the_subtitle(samples):
+    for pair in samples:
+        if pair.recipe.distractors and pair.recipe.text:
+            full = sharp(pair.recipe)
+            bare = dataclasses.replace(full, distractors=())
+            changed = (render(bare).image != render(full).image).any(axis=2)
             assert not (changed & (pair.coverage > 0)).any()
 
 
