@@ -11,7 +11,7 @@ from PIL import Image
 
 from subsynth import verify as verification
 from subsynth.assets.assets import Assets
-from subsynth.cli.options import LANG, SEED, SPEC, TRUST_PATHS, check_at_least_one, spec_from_options
+from subsynth.cli.options import LANG, SEED, SPEC, TEXT, TRUST_PATHS, VIDEO, check_at_least_one, spec_from_options
 from subsynth.cli.progress import ProgressBar, prepare_assets
 from subsynth.core.errors import OutputError
 from subsynth.core.terminal import echo, one_line
@@ -35,12 +35,14 @@ from subsynth.storage import paths
 )
 @click.option("--count", type=int, default=36, show_default=True, help="Number of samples on the contact sheet.")
 @SEED
+@TEXT
+@VIDEO
 @SPEC
 @TRUST_PATHS
 @click.option("--out", type=click.Path(path_type=Path), help="PNG file to write.  [default: named after its content]")
 def preview(
     directory: Path | None, lang: str | None, index: int | None, split: str, count: int, seed: int | None,
-    spec_file: str | None, trust_paths: bool, out: Path | None,
+    texts: tuple[str, ...], videos: tuple[str, ...], spec_file: str | None, trust_paths: bool, out: Path | None,
 ) -> None:  # fmt: skip
     """Draw a contact sheet of samples, or the layers of one sample.
 
@@ -50,6 +52,7 @@ def preview(
     Examples:
       subsynth preview sub_zh                     samples of a rendered data set
       subsynth preview --lang zh                  samples that would be rendered
+      subsynth preview --video a.mkv              on frames of your own film
       subsynth preview --lang en --index 17       the layers of one sample
     """
     check_at_least_one("--count", count)
@@ -62,7 +65,7 @@ def preview(
         path = out or Path(f"{name}-preview.png")
     else:
         spec_file = str(directory / paths.SPEC) if directory else spec_file
-        spec = spec_from_options(spec_file, lang=lang, seed=seed)
+        spec = spec_from_options(spec_file, texts, videos, lang=lang, seed=seed)
         if directory is not None:
             check_paths(spec, directory, str(directory), trust_paths)
         path, picture = _render_preview(spec, split, index, count)
@@ -99,8 +102,8 @@ def verify(directory: Path, sample: int, trust_paths: bool, as_json: bool) -> No
 
     Every row is decoded and compared with the digests of the manifest, and a sample of the rows is rendered again
     from their columns. In a damaged shard all rows are rendered again, so that each damaged row can be named. The
-    exit code is 0 if the data set is intact, and 1 if not. If the set's spec.yaml names your own fonts, texts or
-    pictures, rows are rendered again only with --trust-paths.
+    exit code is 0 if the data set is intact, and 1 if not. If the set's spec.yaml names your own fonts, texts,
+    pictures or films, rows are rendered again only with --trust-paths.
 
     \b
     Examples:

@@ -9,7 +9,18 @@ import click
 from subsynth.assets import preparation
 from subsynth.build import engines
 from subsynth.build.build import BuildResult, build_dataset, merge_ranks
-from subsynth.cli.options import LANG, N_TEST, SEED, SPEC, TRUST_PATHS, N, check_at_least_one, spec_from_options
+from subsynth.cli.options import (
+    LANG,
+    N_TEST,
+    SEED,
+    SPEC,
+    TEXT,
+    TRUST_PATHS,
+    VIDEO,
+    N,
+    check_at_least_one,
+    spec_from_options,
+)
 from subsynth.cli.progress import ProgressBar, prepare_assets
 from subsynth.core import cache
 from subsynth.core.main_guard import StoppedError
@@ -46,12 +57,14 @@ Rank = tuple[int, int]  # rank, number of ranks
     type=click.Choice(IMAGE_FORMATS),
     help="Format of the images; with jpeg, a sample that has a JPEG step keeps its JPEG file.  [default: png]",
 )
+@TEXT
+@VIDEO
 @SPEC
 @click.option("--overwrite", is_flag=True, help="Replace the data set that is already there.")
 def render(
     lang: str | None, n: int | None, n_test: int | None, out: str | None, seed: int | None, workers: int | None,
-    engine: str, rank: int | None, world_size: int | None, image_format: str | None, spec_file: str | None,
-    overwrite: bool,
+    engine: str, rank: int | None, world_size: int | None, image_format: str | None, texts: tuple[str, ...],
+    videos: tuple[str, ...], spec_file: str | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Render a data set as parquet files with a card and a manifest.
 
@@ -62,10 +75,13 @@ def render(
       subsynth render --lang en --n 1000
       subsynth render --lang zh --n 100000 --out data/sub_zh --workers 8
       subsynth spec --lang zh > my.yaml && subsynth render --spec my.yaml --seed 7
+      subsynth render --text lines.srt --video a.mkv --video b.mp4
       subsynth render --lang zh --n 100000000 --out s3://bucket/sub_zh --engine ray
       subsynth render --lang zh --out s3://bucket/sub_zh --rank 3 --world-size 100
     """
-    spec = spec_from_options(spec_file, lang=lang, n=n, n_test=n_test, seed=seed, image_format=image_format)
+    spec = spec_from_options(
+        spec_file, texts, videos, lang=lang, n=n, n_test=n_test, seed=seed, image_format=image_format
+    )
     check_at_least_one("--workers", workers)
     part = _rank_of(rank, world_size, engine, overwrite)
     out = out or f"sub_{spec.lang}"
@@ -94,7 +110,7 @@ def merge(out: str, trust_paths: bool) -> None:
     \b
     Examples:
       subsynth merge s3://bucket/sub_zh
-      subsynth merge my_set --trust-paths          rendered from your own fonts, texts or pictures
+      subsynth merge my_set --trust-paths          rendered from your own material
     """
     result = merge_ranks(out, trust_paths=trust_paths)
     echo(f"{one_line(open_storage(out).name)}: {result.pairs:,} pairs, {result.bytes / 1e6:,.1f} MB, complete")
@@ -105,8 +121,13 @@ def merge(out: str, trust_paths: bool) -> None:
 @N
 @N_TEST
 @SEED
+@TEXT
+@VIDEO
 @SPEC
-def spec(lang: str | None, n: int | None, n_test: int | None, seed: int | None, spec_file: str | None) -> None:
+def spec(
+    lang: str | None, n: int | None, n_test: int | None, seed: int | None, texts: tuple[str, ...],
+    videos: tuple[str, ...], spec_file: str | None,
+) -> None:  # fmt: skip
     """Print the full spec as YAML, with the unit of each key.
 
     \b
@@ -114,15 +135,17 @@ def spec(lang: str | None, n: int | None, n_test: int | None, seed: int | None, 
       subsynth spec --lang zh
       subsynth spec --lang en --n 5000 > my.yaml
     """
-    full_spec = spec_from_options(spec_file, lang=lang, n=n, n_test=n_test, seed=seed)
+    full_spec = spec_from_options(spec_file, texts, videos, lang=lang, n=n, n_test=n_test, seed=seed)
     echo(full_spec.to_yaml(), end="")
 
 
 @click.command()
 @LANG
+@TEXT
+@VIDEO
 @SPEC
-def prepare(lang: str | None, spec_file: str | None) -> None:
-    """Fill the cache with fonts, pictures and compiled kernels.
+def prepare(lang: str | None, texts: tuple[str, ...], videos: tuple[str, ...], spec_file: str | None) -> None:
+    """Fill the cache with fonts, pictures, frames of films and compiled kernels.
 
     `subsynth render` does this by itself; ahead of time, it is useful for a cache that many machines share.
 
@@ -132,7 +155,7 @@ def prepare(lang: str | None, spec_file: str | None) -> None:
       SUBSYNTH_CACHE=/shared/cache subsynth prepare --spec my.yaml
     """
     started = time.monotonic()
-    prepare_assets(spec_from_options(spec_file, lang=lang), preparation.COMPILE_FROM)
+    prepare_assets(spec_from_options(spec_file, texts, videos, lang=lang), preparation.COMPILE_FROM)
     seconds = time.monotonic() - started
     echo(f"prepared {cache.cache_folder()} in {seconds:.1f} s; kernels: {compilation.description()}")
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from subsynth.assets.backgrounds import Level
 from subsynth.assets.glyphs import FaceGlyphs
+from subsynth.assets.pyramids import Level
 from subsynth.core.pixels import U8
 from subsynth.kernels import compilation
 from subsynth.planning.layout import Box, Line

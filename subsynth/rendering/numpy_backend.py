@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from subsynth.assets.backgrounds import Level
 from subsynth.assets.glyphs import FaceGlyphs
+from subsynth.assets.pyramids import Level
 from subsynth.core import pixels
 from subsynth.core.coverage import coverage as rasterize
 from subsynth.core.pixels import U8
