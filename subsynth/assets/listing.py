@@ -98,7 +98,7 @@ def assets_digest(spec: Spec) -> str:
         for picture in pictures_of(spec, test):
             digest.update(f"picture {picture.name} {picture.sha256} {test}\n".encode())
     for film in films_of(spec):
-        digest.update(f"film {film.name} {film.sha256}\n".encode("utf-8", "surrogateescape"))
+        digest.update(f"film {film.name} {film.sha256}\n".encode())
     if spec.text.files:
         digest.update(f"text files {user_text.content_digest(spec.text.files)}\n".encode())
     else:

@@ -20,7 +20,7 @@ FALLBACK_FPS = 25.0  # frames per second of a file that does not say it
 MAX_SECONDS = 1e6  # a recorded duration above this is not believed
 MISSING = 0.02  # share of the recorded frames that may be missing without a warning: the number is often an estimate
 # Containers that ffmpeg may open. Others, such as playlists, would open further files.
-_FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,mpegvideo_pipe,h264,hevc,m4v,flv,asf,ogg,ivf,mxf,dv,rm,nut,y4m"
+_FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,mjpeg,flv,asf,ogg,ivf,mxf,dv,rm,nut,y4m"
 _ENVIRONMENT = {  # read by OpenCV when it opens a file; the level of ffmpeg's log is read only at the first file
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
     "OPENCV_FFMPEG_CAPTURE_OPTIONS": f"format_whitelist;{_FORMATS}",
@@ -42,7 +42,7 @@ class VideoFrame(NamedTuple):
 def open_video(path: str) -> Iterator[Video]:
     """Open a video file; in this context OpenCV and ffmpeg write no messages of their own.
 
-    The caller has to make sure that the path is that of a regular file. Raises MaterialError if there is no video in
+    The path has to be that of a regular file, and UTF-8. Raises MaterialError if there is no video in
     it, or no frame that can be decoded.
     """
     level = cv2.utils.logging.getLogLevel()
@@ -108,10 +108,7 @@ class Video:
         self._capture.release()
 
     def _open(self) -> cv2.VideoCapture:
-        try:
-            capture = cv2.VideoCapture(self.path, cv2.CAP_FFMPEG, _SOFTWARE)
-        except (cv2.error, UnicodeError) as error:
-            raise MaterialError(f"video {self.path!a}: OpenCV cannot open it; rename or remove it") from error
+        capture = cv2.VideoCapture(self.path, cv2.CAP_FFMPEG, _SOFTWARE)
         if not capture.isOpened():
             raise MaterialError(
                 f"video {self.path}: it is not a video that can be read, or has no picture (audio only); {_CURE}"
@@ -135,25 +132,20 @@ class Video:
     def _can_seek(self) -> bool:
         """Whether seeking finds the frames that it should; tried at three places."""
         targets = [self._recorded * part // 4 for part in (1, 2, 3)] if self._recorded else []
-        found = [frame.seconds - t / self._fps for t in targets if (frame := self._seek(t, exact=False)) is not None]
-        tolerance = self._tolerance()
+        found = [frame.seconds - t / self._fps for t in targets if (frame := self._seek(t)) is not None]
+        # Frames of variable duration are not exactly where their number says.
+        tolerance = max(2 / self._fps, 0.02 * self._recorded / self._fps)
         return bool(found) and all(abs(offset) <= tolerance for offset in found)
 
-    def _seek(self, number: int, exact: bool = True) -> VideoFrame | None:
-        """The frame of a number; None if it cannot be read, or, with `exact`, if another one is found in its place."""
+    def _seek(self, number: int) -> VideoFrame | None:
+        """The frame of a number, or one near it, with its own time; None if it cannot be read."""
         if not self._capture.set(cv2.CAP_PROP_POS_FRAMES, number):
             return None
         image = self._read()
         seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         if image is None or not math.isfinite(seconds):
             return None
-        if exact and abs(seconds - number / self._fps) > self._tolerance():
-            return None
         return VideoFrame(max(0.0, seconds), image)
-
-    def _tolerance(self) -> float:
-        """Seconds by which a frame may be off: frames of variable duration are not where their number says."""
-        return max(2 / self._fps, 0.02 * self._recorded / self._fps)
 
     def _list_times(self) -> list[float]:
         """The time of every frame that can be decoded, in seconds, found by decoding them all."""

@@ -92,7 +92,11 @@ def _sides(frames: FilmFrames, number: int, films: int) -> np.ndarray[tuple[int]
 
 def _resolve(path: str) -> Path:
     try:
-        return Path(path).expanduser().resolve()
+        resolved = Path(path).expanduser().resolve()
+        str(resolved).encode("utf-8")  # OpenCV crashes at a path that it cannot encode
+        return resolved
+    except UnicodeEncodeError as error:
+        raise MaterialError(f"video {path!a}: its path is not UTF-8; rename it") from error
     except (OSError, RuntimeError, ValueError) as error:  # no home folder, a loop of links, a NUL
         raise MaterialError(f"video {path!r}: {error}; check background.videos") from error
 
@@ -102,7 +106,7 @@ def _digest(path: Path) -> str:
     with open_regular_file(path, "video", "name a video file in background.videos", MaterialError) as file:
         status = path.stat()
         identity = f"{path}\0{status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"
-        name = f"{DIGESTS}/{hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}"
+        name = f"{DIGESTS}/{hashlib.sha256(identity.encode()).hexdigest()[:24]}"
 
         def build(folder: Path) -> None:
             file.seek(0)

@@ -93,7 +93,7 @@ class Spec:
         return f"# subsynth spec; digest {self.digest()[:16]}\n{yaml_schema.to_yaml(self)}"
 
     @staticmethod
-    def from_yaml(text: str, source: str = "spec", **flags: Any) -> Spec:
+    def from_yaml(text: str, source: str = "spec", /, **flags: Any) -> Spec:
         """Read a spec; `flags` override its keys, and keys that are left out have the preset's value.
 
         A flag that is a mapping overrides only those keys of a section that it names: `text={"files": ["a.txt"]}`.
