@@ -10,11 +10,11 @@ import pytest
 from clips import BLACK, empty_cache, shot, write_clip  # noqa: F401 - a fixture
 
 from subsynth import Spec, SpecError, pairs, sub_en
-from subsynth.assets import film_frames, listing, pyramids
+from subsynth.assets import film_frames, listing, pyramids, thumbnails
 from subsynth.assets.assets import Assets
 from subsynth.assets.backgrounds import frame_scenes
 from subsynth.assets.preparation import prepare
-from subsynth.assets.videos import Frame, divide_frames, user_films
+from subsynth.assets.videos import SAME_SHOT, Frame, divide_frames, user_films
 from subsynth.core import cache
 from subsynth.spec.outside_paths import paths_outside
 
@@ -94,6 +94,14 @@ def test_test_frames_that_another_film_shows_too_are_left_out(tmp_path):
     assert len(test) == 8 and 99 not in seeds_of(test, [*range(20), 99])
 
 
+def test_a_shot_is_recognised_after_the_camera_has_moved():
+    rng = np.random.default_rng(3)
+    scenes = [cv2.resize(rng.integers(0, 255, (9, 16, 3), np.uint8), (800, 450)) for _ in range(40)]
+    left, right = (np.stack([thumbnails.thumbnail(s[:, x : x + 740]) for s in scenes]) for x in (0, 60))
+    assert np.median(thumbnails.likeness(left, right)) > SAME_SHOT
+    assert all(thumbnails.likeness(left[i : i + 1], np.delete(right, i, 0)) < SAME_SHOT for i in range(40))
+
+
 def test_many_films_of_the_same_name_are_told_apart(tmp_path):
     paths = []
     for i in range(9):
@@ -120,7 +128,7 @@ def test_the_same_file_gives_the_same_frames(tmp_path, monkeypatch):
         with cache.checking_again():
             frames = frames_of(path)
             (entry,) = (tmp_path / folder / film_frames.PACK).iterdir()
-        packs.append((frames, [(entry / name).read_bytes() for name in ("pixels.u8", "frames.json")]))
+        packs.append((frames, [(entry / name).read_bytes() for name in ("pixels.u8", "seconds.json", "thumbnails.u8")]))
     assert packs[0] == packs[1]
 
 

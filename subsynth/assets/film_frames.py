@@ -7,23 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from subsynth.assets import pyramids
+from subsynth.assets import pyramids, thumbnails
 from subsynth.assets.pyramids import LoadLevels
 from subsynth.assets.video_reading import Video, VideoFrame, open_video
 from subsynth.core import cache
 from subsynth.core.errors import MaterialError
 from subsynth.core.pixels import U8
 
-PACK = "film-1"  # changes with the choice of frames and with the layout of the packed arrays
+PACK = "film-2"  # changes with the choice of frames and with the layout of the packed arrays
 MAX_BYTES = 290_000_000  # of the packed frames of a film
 FEW = 16  # frames that are tried in a short film, if they are MIN_SPACING apart
 SPACING, MIN_SPACING = 1.0, 0.2  # seconds between frames, at least: in general, and in a short film
-THUMBNAIL = (16, 9)  # px
-UNIFORM = 3.0  # levels of 255: a thumbnail with a smaller deviation shows nothing
 SAME_PICTURE = 0.9  # correlation of the thumbnails of two frames from which on they count as the same picture
 
 Report = Callable[[float], None]  # receives the finished share of the work, 0 to 1
@@ -40,14 +36,13 @@ class Film:
 
 @dataclass(frozen=True, eq=False)
 class FilmFrames:
-    """The n packed frames of a film: times in seconds, ascending, thumbnails float64 (n, pixels), and their levels.
+    """The n packed frames of a film: times in seconds, ascending, thumbnails uint8 (n, h, w), and their levels.
 
-    The times differ by at least 0.1 s when they are rounded to that. The product of two thumbnails is the correlation
-    of the frames.
+    The times are different when they are rounded to tenths of a second.
     """
 
     seconds: tuple[float, ...]
-    thumbnails: NDArray[np.float64]
+    thumbnails: U8
     loads: tuple[LoadLevels, ...]
 
 
@@ -71,9 +66,9 @@ def read_film(film: Film, width: int, height: int) -> FilmFrames:
         _pack(film, width, height, folder, lambda share: None)
 
     def read(folder: Path) -> FilmFrames:
-        index = json.loads((folder / "frames.json").read_text(encoding="utf-8"))
-        thumbnails = np.array([_standardised(np.array(t, dtype=np.uint8)) for t in index["thumbnails"]])
-        return FilmFrames(tuple(index["seconds"]), thumbnails, pyramids.read_pack(folder))
+        seconds = json.loads((folder / "seconds.json").read_text(encoding="utf-8"))
+        small = np.fromfile(folder / "thumbnails.u8", np.uint8).reshape(-1, thumbnails.HEIGHT, thumbnails.WIDTH)
+        return FilmFrames(tuple(seconds), small, pyramids.read_pack(folder))
 
     return cache.read_entry(_entry(film, width, height), build, read)
 
@@ -86,13 +81,13 @@ def _entry(film: Film, width: int, height: int) -> str:
 
 def _pack(film: Film, width: int, height: int, folder: Path, report: Report) -> None:
     seconds: list[float] = []
-    thumbnails: list[list[list[int]]] = []
+    small: list[bytes] = []
     with open_video(film.path) as video:
 
         def images() -> Iterator[U8]:
             for frame, thumbnail in _choose(video, _frame_limit(video, width, height), report):
                 seconds.append(round(frame.seconds, 3))
-                thumbnails.append(thumbnail.tolist())
+                small.append(thumbnail.tobytes())
                 yield frame.image
 
         pyramids.write_pack(images(), width, height, folder)
@@ -101,8 +96,8 @@ def _pack(film: Film, width: int, height: int, folder: Path, report: Report) -> 
             f"video {film.path}: {len(seconds)} usable frames, and two are needed: frames that are black, uniform or "
             "repeated do not count; remove it from background.videos"
         )
-    index = {"seconds": seconds, "thumbnails": thumbnails}
-    (folder / "frames.json").write_text(json.dumps(index), encoding="utf-8")
+    (folder / "seconds.json").write_text(json.dumps(seconds), encoding="utf-8")
+    (folder / "thumbnails.u8").write_bytes(b"".join(small))
 
 
 def _frame_limit(video: Video, width: int, height: int) -> int:
@@ -114,39 +109,16 @@ def _frame_limit(video: Video, width: int, height: int) -> int:
 
 def _choose(video: Video, count: int, report: Report) -> Iterator[tuple[VideoFrame, U8]]:
     """The usable ones of `count` frames, with their thumbnails: not uniform, and unlike all frames before."""
-    used = np.zeros((0, THUMBNAIL[0] * THUMBNAIL[1]))
+    used = np.zeros((0, thumbnails.HEIGHT * thumbnails.WIDTH), np.float32)
     tenths: set[float] = set()
     for i, frame in enumerate(video.spread(count)):
         report((i + 1) / count)
         if frame is None or round(frame.seconds, 1) in tenths:  # the tenths of a second tell frames apart by name
             continue
-        thumbnail = _thumbnail(frame.image)
-        if _centred(thumbnail).std() < UNIFORM:
+        small = thumbnails.thumbnail(frame.image)
+        vector = thumbnails.standardise(small[None])
+        if thumbnails.is_uniform(small) or (used @ vector[0]).max(initial=-1.0) >= SAME_PICTURE:
             continue
-        standardised = _standardised(thumbnail)
-        if (used @ standardised).max(initial=-1.0) >= SAME_PICTURE:
-            continue
-        used = np.vstack((used, standardised))
+        used = np.vstack((used, vector))
         tenths.add(round(frame.seconds, 1))
-        yield frame, thumbnail
-
-
-def _thumbnail(image: U8) -> U8:
-    """A frame, RGB uint8 (H, W, 3) -> luma uint8 (9, 16)."""
-    small = cv2.resize(image, THUMBNAIL, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-
-
-def _centred(thumbnail: U8) -> NDArray[np.float64]:
-    """A thumbnail less the means of its rows and columns.
-
-    Black bars, and the light sky above the dark ground, would otherwise make frames of different shots alike.
-    """
-    values = thumbnail.astype(np.float64)
-    return np.asarray(values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean())
-
-
-def _standardised(thumbnail: U8) -> NDArray[np.float64]:
-    """A thumbnail as a vector of length 1, which is the same for a frame and a darker copy of it."""
-    centred = _centred(thumbnail).reshape(-1)
-    return np.asarray(centred / max(float(np.linalg.norm(centred)), 1e-9))
+        yield frame, small

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from subsynth.assets import film_frames
+from subsynth.assets import film_frames, thumbnails
 from subsynth.assets.film_frames import Film, FilmFrames
 from subsynth.assets.pictures import TEST_SHARE
 from subsynth.core import cache
@@ -22,7 +22,7 @@ TEST_FROM = 0.85  # of one film: where its test part starts
 GAP = 0.05  # of one film: between its train part and its test part, and at least MIN_GAP where it is long enough
 MIN_GAP = 5.0  # seconds
 MAX_GAP = 0.15  # of one film
-SAME_SHOT = 0.8  # correlation of a test frame with a train frame from which on they may show the same shot
+SAME_SHOT = 0.8  # likeness of a test frame to a train frame from which on they may show the same shot
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ def divide_frames(films: Sequence[Film], width: int, height: int) -> tuple[Frame
     train = np.concatenate([f.thumbnails[side == "train"] for f, side in zip(packed, sides, strict=True)])
     frames = []
     for film, content, side in zip(films, packed, sides, strict=True):
-        likeness = (content.thumbnails @ train.T).max(axis=1, initial=-1.0)
+        likeness = np.full(len(side), -1.0)
+        likeness[side == "test"] = thumbnails.likeness(content.thumbnails[side == "test"], train)
         for number, seconds in enumerate(content.seconds):
             if side[number] == "train" or (side[number] == "test" and likeness[number] < SAME_SHOT):
                 frames.append(Frame(f"{film.name}@{seconds:.1f}", film, number, side[number] == "test"))

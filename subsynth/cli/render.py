@@ -145,7 +145,7 @@ def spec(
 @VIDEO
 @SPEC
 def prepare(lang: str | None, texts: tuple[str, ...], videos: tuple[str, ...], spec_file: str | None) -> None:
-    """Fill the cache with fonts, pictures, frames of films and compiled kernels.
+    """Fill the cache with fonts, pictures, films and compiled kernels.
 
     `subsynth render` does this by itself; ahead of time, it is useful for a cache that many machines share.
 
