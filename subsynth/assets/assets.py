@@ -110,6 +110,7 @@ class Assets:
             for side in (False, True):
                 backgrounds.pack_pictures(listing.pictures_of(spec, side), spec.width, spec.height)
         test = split != "train"
+        frames = listing.frames_of(spec, test)  # films are prepared here
         fonts = FaceTable.build(tuple(open_face(face) for face in listing.faces_of(spec, split == UNSEEN)))
         text = _line_table(spec, split, fonts.faces)
         if split in ("train", UNSEEN):
@@ -119,7 +120,8 @@ class Assets:
             split,
             fonts,
             text,
-            photographs=backgrounds.picture_scenes(listing.pictures_of(spec, test), spec.width, spec.height),
+            photographs=backgrounds.picture_scenes(listing.pictures_of(spec, test), spec.width, spec.height)
+            + backgrounds.frame_scenes(frames, spec.width, spec.height),
             procedural=backgrounds.procedural_scenes(spec.seed, test, spec.width, spec.height),
         )
 

@@ -1,74 +1,22 @@
-"""Backgrounds: pictures prepared once as pyramids, procedural scenes, and crops as views of their levels.
-
-Pixels are planar RGB uint8 (3, H, W), in the gamma-coded values of the file. Each level carries sums over blocks of
-`BLOCK` x `BLOCK` pixels, from which the mean and deviation of any crop are computed without reading its pixels.
-"""
+"""Backgrounds: the pictures of a spec, frames of films and procedural scenes, as scenes to crop from."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from subsynth.assets import procedural
+from subsynth.assets import film_frames, procedural, pyramids
 from subsynth.assets.pictures import Picture, decode_picture
+from subsynth.assets.pyramids import FRAME_HEIGHT, FRAME_WIDTH, Level, LoadLevels
+from subsynth.assets.videos import Frame
 from subsynth.core import cache
-from subsynth.core.pixels import U8, luma
 
 PACK = "pyramid-3"  # changes with the layout of the packed arrays
-FRAME_WIDTH, FRAME_HEIGHT = 640, 360  # px: every picture is scaled to cover a frame of this size
-STEP = 0.75  # scale of each level relative to the one before
-MAX_STRETCH = 8  # times the aspect ratio of a frame; longer or taller pictures are cropped to their middle
-BLOCK = 4
-LEVELS = 4
 PROCEDURAL_SCENES = {"train": 6, "test": 2}  # of each kind
-
-
-@dataclass(frozen=True)
-class Level:
-    """A picture at one scale: planes uint8 (3, H, W), contiguous, and padded block sums of luma and of its square."""
-
-    planes: U8
-    sums: NDArray[np.int64]  # (2, 1 + H // BLOCK, 1 + W // BLOCK), summed-area tables
-
-    @cached_property
-    def flat(self) -> U8:
-        """The planes as one row, without a copy."""
-        return self.planes.reshape(-1)
-
-    def moments(self, x: int, y: int, width: int, height: int) -> tuple[float, float]:
-        """Mean and standard deviation of luma over a crop, on the grid of blocks that it touches."""
-        rows, columns = self.sums.shape[1] - 1, self.sums.shape[2] - 1
-        top, left = min(y // BLOCK, rows - 1), min(x // BLOCK, columns - 1)
-        bottom = max(top + 1, min((y + height) // BLOCK, rows))
-        right = max(left + 1, min((x + width) // BLOCK, columns))
-        s = self.sums
-        total, square = s[:, bottom, right] - s[:, top, right] - s[:, bottom, left] + s[:, top, left]
-        count = (bottom - top) * (right - left) * BLOCK * BLOCK
-        mean = total / count
-        return float(mean), float(np.sqrt(max(square / count - mean * mean, 0.0)))
-
-    def texture(self, x: int, y: int, width: int, height: int, parts: int) -> tuple[float, float]:
-        """Divide a crop into parts side by side -> the mean of their luma deviations, and the deviation of their means.
-
-        Each part is measured as in `moments`.
-        """
-        edges = x + width * np.arange(parts + 1) // parts
-        rows, columns = self.sums.shape[1] - 1, self.sums.shape[2] - 1
-        top = min(y // BLOCK, rows - 1)
-        bottom = max(top + 1, min((y + height) // BLOCK, rows))
-        left = np.minimum(edges[:-1] // BLOCK, columns - 1)
-        right = np.maximum(left + 1, np.minimum(edges[1:] // BLOCK, columns))
-        down = self.sums[:, bottom] - self.sums[:, top]
-        total, square = (down[:, right] - down[:, left]) / ((bottom - top) * (right - left) * BLOCK * BLOCK)
-        return float(np.sqrt(np.maximum(square - total * total, 0)).mean()), float(total.std())
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +24,7 @@ class Scene:
     """A background to crop from: its name, and the function that produces its levels when they are first needed."""
 
     name: str
-    load: Callable[[], tuple[Level, ...]]
+    load: LoadLevels
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
@@ -87,24 +35,22 @@ class Scene:
 def picture_scenes(pictures: Sequence[Picture], width: int, height: int) -> tuple[Scene, ...]:
     """Pictures as scenes for crops of width x height px: from the cache if they are packed, else decoded as needed."""
     if not pictures or not is_packed(pictures, width, height):
-        return tuple(Scene(p.name, partial(_pyramid, p, width, height)) for p in pictures)
-
-    def read(folder: Path) -> tuple[Scene, ...]:
-        pixels = np.asarray(np.memmap(folder / "pixels.u8", np.uint8, "r"))
-        sums = np.asarray(np.memmap(folder / "sums.i64", np.int64, "r"))
-        index = json.loads((folder / "levels.json").read_text(encoding="utf-8"))
-        return tuple(
-            Scene(picture.name, partial(_unpack, pixels, sums, levels))
-            for picture, levels in zip(pictures, index, strict=True)
-        )
-
+        return tuple(Scene(p.name, partial(_picture_levels, p, width, height)) for p in pictures)
     name = pack_name(pictures, width, height)
-    return cache.read_entry(name, lambda folder: _pack(pictures, width, height, folder), read)
+    loads = cache.read_entry(name, lambda folder: _pack(pictures, width, height, folder), pyramids.read_pack)
+    return tuple(Scene(picture.name, load) for picture, load in zip(pictures, loads, strict=True))
+
+
+def frame_scenes(frames: Sequence[Frame], width: int, height: int) -> tuple[Scene, ...]:
+    """Frames of films as scenes for crops of width x height px, from the cache; films that it lacks are prepared."""
+    films = dict.fromkeys(frame.film for frame in frames)
+    loads = {film: film_frames.read_film(film, width, height).loads for film in films}
+    return tuple(Scene(frame.name, loads[frame.film][frame.number]) for frame in frames)
 
 
 def procedural_scenes(seed: int, test: bool, width: int, height: int) -> tuple[Scene, ...]:
     """Gradients, clouds, bokeh, stripes and clutter, drawn from the seed; train and test have different ones."""
-    size = level_sizes(FRAME_WIDTH, FRAME_HEIGHT, width, height)[0]
+    size = pyramids.level_sizes(FRAME_WIDTH, FRAME_HEIGHT, width, height)[0]
     split = "test" if test else "train"
     return tuple(
         Scene(f"procedural/{kind}-{number}", partial(_procedural_levels, kind, seed, split, number, size))
@@ -125,75 +71,18 @@ def is_packed(pictures: Sequence[Picture], width: int, height: int) -> bool:
 
 def pack_name(pictures: Sequence[Picture], width: int, height: int) -> str:
     """The cache entry for the pyramids of these pictures, for crops of width x height px."""
-    sizes = level_sizes(FRAME_WIDTH, FRAME_HEIGHT, width, height)
+    sizes = pyramids.level_sizes(FRAME_WIDTH, FRAME_HEIGHT, width, height)
     digest = hashlib.sha256(json.dumps([sizes, [p.sha256 for p in pictures]]).encode()).hexdigest()
     return f"{PACK}/{digest[:24]}"
 
 
-def level_sizes(width: int, height: int, crop_width: int, crop_height: int) -> list[tuple[int, int]]:
-    """The (width, height) of a picture's levels: the first covers a frame, and each is larger than a crop."""
-    need = max(1.0, 1.2 * crop_width / FRAME_WIDTH, 1.2 * crop_height / FRAME_HEIGHT)
-    scale = max(FRAME_WIDTH / width, FRAME_HEIGHT / height) * need
-    sizes = [(round(width * scale * STEP**i), round(height * scale * STEP**i)) for i in range(LEVELS)]
-    return [s for i, s in enumerate(sizes) if i == 0 or (s[0] >= crop_width * 1.05 and s[1] >= crop_height * 1.05)]
+def _picture_levels(picture: Picture, width: int, height: int) -> tuple[Level, ...]:
+    return pyramids.build_pyramid(decode_picture(picture), width, height)
 
 
 def _procedural_levels(kind: str, seed: int, split: str, number: int, size: tuple[int, int]) -> tuple[Level, ...]:
-    return (_level(procedural.draw(kind, seed, split, number, *size)),)
-
-
-def _level(image: U8) -> Level:
-    planes = np.ascontiguousarray(image.transpose(2, 0, 1))
-    rows, columns = planes.shape[1] // BLOCK, planes.shape[2] // BLOCK
-    light = luma(planes)[: rows * BLOCK, : columns * BLOCK].astype(np.int64)
-    sums = np.zeros((2, rows + 1, columns + 1), np.int64)
-    for i, values in enumerate((light, light * light)):
-        blocks = values.reshape(rows, BLOCK, columns, BLOCK).sum(axis=(1, 3))
-        sums[i, 1:, 1:] = blocks.cumsum(axis=0).cumsum(axis=1)
-    return Level(planes, sums)
-
-
-def _pyramid(picture: Picture, width: int, height: int) -> tuple[Level, ...]:
-    """Decode and scale a picture."""
-    image = _middle(decode_picture(picture))
-    levels = []
-    for w, h in level_sizes(image.shape[1], image.shape[0], width, height):
-        interpolation = cv2.INTER_AREA if w < image.shape[1] else cv2.INTER_LINEAR
-        levels.append(_level(np.asarray(cv2.resize(image, (w, h), interpolation=interpolation), dtype=np.uint8)))
-    return tuple(levels)
-
-
-def _middle(image: U8) -> U8:
-    """The middle of an extremely long or tall image, which would take gigabytes if scaled to cover a frame."""
-    height, width = image.shape[:2]
-    rows = min(height, max(1, MAX_STRETCH * width * FRAME_HEIGHT // FRAME_WIDTH))
-    columns = min(width, max(1, MAX_STRETCH * height * FRAME_WIDTH // FRAME_HEIGHT))
-    top, left = (height - rows) // 2, (width - columns) // 2
-    return image[top : top + rows, left : left + columns]
+    return (pyramids.build_level(procedural.draw(kind, seed, split, number, *size)),)
 
 
 def _pack(pictures: Sequence[Picture], width: int, height: int, folder: Path) -> None:
-    """Store every picture's levels in two flat files and an index."""
-    index = []
-    first = first_sum = 0
-    with (folder / "pixels.u8").open("wb") as pixels, (folder / "sums.i64").open("wb") as sums:
-        for picture in pictures:
-            levels = []
-            for level in _pyramid(picture, width, height):
-                pixels.write(level.planes.tobytes())
-                sums.write(level.sums.tobytes())
-                levels.append((first, first_sum, *level.planes.shape[1:]))
-                first += level.planes.size
-                first_sum += level.sums.size
-            index.append(levels)
-    (folder / "levels.json").write_text(json.dumps(index), encoding="utf-8")
-
-
-def _unpack(pixels: U8, all_sums: NDArray[np.int64], index: list[tuple[int, int, int, int]]) -> tuple[Level, ...]:
-    levels = []
-    for first, first_sum, height, width in index:
-        planes = pixels[first : first + 3 * height * width].reshape(3, height, width)
-        rows, columns = 1 + height // BLOCK, 1 + width // BLOCK
-        sums = all_sums[first_sum : first_sum + 2 * rows * columns].reshape(2, rows, columns)
-        levels.append(Level(planes, sums))
-    return tuple(levels)
+    pyramids.write_pack((decode_picture(picture) for picture in pictures), width, height, folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from subsynth.assets.listing import all_faces, all_pictures
+from subsynth.assets.listing import all_faces, all_pictures, films_of
 from subsynth.core.markdown import escape
 from subsynth.data.folders import bundled_folder
 from subsynth.spec.spec import Spec
@@ -19,9 +19,9 @@ USER_SUPPLIED = "The data set contains material supplied by its creator, who has
 
 
 def is_all_bundled(spec: Spec) -> bool:
-    """Whether all fonts, pictures and text are bundled, so that the set may be published under CC BY 4.0."""
-    supplied = spec.fonts.files or spec.fonts.unseen_files or spec.text.files or spec.background.folders
-    return not supplied
+    """Whether all the material is bundled, so that the set may be published under CC BY 4.0."""
+    background = spec.background.folders or spec.background.videos
+    return not (spec.fonts.files or spec.fonts.unseen_files or spec.text.files or background)
 
 
 def set_licence(spec: Spec, where: str) -> str:
@@ -51,9 +51,9 @@ def _fonts(spec: Spec) -> str:
 
 def _photographs(spec: Spec) -> str:
     pictures = all_pictures(spec)
-    if not pictures:
+    if not pictures and not films_of(spec):
         return "None.\n"
-    if spec.background.folders:
+    if spec.background.folders or spec.background.videos:
         return "Supplied by the creator of the data set.\n"
     rows = "".join(f"| {p.name} | {escape(p.title)} | {escape(p.author)} | {p.spdx} |\n" for p in pictures)
     attribution = (bundled_folder("backgrounds") / "ATTRIBUTION.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Listing: which font faces and pictures a spec names, without opening them, and the digest of all its assets."""
+"""Listing: the font faces, pictures, films and frames of a spec, and the digest of all its assets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import hashlib
 from functools import lru_cache
 
 from subsynth.assets import corpus, user_text
+from subsynth.assets.film_frames import Film
 from subsynth.assets.fonts import find_fonts, read_font_file
 from subsynth.assets.pictures import Picture, bundled_pictures, user_pictures
+from subsynth.assets.videos import Frame, divide_frames, user_films
 from subsynth.core.errors import MaterialError
 from subsynth.data import font_catalogue
 from subsynth.data.font_catalogue import Face
@@ -61,8 +63,8 @@ def _identity(face: Face) -> tuple[str, int, tuple[tuple[str, float], ...]]:
 
 @lru_cache(maxsize=8)
 def pictures_of(spec: Spec, test: bool) -> tuple[Picture, ...]:
-    """The pictures of train, or of the test splits; none if all backgrounds are procedural."""
-    if spec.background.p_procedural >= 1:
+    """The pictures of train, or of the test splits; none if all backgrounds are procedural or frames of films."""
+    if spec.background.p_procedural >= 1 or (spec.background.videos and not spec.background.folders):
         return ()
     pictures = user_pictures(spec.background.folders) if spec.background.folders else bundled_pictures()
     return tuple(picture for picture in pictures if picture.test == test)
@@ -73,14 +75,30 @@ def all_pictures(spec: Spec) -> tuple[Picture, ...]:
     return pictures_of(spec, False) + pictures_of(spec, True)
 
 
+@lru_cache(maxsize=8)
+def films_of(spec: Spec) -> tuple[Film, ...]:
+    """The films whose frames are backgrounds; none if all backgrounds are procedural. Raises MaterialError."""
+    return () if spec.background.p_procedural >= 1 else user_films(spec.background.videos)
+
+
+@lru_cache(maxsize=8)
+def frames_of(spec: Spec, test: bool) -> tuple[Frame, ...]:
+    """The frames of films for train, or for the test splits. Films that are not in the cache are prepared first."""
+    films = films_of(spec)
+    frames = divide_frames(films, spec.width, spec.height) if films else ()
+    return tuple(frame for frame in frames if frame.test == test)
+
+
 def assets_digest(spec: Spec) -> str:
-    """SHA-256, hex, of the content of every font, picture and text file that a spec uses."""
+    """SHA-256, hex, of the content of every font, picture, film and text file that a spec uses."""
     digest = hashlib.sha256()
     for face in all_faces(spec):
         digest.update(f"font {face.name} {_identity(face)}\n".encode())
     for test in (False, True):
         for picture in pictures_of(spec, test):
             digest.update(f"picture {picture.name} {picture.sha256} {test}\n".encode())
+    for film in films_of(spec):
+        digest.update(f"film {film.name} {film.sha256}\n".encode())
     if spec.text.files:
         digest.update(f"text files {user_text.content_digest(spec.text.files)}\n".encode())
     else:

@@ -11,7 +11,17 @@ from PIL import Image
 
 from subsynth import verify as verification
 from subsynth.assets.assets import Assets
-from subsynth.cli.options import LANG, PRESET, SEED, SPEC, TRUST_PATHS, check_at_least_one, spec_from_options
+from subsynth.cli.options import (
+    LANG,
+    PRESET,
+    SEED,
+    SPEC,
+    TEXT,
+    TRUST_PATHS,
+    VIDEO,
+    check_at_least_one,
+    spec_from_options,
+)
 from subsynth.cli.progress import ProgressBar, prepare_assets
 from subsynth.core.errors import OutputError
 from subsynth.core.terminal import echo, one_line
@@ -36,12 +46,15 @@ from subsynth.storage import paths
 )
 @click.option("--count", type=int, default=36, show_default=True, help="Number of samples on the contact sheet.")
 @SEED
+@TEXT
+@VIDEO
 @SPEC
 @TRUST_PATHS
 @click.option("--out", type=click.Path(path_type=Path), help="PNG file to write.  [default: named after its content]")
 def preview(
     directory: Path | None, lang: str | None, preset: str | None, index: int | None, split: str, count: int,
-    seed: int | None, spec_file: str | None, trust_paths: bool, out: Path | None,
+    seed: int | None, texts: tuple[str, ...], videos: tuple[str, ...], spec_file: str | None, trust_paths: bool,
+    out: Path | None,
 ) -> None:  # fmt: skip
     """Draw a contact sheet of samples, or the layers of one sample.
 
@@ -51,6 +64,7 @@ def preview(
     Examples:
       subsynth preview sub_zh                     samples of a rendered data set
       subsynth preview --lang zh                  samples that would be rendered
+      subsynth preview --video a.mkv              on frames of your own film
       subsynth preview --lang en --index 17       the layers of one sample
       subsynth preview --lang zh --preset film    bands of video
     """
@@ -64,7 +78,7 @@ def preview(
         path = out or Path(f"{name}-preview.png")
     else:
         spec_file = str(directory / paths.SPEC) if directory else spec_file
-        spec = spec_from_options(spec_file, lang=lang, preset=preset, seed=seed)
+        spec = spec_from_options(spec_file, texts, videos, lang=lang, preset=preset, seed=seed)
         if directory is not None:
             check_paths(spec, directory, str(directory), trust_paths)
         path, picture = _render_preview(spec, split, index, count)
@@ -101,8 +115,8 @@ def verify(directory: Path, sample: int, trust_paths: bool, as_json: bool) -> No
 
     Every row is decoded and compared with the digests of the manifest, and a sample of the rows is rendered again
     from their columns. In a damaged shard all rows are rendered again, so that each damaged row can be named. The
-    exit code is 0 if the data set is intact, and 1 if not. If the set's spec.yaml names your own fonts, texts or
-    pictures, rows are rendered again only with --trust-paths.
+    exit code is 0 if the data set is intact, and 1 if not. If the set's spec.yaml names your own fonts, texts,
+    pictures or films, rows are rendered again only with --trust-paths.
 
     \b
     Examples:

@@ -22,19 +22,31 @@ SEED = click.option("--seed", type=int, help="Seed of all random choices.  [defa
 SPEC = click.option(
     "--spec", "spec_file", metavar="FILE.yaml", help="Spec to start from; other options override its values."
 )
+TEXT = click.option(
+    "--text", "texts", multiple=True, metavar="FILE", help="Text or subtitle file of your own; may be repeated."
+)
+VIDEO = click.option(
+    "--video", "videos", multiple=True, metavar="FILE", help="Film whose frames are backgrounds; may be repeated."
+)
 TRUST_PATHS = click.option(
     FLAG, "trust_paths", is_flag=True, help="Open the files that the set's spec.yaml names outside of the directory."
 )
 
 
-def spec_from_options(spec_file: str | None, **values: str | int | None) -> Spec:
-    """The spec of a file, or the default one, with the values that are not None.
+def spec_from_options(
+    spec_file: str | None, texts: tuple[str, ...] = (), videos: tuple[str, ...] = (), **values: str | int | None
+) -> Spec:
+    """The spec of a file, or the default one, with the values that are not None or empty.
 
     Raises SpecError. It names the option whose value is out of bounds: the file does not hold that value.
     """
-    overrides = {key: value for key, value in values.items() if value is not None}
+    overrides: dict[str, object] = {key: value for key, value in values.items() if value is not None}
     for key, value in overrides.items():
         check_value(Spec, key, value, f"--{key.replace('_', '-')}")
+    if texts:
+        overrides["text"] = {"files": texts}
+    if videos:
+        overrides["background"] = {"videos": videos}
     if spec_file is not None:
         return Spec.load(spec_file, **overrides)
     return Spec.from_yaml("{}", "the options", **overrides)

@@ -15,7 +15,9 @@ from subsynth.cli.options import (
     PRESET,
     SEED,
     SPEC,
+    TEXT,
     TRUST_PATHS,
+    VIDEO,
     N,
     check_at_least_one,
     spec_from_options,
@@ -57,12 +59,14 @@ Rank = tuple[int, int]  # rank, number of ranks
     type=click.Choice(IMAGE_FORMATS),
     help="Format of the images; with jpeg, a sample that has a JPEG step keeps its JPEG file.  [default: png]",
 )
+@TEXT
+@VIDEO
 @SPEC
 @click.option("--overwrite", is_flag=True, help="Replace the data set that is already there.")
 def render(
     lang: str | None, preset: str | None, n: int | None, n_test: int | None, out: str | None, seed: int | None,
     workers: int | None, engine: str, rank: int | None, world_size: int | None, image_format: str | None,
-    spec_file: str | None, overwrite: bool,
+    texts: tuple[str, ...], videos: tuple[str, ...], spec_file: str | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Render a data set as parquet files with a card and a manifest.
 
@@ -74,11 +78,12 @@ def render(
       subsynth render --lang zh --n 100000 --out data/sub_zh --workers 8
       subsynth render --lang en --preset film --n 20000
       subsynth spec --lang zh > my.yaml && subsynth render --spec my.yaml --seed 7
+      subsynth render --text lines.srt --video a.mkv --video b.mp4
       subsynth render --lang zh --n 100000000 --out s3://bucket/sub_zh --engine ray
       subsynth render --lang zh --out s3://bucket/sub_zh --rank 3 --world-size 100
     """
     spec = spec_from_options(
-        spec_file, lang=lang, preset=preset, n=n, n_test=n_test, seed=seed, image_format=image_format
+        spec_file, texts, videos, lang=lang, preset=preset, n=n, n_test=n_test, seed=seed, image_format=image_format
     )
     check_at_least_one("--workers", workers)
     part = _rank_of(rank, world_size, engine, overwrite)
@@ -108,7 +113,7 @@ def merge(out: str, trust_paths: bool) -> None:
     \b
     Examples:
       subsynth merge s3://bucket/sub_zh
-      subsynth merge my_set --trust-paths          rendered from your own fonts, texts or pictures
+      subsynth merge my_set --trust-paths          rendered from your own material
     """
     result = merge_ranks(out, trust_paths=trust_paths)
     echo(f"{one_line(open_storage(out).name)}: {result.pairs:,} pairs, {result.bytes / 1e6:,.1f} MB, complete")
@@ -120,10 +125,13 @@ def merge(out: str, trust_paths: bool) -> None:
 @N
 @N_TEST
 @SEED
+@TEXT
+@VIDEO
 @SPEC
 def spec(
-    lang: str | None, preset: str | None, n: int | None, n_test: int | None, seed: int | None, spec_file: str | None
-) -> None:
+    lang: str | None, preset: str | None, n: int | None, n_test: int | None, seed: int | None,
+    texts: tuple[str, ...], videos: tuple[str, ...], spec_file: str | None,
+) -> None:  # fmt: skip
     """Print the full spec as YAML, with the unit of each key.
 
     \b
@@ -131,16 +139,20 @@ def spec(
       subsynth spec --lang zh
       subsynth spec --lang en --preset film > my.yaml
     """
-    full_spec = spec_from_options(spec_file, lang=lang, preset=preset, n=n, n_test=n_test, seed=seed)
+    full_spec = spec_from_options(spec_file, texts, videos, lang=lang, preset=preset, n=n, n_test=n_test, seed=seed)
     echo(full_spec.to_yaml(), end="")
 
 
 @click.command()
 @LANG
 @PRESET
+@TEXT
+@VIDEO
 @SPEC
-def prepare(lang: str | None, preset: str | None, spec_file: str | None) -> None:
-    """Fill the cache with fonts, pictures and compiled kernels.
+def prepare(
+    lang: str | None, preset: str | None, texts: tuple[str, ...], videos: tuple[str, ...], spec_file: str | None
+) -> None:
+    """Fill the cache with fonts, pictures, films and compiled kernels.
 
     `subsynth render` does this by itself; ahead of time, it is useful for a cache that many machines share.
 
@@ -150,7 +162,8 @@ def prepare(lang: str | None, preset: str | None, spec_file: str | None) -> None
       SUBSYNTH_CACHE=/shared/cache subsynth prepare --spec my.yaml
     """
     started = time.monotonic()
-    prepare_assets(spec_from_options(spec_file, lang=lang, preset=preset), preparation.COMPILE_FROM)
+    full_spec = spec_from_options(spec_file, texts, videos, lang=lang, preset=preset)
+    prepare_assets(full_spec, preparation.COMPILE_FROM)
     seconds = time.monotonic() - started
     echo(f"prepared {cache.cache_folder()} in {seconds:.1f} s; kernels: {compilation.description()}")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from subsynth.core.errors import SubsynthError
@@ -18,7 +21,22 @@ def read_regular_file(path: str | Path, what: str, cure: str, limit: int, error:
     """The content of a regular file of at most `limit` bytes; symbolic links are followed.
 
     Anything else raises `error`, with a message that starts with `what` ("corpus", "font") and ends with `cure`.
-    Devices, FIFOs and sockets are rejected before anything is read, because reading them might never end.
+    """
+    with open_regular_file(path, what, cure, error) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise error(f"{what} {path}: {size:,} bytes, more than {limit:,}; {cure}")
+        return file.read(limit + 1)
+
+
+@contextmanager
+def open_regular_file(
+    path: str | Path, what: str, cure: str, error: type[SubsynthError]
+) -> Iterator[io.BufferedReader]:
+    """Open a regular file for reading in binary mode; symbolic links are followed.
+
+    Devices, FIFOs and sockets are rejected before anything is read, because reading them might never end. Files of
+    another kind, and errors of reading, raise `error` as in `read_regular_file`.
     """
     try:
         # Not blocking: opening a FIFO would otherwise wait for a writer.
@@ -28,8 +46,6 @@ def read_regular_file(path: str | Path, what: str, cure: str, limit: int, error:
             if not stat.S_ISREG(status.st_mode):
                 kind = KINDS.get(stat.S_IFMT(status.st_mode), "not a regular file")
                 raise error(f"{what} {path}: it is {kind}; {cure}")
-            if status.st_size > limit:
-                raise error(f"{what} {path}: {status.st_size:,} bytes, more than {limit:,}; {cure}")
-            return file.read(limit + 1)
+            yield file
     except (OSError, ValueError) as reason:  # ValueError: a NUL in the path
         raise error(f"{what} {path}: {getattr(reason, 'strerror', None) or reason}; {cure}") from reason

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsynth.assets.assets import Assets
-from subsynth.assets.backgrounds import Level
+from subsynth.assets.pyramids import Level
 from subsynth.core import rng
 from subsynth.core.rng import StreamRange
 from subsynth.planning.placement import Placement

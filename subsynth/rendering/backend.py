@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from subsynth.assets.backgrounds import Level
 from subsynth.assets.glyphs import FaceGlyphs
+from subsynth.assets.pyramids import Level
 from subsynth.core.pixels import U8
 from subsynth.kernels import compilation
 from subsynth.planning.layout import Box, Line

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from subsynth.assets.backgrounds import Level
 from subsynth.assets.glyphs import FaceGlyphs
+from subsynth.assets.pyramids import Level
 from subsynth.core.pixels import U8
 from subsynth.kernels import compositing, degradation
 from subsynth.kernels import glyphs as glyph_kernels

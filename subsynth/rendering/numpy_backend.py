@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from subsynth.assets.backgrounds import Level
 from subsynth.assets.glyphs import FaceGlyphs
+from subsynth.assets.pyramids import Level
 from subsynth.core import pixels
 from subsynth.core.coverage import coverage as rasterize
 from subsynth.core.pixels import U8

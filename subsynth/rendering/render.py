@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from subsynth.assets.assets import Assets, shared_assets
-from subsynth.assets.backgrounds import Level
 from subsynth.assets.glyphs import FaceGlyphs
 from subsynth.assets.preparation import prepare
+from subsynth.assets.pyramids import Level
 from subsynth.core import pixels
 from subsynth.core.errors import SpecError
 from subsynth.core.pixels import U8

@@ -1,7 +1,7 @@
 """Outside paths: the files outside of a data set that its own spec names.
 
-A spec.yaml may come from an untrusted source. The fonts, texts and pictures that it names are opened to render rows
-again, so files outside of its directory are opened only if the user allows it.
+A spec.yaml may come from an untrusted source. The fonts, texts, pictures and films that it names are opened to render
+rows again, so files outside of its directory are opened only if the user allows it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ def paths_outside(spec: Spec, directory: Path | None) -> list[str]:
     named += [("fonts.files", path) for path in spec.fonts.files]
     named += [("fonts.unseen_files", path) for path in spec.fonts.unseen_files]
     named += [("background.folders", path) for path in spec.background.folders]
+    named += [("background.videos", path) for path in spec.background.videos]
     root = None if directory is None else directory.resolve()
     return [f"{key} {path}" for key, path in named if root is None or not _is_inside(path, root)]
 

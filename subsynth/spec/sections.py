@@ -145,9 +145,12 @@ class Style:
 
 @dataclass(frozen=True)
 class Background:
-    """What is behind the text: pictures or procedural scenes, and their colour grade."""
+    """What is behind the text: pictures, frames of films or procedural scenes, and their colour grade."""
 
     folders: tuple[str, ...] = key((), "your own folders of pictures instead of the bundled photographs", "paths")
+    videos: tuple[str, ...] = key(
+        (), "your own films: their frames are used instead of the bundled photographs", "paths"
+    )
     p_procedural: float = _probability(0.15, "share of procedural scenes")
     p_flip: float = _probability(0.5, "share of crops that are mirrored")
     p_texture: float = _probability(0.0, "share of crops that are chosen for fine structure, such as grass or grids")

@@ -132,9 +132,10 @@ class Spec:
         return f"# subsynth spec; digest {self.digest()[:16]}\n{yaml_schema.to_yaml(self)}"
 
     @staticmethod
-    def from_yaml(text: str, source: str = "spec", **flags: Any) -> Spec:
-        """Read a spec; `flags` override its top-level keys, and keys that are left out have the preset's value.
+    def from_yaml(text: str, source: str = "spec", /, **flags: Any) -> Spec:
+        """Read a spec; `flags` override its keys, and keys that are left out have the preset's value.
 
+        A flag that is a mapping overrides only those keys of a section that it names: `text={"files": ["a.txt"]}`.
         If `n` is given without `n_test`, `n_test` is a tenth of `n`; a flag `n` without the flag `n_test` replaces both
         sizes of the text. Raises SpecError with a message that starts with `source`.
         """
@@ -147,7 +148,7 @@ class Spec:
             raise SpecError(f"{source}: not readable as YAML ({reason})") from error
         if not isinstance(raw, dict):
             raise SpecError(f"{source}: a mapping of keys is needed, not {type(raw).__name__}; see `subsynth spec`")
-        raw |= flags
+        raw = _overlay(raw, flags)
         if isinstance(raw.get("n"), int) and ("n_test" not in raw or ("n" in flags and "n_test" not in flags)):
             raw["n_test"] = presets.default_n_test(raw["n"])
         lang, preset = raw.get("lang", "en"), raw.get("preset", "sub")
@@ -168,3 +169,13 @@ class Spec:
         except UnicodeDecodeError as error:
             raise SpecError(f"spec {path}: {error}; name a YAML file") from error
         return Spec.from_yaml(text, str(path), **flags)
+
+
+def _overlay(raw: dict[Any, Any], flags: dict[str, Any]) -> dict[Any, Any]:
+    """The mapping of a spec with the flags in place of its values; sections are joined key by key."""
+    joined = raw | flags
+    for name, section in flags.items():
+        if isinstance(section, dict) and name in raw:
+            # A section that is not a mapping stays as it is, so that it is rejected like any other wrong value.
+            joined[name] = raw[name] | section if isinstance(raw[name], dict) else raw[name]
+    return joined
