@@ -67,30 +67,36 @@ class FaceGlyphs:
         covered: NDArray[np.bool_] = self.codes[at] == codes
         return covered
 
-    def shape(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Shape a line with the font's own kerning -> glyph ids (n,), x (n,) and y (n,) of their origins, and the index
-        (n,) of the first character that each belongs to.
+    def shape(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Shape a line with the font's own kerning -> glyph ids (n,), and x (n,), y (n,) of their origins.
 
         Raises MaterialError if the font is damaged.
         """
+        buffer = self._shaped(text)
+        glyphs, xs, ys, pen = [], [], [], 0
+        for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+            dx, dy, advance, _ = position.position
+            glyphs.append(info.codepoint)
+            xs.append(pen + dx)
+            ys.append(dy)
+            pen += advance
+        if glyphs and max(glyphs) >= self._count:
+            raise MaterialError(f"font {self.face.path}: it refers to a glyph that it lacks; the font is damaged")
+        shaped = np.array((glyphs, xs, ys), dtype=np.int64)
+        return shaped[0], shaped[1], shaped[2]
+
+    def characters(self, text: str) -> NDArray[np.int64]:
+        """The index in `text` of the first character that each glyph of `shape` belongs to: int64 (n,)."""
+        return np.array([info.cluster for info in self._shaped(text).glyph_infos], dtype=np.int64)
+
+    def _shaped(self, text: str) -> hb.Buffer:
         buffer = hb.Buffer()
         buffer.add_str(text)
         buffer.guess_segment_properties()
         # HarfBuzz guesses the machine's language; glyph forms and kerning must not depend on the machine.
         buffer.language = "zh-Hans" if any(c >= "\u2e80" for c in text) else "en"
         hb.shape(self._font, buffer)
-        glyphs, xs, ys, characters, pen = [], [], [], [], 0
-        for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
-            dx, dy, advance, _ = position.position
-            glyphs.append(info.codepoint)
-            xs.append(pen + dx)
-            ys.append(dy)
-            characters.append(info.cluster)
-            pen += advance
-        if glyphs and max(glyphs) >= self._count:
-            raise MaterialError(f"font {self.face.path}: it refers to a glyph that it lacks; the font is damaged")
-        shaped = np.array((glyphs, xs, ys, characters), dtype=np.int64)
-        return shaped[0], shaped[1], shaped[2], shaped[3]
+        return buffer
 
 
 def open_face(face: Face) -> FaceGlyphs:

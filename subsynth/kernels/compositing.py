@@ -11,12 +11,32 @@ _COLOR = types.UniTuple(int64, 3)
 
 
 @kernel(None)
+def _any(line):
+    """Whether a row of alpha or coverage has a value above 0. Rows without are skipped: they are a third of all."""
+    found = np.uint8(0)
+    for i in range(len(line)):
+        found |= line[i]
+    return found != 0
+
+
+@kernel(None)
+def _any_near(coverage, row, reach):
+    """Whether a row, or one at most `reach` rows away, has coverage."""
+    for other in range(max(0, row - reach), min(coverage.shape[0], row + reach + 1)):  # noqa: SIM110 - for numba
+        if _any(coverage[other]):
+            return True
+    return False
+
+
+@kernel(None)
 def _blend(planes, color, alpha):
     """`pixels.blend`, in place; planes (3, H, W), alpha (H, W)."""
-    for channel in range(3):
-        shade = np.int32(color[channel])
-        for row in range(alpha.shape[0]):
-            line, opacity = planes[channel, row], alpha[row]
+    for row in range(alpha.shape[0]):
+        opacity = alpha[row]
+        if not _any(opacity):
+            continue
+        for channel in range(3):
+            shade, line = np.int32(color[channel]), planes[channel, row]
             for i in range(len(line)):
                 wide = np.int32(opacity[i]) + np.int32(opacity[i] >> 7)
                 line[i] = np.uint8((np.int32(line[i]) * (np.int32(256) - wide) + wide * shade) >> 8)
@@ -28,6 +48,8 @@ def _scale(alpha, opacity):
     factor = np.int32(opacity)
     for row in range(alpha.shape[0]):
         line = alpha[row]
+        if not _any(line):
+            continue
         for i in range(len(line)):
             # v // 255 for v < 65535, computed by shifts.
             value = np.int32(line[i]) * factor + np.int32(128)
@@ -77,6 +99,8 @@ def _outline(coverage, reach, weights):
     padded[reach : reach + height, reach : reach + width] = coverage
     out = np.zeros((height, width), np.uint8)
     for row in range(height):
+        if not _any_near(coverage, row, reach):
+            continue
         line = out[row]
         for dy in range(2 * reach + 1):
             for dx in range(2 * reach + 1):
@@ -106,15 +130,19 @@ def _shadow(silhouette, dx, dy, blur):
     side = 2 * blur + 1
     across = np.zeros((height + 2 * blur, width), np.int32)
     for row in range(height + 2 * blur):
+        if not _any(moved[row]):
+            continue
         line = across[row]
         for step in range(side):
             other = moved[row, step : step + width]
             for i in range(width):
                 line[i] += np.int32(other[i])
-    out = np.empty((height, width), np.uint8)
+    out = np.zeros((height, width), np.uint8)
     total = np.empty(width, np.int32)
     area = np.float32(side * side)  # odd, so that no mean is half-way between two levels
     for row in range(height):
+        if not _any_near(moved, row + blur, blur):
+            continue
         total[:] = 0
         for step in range(side):
             other = across[row + step]
@@ -135,6 +163,8 @@ def surrounding_light(planes, coverage, light, reach):
     positions = np.empty(width + 1, np.uint32)
     total, count = int64(0), int64(0)
     for row in range(height):
+        if not _any_near(coverage, row, reach):
+            continue
         down[:] = 0
         middle = down[reach : reach + width]
         for other in range(max(0, row - reach), min(height, row + reach + 1)):

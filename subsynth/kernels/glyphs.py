@@ -5,12 +5,13 @@ and the box of a line.
 from __future__ import annotations
 
 import numpy as np
-from numba import int64, types, uint8
+from numba import float64, int64, types, uint8
 
 from subsynth.kernels.jit import kernel, readonly
 
 ONE = 256  # subpixels per pixel
 FULL = 2 * ONE * ONE  # twice the area of a pixel
+FARTHEST = float(1 << 22)  # 1/256 px; outlines in extreme perspective end there
 
 _INTS = types.Array(types.int64, 1, "C", readonly=True)
 
@@ -135,6 +136,66 @@ def edges_coverage(edges, height, width):
     for i in range(edges.shape[0]):
         _edge(area, edges[i, 0], edges[i, 1], edges[i, 2], edges[i, 3], height, width)
     return _accumulated(area, 0, height, height, width)
+
+
+@kernel(None)
+def _mapped(x, y, left, top, width, height, c):
+    """`scene_text.map_points` for one point: x and y of the plane in 1/256 px."""
+    u, v = (x - left) / width, (y - top) / height
+    scale = ONE / (c[6] * u + c[7] * v + 1.0)
+    px, py = np.rint((c[0] * u + c[1] * v + c[2]) * scale), np.rint((c[3] * u + c[4] * v + c[5]) * scale)
+    return int64(min(max(px, -FARTHEST), FARTHEST)), int64(min(max(py, -FARTHEST), FARTHEST))
+
+
+@kernel(
+    uint8[:, ::1](
+        readonly(types.int16, 2), readonly(types.boolean, 1), readonly(types.int32, 1), _INTS, _INTS, _INTS,
+        int64, int64, int64, int64, readonly(types.float64, 1), int64, int64,
+    )
+)  # fmt: skip
+def line_coverage_in_plane(points, pen, starts, glyphs, gx, gy, left, top, right, bottom, c, height, width):
+    """The coverage uint8 (height, width) of a line that is mapped to a plane: `scene_text.line_coverage`."""
+    area = np.zeros(height * (width + 1) + 1, np.int32)
+    across, down = float64(right - left), float64(bottom - top)
+    for k in range(len(glyphs)):
+        part, drawn = points[starts[glyphs[k]] : starts[glyphs[k] + 1]], pen[starts[glyphs[k]] : starts[glyphs[k] + 1]]
+        x0, y0 = int64(0), int64(0)
+        for i in range(len(part)):
+            x1, y1 = _mapped(
+                float64(part[i, 0] + gx[k]),
+                float64(-(part[i, 1] + gy[k])),
+                float64(left),
+                float64(top),
+                across,
+                down,
+                c,
+            )
+            if i and drawn[i]:
+                _edge(area, x0, y0, x1, y1, height, width)
+            x0, y0 = x1, y1
+    return _accumulated(area, 0, height, height, width)
+
+
+@kernel(types.UniTuple(int64, 4)(readonly(types.uint8, 2), int64, int64, int64, int64))
+def ink_bounds(coverage, left, top, right, bottom):
+    """`boxes.ink_bounds`: the bounds of all pixels with ink in an area; zeros if there are none."""
+    left, top = max(left, 0), max(top, 0)
+    right, bottom = min(right, coverage.shape[1]), min(bottom, coverage.shape[0])
+    xmin, ymin, xmax, ymax = right, bottom, int64(0), int64(0)
+    columns = np.zeros(coverage.shape[1], np.uint8)
+    for row in range(top, bottom):
+        line, found = coverage[row], np.uint8(0)
+        for i in range(left, right):
+            found |= line[i]
+            columns[i] |= line[i]
+        if found:
+            ymin, ymax = min(ymin, row), row + 1
+    for i in range(left, right):
+        if columns[i]:
+            xmin, xmax = min(xmin, i), i + 1
+    if not xmax:
+        return int64(0), int64(0), int64(0), int64(0)
+    return xmin, ymin, xmax, ymax
 
 
 @kernel(types.UniTuple(int64, 4)(readonly(types.int16, 2), _INTS, _INTS, _INTS, int64))

@@ -23,15 +23,11 @@ Box = tuple[int, int, int, int]
 
 
 class Line(NamedTuple):
-    """A shaped line, in font units (1/4096 em), y upwards; `box` bounds its ink after shearing.
-
-    `characters` is the index of the first character that each glyph belongs to, in the shaped text.
-    """
+    """A shaped line, in font units (1/4096 em), y upwards; `box` bounds its ink after shearing."""
 
     glyphs: NDArray[np.int64]  # (n,)
     x: NDArray[np.int64]  # (n,) origins
     y: NDArray[np.int64]
-    characters: NDArray[np.int64]  # (n,)
     box: Box  # xmin, ymin, xmax, ymax
 
 
@@ -41,13 +37,13 @@ def set_line(glyphs: FaceGlyphs, text: str, shear: int) -> Line:
 
     A line without ink has the box (0, 0, 0, 0).
     """
-    ids, x, y, characters = glyphs.shape(text)
+    ids, x, y = glyphs.shape(text)
     boxes = glyphs.arrays(ids).boxes
     if compilation.enabled():
         from subsynth.kernels.glyphs import line_box as compiled_line_box  # noqa: PLC0415 - imports numba
 
-        return Line(ids, x, y, characters, compiled_line_box(boxes, ids, x, y, shear))
-    return Line(ids, x, y, characters, line_box(boxes, ids, x, y, shear))
+        return Line(ids, x, y, compiled_line_box(boxes, ids, x, y, shear))
+    return Line(ids, x, y, line_box(boxes, ids, x, y, shear))
 
 
 def set_lines(glyphs: FaceGlyphs, text: str, shear: int, dx: int, dy: int) -> tuple[Line, ...]:
@@ -64,17 +60,17 @@ def _moved(line: Line, shear: int, dx: int, dy: int) -> Line:
     xmin, ymin, xmax, ymax = line.box
     rounded = int(shear != 0)  # the shear of the moved points may be rounded differently
     box = (xmin + dx - rounded, ymin - dy, xmax + dx + rounded, ymax - dy)
-    return Line(line.glyphs, line.x + dx + (dy * shear >> 10), line.y - dy, line.characters, box)
+    return Line(line.glyphs, line.x + dx + (dy * shear >> 10), line.y - dy, box)
 
 
 def join_lines(lines: tuple[Line, ...]) -> Line:
     """Lines as one, whose box bounds the ink of all."""
     if len(lines) == 1:
         return lines[0]
-    glyphs, x, y, characters = (np.concatenate([line[k] for line in lines]) for k in range(4))
+    glyphs, x, y = (np.concatenate([line[k] for line in lines]) for k in range(3))
     boxes = [line.box for line in lines if any(line.box)] or [(0, 0, 0, 0)]
     low, high = [min(b[k] for b in boxes) for k in (0, 1)], [max(b[k] for b in boxes) for k in (2, 3)]
-    return Line(glyphs, x, y, characters, (low[0], low[1], high[0], high[1]))
+    return Line(glyphs, x, y, (low[0], low[1], high[0], high[1]))
 
 
 def line_box(

@@ -17,7 +17,7 @@ from subsynth.core.rng import StreamRange
 from subsynth.planning import layout
 from subsynth.planning.layout import SHEAR_GRID, SIZE_GRID, SUBPIXEL, Box, Line
 from subsynth.planning.text import FaceChoice
-from subsynth.spec.sections import ALIGNMENTS
+from subsynth.spec.sections import ALIGNMENTS, Layout
 from subsynth.spec.spec import Spec
 
 MIN_SIZE_PX = 4  # per em; smaller text cannot be read, and a line that fits only below this size is an error
@@ -51,11 +51,11 @@ class _Draws(NamedTuple):
     size: float
     x: float
     y: float
-    spacing: float
-    alignment: int
-    clipped: bool
-    side: int
-    share: float
+    spacing: float = 1.0
+    alignment: int = 0
+    clipped: bool = False
+    side: int = 0
+    share: float = 0.0
 
 
 def place_lines(assets: Assets, samples: StreamRange, text: list[str], faces: FaceChoice) -> Placement:
@@ -67,8 +67,12 @@ def place_lines(assets: Assets, samples: StreamRange, text: list[str], faces: Fa
     rows, bounds = [], []
     for i, (lines_text, face, shear) in enumerate(zip(text, faces.face, faces.shear, strict=True)):
         if lines_text:
-            where = f"{assets.split} sample {samples.start + i}"
-            row, box = _place(spec, assets.fonts.faces[face], lines_text, round(shear * SHEAR_GRID), draws[i], where)
+            row, box = _place(spec, assets.fonts.faces[face], lines_text, round(shear * SHEAR_GRID), draws[i])
+            if row[0] < MIN_SIZE_PX:
+                raise SpecError(
+                    f"{assets.split} sample {samples.start + i}: {lines_text!r} fits {spec.width} x {spec.height} px "
+                    f"only below {MIN_SIZE_PX} px per em; lower text.max_chars or widen the image"
+                )
         else:
             row, box = (0.0,) * 8, (0, 0, 0, 0)
         rows.append(row)
@@ -81,33 +85,29 @@ def place_lines(assets: Assets, samples: StreamRange, text: list[str], faces: Fa
 
 def _draws(spec: Spec, samples: StreamRange) -> list[_Draws]:
     """The draws of each sample."""
+    usual = (rng.uniform(samples, stream).tolist() for stream in ("layout.size", "layout.x", "layout.y"))
+    if spec.is_plain and spec.layout == Layout():  # saves draws
+        return list(map(_Draws, *usual))
     align = [spec.layout.align.get(name, 0.0) for name in ALIGNMENTS]
     columns = (
-        rng.uniform(samples, "layout.size"),
-        rng.uniform(samples, "layout.x"),
-        rng.uniform(samples, "layout.y"),
         rng.uniform(samples, "layout.spacing", *spec.layout.line_spacing_range),
         rng.categorical(samples, "layout.align", align),
         rng.bernoulli(samples, "layout.clipped", spec.layout.p_clipped),
         rng.categorical(samples, "layout.clipped_side", SIDE_WEIGHTS),
         rng.uniform(samples, "layout.clipped_share", *CLIPPED_SHARE),
     )
-    return [_Draws(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
+    return list(map(_Draws, *usual, *(column.tolist() for column in columns)))
 
 
-def _place(
-    spec: Spec, glyphs: FaceGlyphs, text: str, shear: int, draws: _Draws, where: str
-) -> tuple[tuple[float, ...], Box]:
+def _place(spec: Spec, glyphs: FaceGlyphs, text: str, shear: int, draws: _Draws) -> tuple[tuple[float, ...], Box]:
     """The values of a row of Placement, and the bounds of the ink."""
     alignment, side = ALIGNMENTS[draws.alignment], SIDES[draws.side] if draws.clipped else ""
-    dx, dy = _second_line(glyphs, text, shear, alignment, draws.spacing)
-    line = layout.join_lines(layout.set_lines(glyphs, text, shear, dx, dy))
+    if "\n" in text:
+        dx, dy = _second_line(glyphs, text, shear, alignment, draws.spacing)
+        line = layout.join_lines(layout.set_lines(glyphs, text, shear, dx, dy))
+    else:
+        dx, dy, line = 0, 0, layout.set_line(glyphs, text, shear)
     size = _size(spec, glyphs, line, draws.size, side in ("left", "right"))
-    if size < MIN_SIZE_PX * SIZE_GRID:
-        raise SpecError(
-            f"{where}: {text!r} fits {spec.width} x {spec.height} px only below {MIN_SIZE_PX} px per em; lower "
-            "text.max_chars or widen the image"
-        )
     grow_x, grow_y = (missing_width(spec.fonts.min_stroke_px, thin, size) for thin in glyphs.thin)
     box = layout.ink_box(line, size, (grow_x, grow_y))
     x, y = _origin(spec, box, alignment, draws)
@@ -122,12 +122,10 @@ def _place(
 
 
 def _second_line(glyphs: FaceGlyphs, text: str, shear: int, alignment: str, spacing: float) -> tuple[int, int]:
-    """The offset of the second line from the first, in font units to the right and down; (0, 0) for a single line.
+    """The offset of the second line from the first, in font units to the right and down.
 
     The ink of the lines does not touch, so that each has a box of its own.
     """
-    if "\n" not in text:
-        return 0, 0
     first, second = (layout.set_line(glyphs, part, shear).box for part in text.split("\n"))
     dy = max(round(spacing * EM), second[3] - first[1] + LINE_GAP)
     left, right = first[0] - second[0], first[2] - second[2]
@@ -152,7 +150,9 @@ def _origin(spec: Spec, box: Box, alignment: str, draws: _Draws) -> tuple[int, i
     left, top, right, bottom = box
     spare_x = max(0, (spec.width - 2 * spec.margin_px) * SUBPIXEL - (right - left))
     spare_y = max(0, (spec.height - 2 * spec.margin_px) * SUBPIXEL - (bottom - top))
-    indent = {"left": draws.x * MAX_INDENT, "centre": 0.5, "right": 1 - draws.x * MAX_INDENT}.get(alignment, draws.x)
+    indent = draws.x
+    if alignment != "anywhere":
+        indent = {"left": indent * MAX_INDENT, "centre": 0.5, "right": 1 - indent * MAX_INDENT}[alignment]
     return (
         spec.margin_px * SUBPIXEL - left + int(indent * spare_x),
         spec.margin_px * SUBPIXEL - top + int(draws.y * spare_y),

@@ -49,7 +49,9 @@ def choose_lines(assets: Assets, samples: StreamRange) -> LineChoice:
     line = _draw_line(assets, samples, "")
     weights = [section.lines.get(count, 0.0) for count in LINE_COUNTS]
     if weights == [0.0, weights[1], 0.0] and not section.p_short:  # saves draws
-        return _line_choice(table, line, line, np.ones(len(line), np.int64))
+        texts = [table.lines.text[i] for i in line]
+        sources = [table.lines.sources[table.lines.source[i]] for i in line]
+        return LineChoice(line, line, texts, sources, [table.lines.id[i] for i in line])
     count = rng.categorical(samples, "text.lines", weights)
     if len(table.short):
         short = table.short[rng.randint(samples, "text.short_line", len(table.short))]

@@ -16,6 +16,7 @@ from subsynth.core.pixels import U8
 from subsynth.kernels import compilation
 from subsynth.planning.layout import Box, Line
 from subsynth.rendering.params import RenderParams
+from subsynth.rendering.plane import Plane
 
 
 class Backend(Protocol):
@@ -27,6 +28,14 @@ class Backend(Protocol):
 
     def rasterize(self, edges: NDArray[np.int64], height: int, width: int) -> U8:
         """The coverage uint8 (height, width) of directed edges int64 (n, 4); see `core.coverage`."""
+        ...
+
+    def line_coverage_in_plane(self, glyphs: FaceGlyphs, line: Line, plane: Plane, height: int, width: int) -> U8:
+        """The coverage uint8 (height, width) of a line that is mapped to a plane."""
+        ...
+
+    def ink_bounds(self, coverage: U8, area: Box) -> Box:
+        """The bounds of all pixels with coverage in an area: left, top, right, bottom; zeros if there are none."""
         ...
 
     def background(self, level: Level, params: RenderParams) -> U8:

@@ -14,6 +14,7 @@ from subsynth.planning.layout import Box, Line
 from subsynth.rendering import contrast, lookup_tables
 from subsynth.rendering.effects.jpeg import encode_and_decode_frame
 from subsynth.rendering.params import RenderParams
+from subsynth.rendering.plane import Plane
 from subsynth.rendering.styles.outline import neighbour_weights
 
 _NO_OUTLINE = np.zeros((1, 1), np.int64)
@@ -34,6 +35,19 @@ class NumbaBackend:
     def rasterize(self, edges: NDArray[np.int64], height: int, width: int) -> U8:  # noqa: D102 - see Backend
         result: U8 = glyph_kernels.edges_coverage(edges, height, width)
         return result
+
+    def line_coverage_in_plane(  # noqa: D102 - see Backend
+        self, glyphs: FaceGlyphs, line: Line, plane: Plane, height: int, width: int
+    ) -> U8:
+        points, pen, _, starts, _ = glyphs.arrays(line.glyphs)
+        result: U8 = glyph_kernels.line_coverage_in_plane(
+            points, pen, starts, line.glyphs, line.x, line.y, *plane.plate, plane.coefficients, height, width
+        )
+        return result
+
+    def ink_bounds(self, coverage: U8, area: Box) -> Box:  # noqa: D102 - see Backend
+        left, top, right, bottom = glyph_kernels.ink_bounds(coverage, *area)
+        return left, top, right, bottom
 
     def background(self, level: Level, params: RenderParams) -> U8:  # noqa: D102 - see Backend
         p = params

@@ -20,7 +20,9 @@ from subsynth.rendering.effects.grade import grade
 from subsynth.rendering.effects.jpeg import encode_and_decode
 from subsynth.rendering.effects.noise import noise
 from subsynth.rendering.effects.resample import resample
+from subsynth.rendering.ink import ink_bounds
 from subsynth.rendering.params import RenderParams
+from subsynth.rendering.plane import Plane, line_coverage_in_plane
 from subsynth.rendering.styles.box import box
 from subsynth.rendering.styles.outline import outline
 from subsynth.rendering.styles.shadow import shadow
@@ -45,6 +47,14 @@ class NumpyBackend:
 
     def rasterize(self, edges: NDArray[np.int64], height: int, width: int) -> U8:  # noqa: D102 - see Backend
         return rasterize(edges, height, width)
+
+    def line_coverage_in_plane(  # noqa: D102 - see Backend
+        self, glyphs: FaceGlyphs, line: Line, plane: Plane, height: int, width: int
+    ) -> U8:
+        return line_coverage_in_plane(glyphs, line, plane, height, width)
+
+    def ink_bounds(self, coverage: U8, area: Box) -> Box:  # noqa: D102 - see Backend
+        return ink_bounds(coverage, area)
 
     def background(self, level: Level, params: RenderParams) -> U8:  # noqa: D102 - see Backend
         p = params

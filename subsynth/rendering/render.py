@@ -91,7 +91,7 @@ class Renderer:
             boxes.line_boxes(self.backend, text.glyphs, text.lines, text.coverage, params)
             if labels.line_boxes and text.glyphs
             else (),
-            boxes.char_boxes(self.backend, text.glyphs, text.lines, params)
+            boxes.char_boxes(self.backend, text.glyphs, recipe.text, text.lines, params)
             if labels.char_boxes and text.glyphs
             else (),
         )

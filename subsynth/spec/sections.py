@@ -155,7 +155,7 @@ class Background:
     p_flip: float = _probability(0.5, "share of crops that are mirrored")
     p_texture: float = _probability(0.0, "share of crops that are chosen for fine structure, such as grass or grids")
     texture_crops: int = key(
-        6, "number of crops drawn for such a sample; the one with the finest is used", bounds=(1, 64)
+        4, "number of crops drawn for such a sample; the one with the finest is used", bounds=(1, 64)
     )
     gain_range: Range = key((0.45, 1.05), "brightness of the colour grade, as a factor", bounds=(0, 4))
     tint_range: Range = key((-0.1, 0.1), "gain of red relative to blue in the colour grade", bounds=(-1, 1))

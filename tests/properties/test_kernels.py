@@ -19,6 +19,7 @@ from subsynth.rendering.numba_backend import NumbaBackend
 from subsynth.rendering.numpy_backend import NumpyBackend
 from subsynth.rendering.params import RenderParams
 from subsynth.rendering.render import Renderer
+from subsynth.rendering.scene_text import draw_distractor
 from subsynth.spec.sections import Background, Degrade, Fill, Style
 
 PLAIN, COMPILED = NumpyBackend(), NumbaBackend()
@@ -35,6 +36,11 @@ def assert_stages_agree(assets, recipe):
     level = assets.scene(recipe.background).levels[recipe.background_level]
     planes = PLAIN.background(level, params)
     assert np.array_equal(COMPILED.background(level, params), planes), ("background", recipe)
+    for distractor in recipe.distractors:
+        drawn = [planes.copy(), planes.copy()]
+        for backend, own in zip((PLAIN, COMPILED), drawn, strict=True):
+            draw_distractor(own, distractor, assets, backend)
+        assert np.array_equal(*drawn), ("distractor", recipe)
     if recipe.text:
         planes = assert_subtitles_agree(assets, recipe, params, planes)
     image, file = PLAIN.degrade(planes.copy(), params)
@@ -53,6 +59,7 @@ def assert_subtitles_agree(assets, recipe, params, planes):
     assert np.array_equal(COMPILED.coverage(glyphs, line, params), coverage), ("coverage", recipe)
     edges = layout.edges(glyphs, line, params.size, params.shear, params.x, params.y, params.embolden)
     assert np.array_equal(COMPILED.rasterize(edges, params.height, params.width), coverage), ("rasterize", recipe)
+    assert COMPILED.ink_bounds(coverage, ink) == PLAIN.ink_bounds(coverage, ink), ("ink_bounds", recipe)
     touched, compiled_touched = np.zeros_like(coverage), np.zeros_like(coverage)
     composed = read_only(PLAIN.compose(planes.copy(), coverage, ink, params, touched))
     for mask in (compiled_touched, None):
