@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from subsynth.assets.assets import shared_assets
 from subsynth.assets.preparation import prepare
 from subsynth.core.errors import SpecError
+from subsynth.core.pixels import U8
 from subsynth.planning.planner import plan_recipes
 from subsynth.rendering.render import Pair, Renderer
 from subsynth.spec.spec import Spec
@@ -40,6 +41,8 @@ class Sample(TypedDict):
     ground_truth: Any  # uint8 (1, H, W), text 0 and background 255
     text: str
     index: int
+    erase_mask: NotRequired[Any]  # uint8 (1, H, W), 0 where the subtitle changed the image; with labels.erase_mask
+    coverage: NotRequired[Any]  # uint8 (1, H, W), 255 where the fill covers a whole pixel; with labels.coverage
 
 
 class StreamState(TypedDict):
@@ -74,7 +77,8 @@ class SubtitleStream(_Base):
     """The samples of a split as a torch IterableDataset, rendered by the process that iterates: a DataLoader worker.
 
     A sample is {"image": uint8 (3, H, W) RGB, "ground_truth": uint8 (1, H, W) with text 0 and background 255,
-    "text": str, "index": int}, equal to the stored sample of that index. An epoch has the size of the spec's split;
+    "text": str, "index": int}, equal to the stored sample of that index; with the spec's labels erase_mask and coverage
+    also these, uint8 (1, H, W). An epoch has the size of the spec's split;
     the indices of epoch e start at e times that size, so each epoch has new samples: those that a larger set would
     have. Samples are independent of each other, so they need no shuffling. Ranks (from torch.distributed, from
     torchrun's environment, or as given) and workers divide an epoch without overlap; the parts of two ranks differ by
@@ -186,9 +190,22 @@ def _render_range(spec: Spec, split: str, start: int, stop: int) -> Iterator[Pai
 
 
 def _to_sample(pair: Pair) -> Sample:
-    image, truth = np.ascontiguousarray(pair.image.transpose(2, 0, 1)), pair.ground_truth[None]
-    arrays = (image, truth) if torch is None else (torch.from_numpy(image), torch.from_numpy(truth))
-    return {"image": arrays[0], "ground_truth": arrays[1], "text": pair.recipe.text, "index": pair.recipe.index}
+    sample: Sample = {
+        "image": _array(np.ascontiguousarray(pair.image.transpose(2, 0, 1))),
+        "ground_truth": _array(pair.ground_truth[None]),
+        "text": pair.recipe.text,
+        "index": pair.recipe.index,
+    }
+    if pair.erase_mask is not None:
+        sample["erase_mask"] = _array(pair.erase_mask[None])
+    if pair.coverage is not None:
+        sample["coverage"] = _array(pair.coverage[None])
+    return sample
+
+
+def _array(array: U8) -> Any:
+    """A torch tensor with the memory of an array; the array itself where torch is not installed."""
+    return array if torch is None else torch.from_numpy(array)
 
 
 def _rank_and_world_size(rank: int | None, world_size: int | None) -> tuple[int, int]:

@@ -79,7 +79,7 @@ def test_bad_options(assert_rejected):
     assert_rejected("--n", 0, words=("n is 0",))
     assert_rejected("--n", -5, words=("-5",))
     assert_rejected("--n", "many", words=("many",))
-    assert_rejected("--n-test", 0, words=("n_test is 0",))
+    assert_rejected("--n-test", 0, words=("--n-test is 0",))
     assert_rejected("--workers", 0, words=("workers is 0",))
     assert_rejected("--seed", -1, words=("seed is -1",))
     assert_rejected("--lang", "xx", words=("xx", "zh"))
