@@ -91,6 +91,8 @@ def all_white_ssim(truth: Grey) -> float:
 def ssim_error_share(similarity: float, all_white: float) -> float:
     """The share of structural error that is left: (1 - SSIM) / (1 - SSIM of an all-white output), on the same set.
 
+    Of a set, both are means over the images with text: on a frame without text, a white page has no error.
+
     It is 0 for outputs that equal the ground truth, and 1 for outputs no better than a white page. The SSIM of a
     white page grows with the empty part of the images (0.564 on the paper's Sub_Ch, 0.365 on our Chinese set), and so
     does that of any other output; the share can be compared between sets. It is nan on a set without text.
