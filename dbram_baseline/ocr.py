@@ -9,14 +9,20 @@ from pathlib import Path
 import click
 
 from dbram_baseline.command import WIDE, device_option, precision_option, run_command
-from dbram_baseline.data.pairs import load_texts
 from dbram_baseline.data.refs import DataRef
 from dbram_baseline.evaluation.edit_distance import levenshtein
 from dbram_baseline.evaluation.eval_set import load_eval_set
 from dbram_baseline.evaluation.evaluate import predict
 from dbram_baseline.evaluation.metrics import METRICS
-from dbram_baseline.evaluation.readers import READERS, has_hanzi
-from dbram_baseline.evaluation.reading import CHECKPOINT, SPLITS, VERSIONS, evaluate_reading, images_to_read
+from dbram_baseline.evaluation.readers import READERS
+from dbram_baseline.evaluation.reading import (
+    CHECKPOINT,
+    SPLITS,
+    VERSIONS,
+    evaluate_reading,
+    images_to_read,
+    load_reading_set,
+)
 from dbram_baseline.evaluation.tables import markdown_table
 from dbram_baseline.files import check_output, write_file
 from dbram_baseline.networks.device import select_device
@@ -46,7 +52,7 @@ def command(data: str, splits: tuple[str, ...], limit: int, checkpoint: Path | N
     """Edit distances between the text that a reader returns and the true one.
 
     It reads the images as they are, binarized images, and the ground truth, which is the best that a binarization
-    can reach.
+    can reach. In a film set, the reader finds the lines itself, and frames without text are left out.
 
     \b
     Examples:
@@ -61,22 +67,27 @@ def command(data: str, splits: tuple[str, ...], limit: int, checkpoint: Path | N
     network = load_generator(checkpoint)[0] if checkpoint else None
     ref, quiet = DataRef.parse(data), not sys.stderr.isatty()
     rows: list[dict[str, str | int | float]] = []
+    notes: list[str] = []
     for split in splits or SPLITS:
-        eval_set, texts = load_eval_set(ref, split, limit, quiet), load_texts(ref, split, limit)
-        reader = READERS[reader_name](any(map(has_hanzi, texts)))
+        reading_set = load_reading_set(ref, split, load_eval_set(ref, split, limit, quiet))
+        eval_set, count = reading_set.eval_set, len(reading_set.texts)
+        if reading_set.blank:
+            notes.append(f"{split}: {reading_set.blank} of {count + reading_set.blank} images have no text, not read")
+        counts = {"n": count} | ({"without_text": reading_set.blank} if reading_set.blank else {})
+        reader = READERS[reader_name](reading_set.chinese, reading_set.find_lines)
         greys = network and predict(network, eval_set.images, select_device(device_name), precision, quiet=quiet)
         for version in VERSIONS:
             if version == CHECKPOINT and greys is None:
                 continue
             images = images_to_read(version, eval_set, greys)
-            values = evaluate_reading(reader, images, texts, f"{split}, {version}", quiet)
-            rows.append({"split": split, "method": version, "n": len(texts), **values.means()})
+            values = evaluate_reading(reader, images, reading_set, f"{split}, {version}", quiet)
+            rows.append({"split": split, "method": version, **counts, **values.means()})
     metrics = [m for m in METRICS if m.reading]
     cells = [
         [str(row["split"]), str(row["method"]), *(format(row[m.key], m.format) for m in metrics), str(row["n"])]
         for row in rows
     ]
-    echo(f"{data}: at most {limit} images of a split, read by {reader_name}\n")
+    echo("\n".join([f"{data}: at most {limit} images of a split, read by {reader_name}", *notes, ""]))
     echo("\n".join(markdown_table(["split", "read from", *(m.label for m in metrics), "n"], cells)))
     echo(table_5())
     if out:

@@ -30,6 +30,10 @@ from dbram_baseline.training.checkpoint import CheckpointInfo, load_generator
 from subsynth.core.terminal import echo, echo_error
 
 DEFAULT_METHODS = ("otsu", "sauvola", "wolf", "su", ALL_WHITE)
+BLANK_NOTE = (
+    "\nMeans over the frames with text: F-measure, P-FM, DRD, NRM and the SSIM error share. Over the frames without "
+    "text:\nblank ink, the share of their pixels that are binarized as text. Over all frames: the others."
+)
 
 
 @click.command("score", context_settings=WIDE)
@@ -68,10 +72,12 @@ def command(checkpoints: tuple[Path, ...], methods: tuple[str, ...], data: str, 
     split_label = split if ref.has_splits else "whole pages"
     echo(f"{data}, {split_label}: {len(eval_set):,} pairs, {_description(eval_set)}\n")
     echo(score_table(scores, [m for m in METRICS if m.key in scores[0].means and not m.for_comparison]))
+    if eval_set.blank_count:
+        echo(BLANK_NOTE)
     if networks and ref.kind is Kind.SUBTITLES:
         echo(beside_table_2([*trained, *(s for s in untrained if s.method == ALL_WHITE)]))
     if out:
-        _write(out, split_label, len(eval_set), scores)
+        _write(out, split_label, eval_set, scores)
         echo(f"\nwrote {out}")
 
 
@@ -96,15 +102,19 @@ def _score_untrained(methods: Sequence[str], eval_set: EvalSet) -> list[Score]:
 
 def _description(eval_set: EvalSet) -> str:
     if eval_set.masks is None:
-        return f"{eval_set.text_share:.1%} of pixels are text"
+        blank = eval_set.blank_count
+        counts = f"{len(eval_set) - blank:,} with text and {blank:,} without, " if blank else ""
+        return f"{counts}{eval_set.text_share:.1%} of pixels are text"
     return f"{eval_set.masks.mean():.1%} of pixels are in shadow; MAE is what many papers print as RMSE"
 
 
-def _write(path: Path, split: str, pairs: int, scores: Sequence[Score]) -> None:
+def _write(path: Path, split: str, eval_set: EvalSet, scores: Sequence[Score]) -> None:
     hidden = {m.key for m in METRICS if m.for_comparison}
     rows = [{k: _finite(v) for k, v in score.to_json().items() if k not in hidden} for score in scores]
     line = shlex.join(["python", "-m", "dbram_baseline.score", *sys.argv[1:]])
-    record = {"command": line, "split": split, "pairs": pairs, "rows": rows}
+    pairs, blank = len(eval_set), eval_set.blank_count
+    counts = {"pairs": pairs} | ({"pairs_with_text": pairs - blank, "pairs_without_text": blank} if blank else {})
+    record = {"command": line, "split": split, **counts, "rows": rows}
     write_file(path, (json.dumps(record, indent=1) + "\n").encode())
 
 

@@ -13,7 +13,9 @@ from dbram_baseline.training.loop import train
 
 
 @click.command("train", context_settings=WIDE | {"show_default": False})
-@click.option("--data", help="Directory, hub name, several by commas, or render:en.  [./sub_en, or render:en]")
+@click.option(
+    "--data", help="Directory, hub name, several by commas, render:en, render:film_en.  [./sub_en, or render:en]"
+)
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Initial hyperparameters.  [demo; small on a GPU]")
 @click.option("--out", type=click.Path(path_type=Path), help="Directory of the run.  [runs/<model>-<preset>-<data>]")
 @click.option("--resume", is_flag=True, help="Continue from the last checkpoint of the run.")

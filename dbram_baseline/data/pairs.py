@@ -56,10 +56,13 @@ def decode_pairs(ref: DataRef, split: str, limit: int = 0, workers: int = 2, qui
     return images, truths
 
 
-def load_texts(ref: DataRef, split: str, limit: int) -> list[str]:
-    """The column `text` of the first `limit` rows of a split. Raises BaselineError if it is missing."""
+def load_texts(ref: DataRef, split: str, limit: int = 0) -> list[str]:
+    """The column `text` of a split, of the first `limit` rows if it is not 0.
+
+    It is "" where an image has no subtitle; lines are separated by line breaks. Raises BaselineError if it is missing.
+    """
     texts: list[str] = []
-    for row, text in enumerate(_rows(ref, split, ("text",))["text"][:limit]):
+    for row, text in enumerate(_rows(ref, split, ("text",))["text"][: limit or None]):
         if not isinstance(text, str):
             raise BaselineError(f"--data {ref.name}: text of row {row} of {split} is {str(text)[:40]!r}, not a string")
         texts.append(text)

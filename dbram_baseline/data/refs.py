@@ -1,7 +1,8 @@
 """DataRef: what the argument of `--data` names.
 
 - `sub_en`: a rendered directory, or a data set on the Hugging Face hub
-- `render:en`: pairs that subsynth renders during training, en or zh
+- `render:sub_en`: pairs that subsynth renders during training: sub_en, sub_zh, film_en or film_zh; `render:en` and
+  `render:zh` are the sub presets
 - `dibco:PATH`: pages of the DIBCO contests, all folders of PATH
 - `dibco:PATH:2009+2010`: only folders with one of these words in their names; `-2013` excludes folders
 - `plm:PATH`: palm leaf manuscripts
@@ -33,7 +34,7 @@ class DataRef:
 
     name: str
     scheme: str  # "set", "render", "dibco", "plm" or "istd"
-    path: str  # directory or hub name; the language for "render"
+    path: str  # directory or hub name; the preset for "render"
     words: tuple[str, ...] = ()  # of "dibco": selects folders by their names
 
     @classmethod

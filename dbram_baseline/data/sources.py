@@ -82,10 +82,10 @@ def _planes_first(pixels: Tensor) -> Tensor:
 class Rendered:
     """Pairs that subsynth renders in other processes as they are needed, new ones in every epoch."""
 
-    def __init__(self, language: str, pairs: int, validation: int, seed: int, workers: int):
-        if language not in SPECS:
-            raise BaselineError(f"--data render:{language}: no such language; render:en or render:zh")
-        self.language, self.pairs, self.validation_pairs = language, pairs, validation
+    def __init__(self, preset: str, pairs: int, validation: int, seed: int, workers: int):
+        if preset not in SPECS:
+            raise BaselineError(f"--data render:{preset}: no such preset; choose from render:{', render:'.join(SPECS)}")
+        self.preset, self.pairs, self.validation_pairs = preset, pairs, validation
         self.seed, self.workers = seed, workers
         self.pool: ProcessPoolExecutor | None = None
         self.pending: dict[int, Future[tuple[U8, U8]]] = {}  # by step
@@ -93,9 +93,7 @@ class Rendered:
     def batch(self, step: int, size: int, rank: int = 0, world: int = 1) -> tuple[Tensor, Tensor]:
         """The pairs of train in their order, each once."""
         if not self.workers:
-            return _tensors(
-                render_pairs(self.language, self.seed, "train", step * size + rank, (step + 1) * size, world)
-            )
+            return _tensors(render_pairs(self.preset, self.seed, "train", step * size + rank, (step + 1) * size, world))
         try:
             return _tensors(self._next_rendered(step, size, rank, world))
         except BrokenProcessPool as error:
@@ -108,7 +106,7 @@ class Rendered:
         """The pairs of a step from the other processes, which are already rendering the next ones."""
         if self.pool is None:
             self.pool = ProcessPoolExecutor(self.workers, get_context("spawn"), become_worker, (os.getpid(),))
-        arguments = self.language, self.seed, "train"
+        arguments = self.preset, self.seed, "train"
         for s in range(step, step + PREFETCH):
             if s not in self.pending:
                 with interrupts_blocked():
@@ -117,7 +115,7 @@ class Rendered:
 
     def validation(self) -> tuple[Tensor, Tensor]:
         """The first pairs of test, with other texts on other photographs."""
-        return _tensors(render_pairs(self.language, self.seed, "test", 0, self.validation_pairs, 1))
+        return _tensors(render_pairs(self.preset, self.seed, "test", 0, self.validation_pairs, 1))
 
 
 def _tensors(pairs: tuple[U8, U8]) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,7 @@ from dbram_baseline.data.istd import load_shadows
 from dbram_baseline.data.pairs import decode_pairs
 from dbram_baseline.data.refs import DataRef, Kind
 from dbram_baseline.data.sizes import check_size
+from dbram_baseline.errors import BaselineError
 from dbram_baseline.evaluation.metrics import all_white_ssim
 from dbram_baseline.evaluation.pseudo_f_measure import PseudoWeights, pseudo_weights
 
@@ -47,12 +48,21 @@ class EvalSet:
 
     @cached_property
     def all_white_ssim(self) -> float:
-        """The mean SSIM of outputs that are all white, computed at the first use."""
+        """The mean SSIM of outputs that are all white, over the images with text; computed at the first use.
+
+        It is nan if no image has text: a white page has no error there whose share could be computed.
+        """
 
         def of_page(truth: U8) -> float:
             return all_white_ssim((truth > 127).astype(np.float32))
 
-        return float(np.mean(parallel_map(of_page, self.truths, "all white", self.quiet)))
+        with_text = [truth for truth in self.truths if (truth < 128).any()]
+        return float(np.mean(parallel_map(of_page, with_text, "all white", self.quiet))) if with_text else float("nan")
+
+    @cached_property
+    def blank_count(self) -> int:
+        """The number of frames without text, whose ground truth is background alone; 0 for shadow removal."""
+        return 0 if self.masks is not None else sum(not (truth < 128).any() for truth in self.truths)
 
     @property
     def text_share(self) -> float:
@@ -62,6 +72,11 @@ class EvalSet:
 
 def load_eval_set(ref: DataRef, split: str, limit: int = 0, quiet: bool = True) -> EvalSet:
     """Load a split, at most `limit` images if it is not 0. Raises BaselineError."""
+    if ref.scheme == "render":
+        raise BaselineError(
+            f"--data {ref.name}: pairs are rendered during training only; render a set with `subsynth render`, "
+            "and name its directory"
+        )
     if ref.kind is Kind.SHADOWS:
         shadows = load_shadows(ref, split, limit)
         return EvalSet(shadows.images, shadows.shadow_free, shadows.masks, quiet)

@@ -87,12 +87,16 @@ def _ramp(length: int, overlap: int) -> F64:
 
 
 def evaluate(eval_set: EvalSet, outputs: Outputs) -> MetricValues:
-    """All metrics of outputs in [0, 1], a value for each image: of greys, or of RGB images if the set has masks."""
+    """All metrics of outputs in [0, 1], a value for each image: of greys, or of RGB images if the set has masks.
+
+    A value is nan where the metric is not defined for the image. `blank_ink` is a column only if the set has frames
+    without text.
+    """
     return _evaluate_binary(eval_set, outputs) if eval_set.masks is None else _evaluate_colour(eval_set, outputs)
 
 
 def _evaluate_binary(eval_set: EvalSet, outputs: Outputs) -> MetricValues:
-    metrics = [(m.key, m.binary) for m in METRICS if m.binary]
+    metrics = [(m.key, m.binary) for m in METRICS if m.binary and (eval_set.blank_count or not m.of_blank)]
     all_white = eval_set.all_white_ssim
 
     def values(item: tuple[Grey, U8, PseudoWeights]) -> list[float]:

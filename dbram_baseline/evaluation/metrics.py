@@ -3,6 +3,11 @@
 Masks are bool (H, W), True on text. Greys are float (H, W) in [0, 1], text 0 and background 1. F-measures, error and
 NRM are in [0, 1] (the contests print percent). The formulas are those of the contests' own tool; the tests compare
 with its printed output.
+
+A frame without text has a ground truth of background alone. F-measure, pseudo-F-measure, DRD, NRM and the SSIM error
+share are not defined there: they divide by what is text in the ground truth. They are nan for such a frame, and their
+means are over the frames with text. `blank_ink` is the opposite: it is defined on frames without text alone. PSNR, SSIM
+and error are defined everywhere.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from dbram_baseline.evaluation.pseudo_f_measure import PseudoWeights, pseudo_f_m
 
 WRAP = "psnr_uint8_wrap"
 ERROR_SHARE = "ssim_error_share"
+BLANK_INK = "blank_ink"
 MAX_PSNR = 100.0  # dB; counted for outputs that equal the truth, so that the mean over images is finite
 
 
@@ -85,6 +91,8 @@ def all_white_ssim(truth: Grey) -> float:
 def ssim_error_share(similarity: float, all_white: float) -> float:
     """The share of structural error that is left: (1 - SSIM) / (1 - SSIM of an all-white output), on the same set.
 
+    Of a set, both are means over the images with text: on a frame without text, a white page has no error.
+
     It is 0 for outputs that equal the ground truth, and 1 for outputs no better than a white page. The SSIM of a
     white page grows with the empty part of the images (0.564 on the paper's Sub_Ch, 0.365 on our Chinese set), and so
     does that of any other output; the share can be compared between sets. It is nan on a set without text.
@@ -101,9 +109,14 @@ def confusion(output: Mask, truth: Mask) -> tuple[int, int, int, int]:
 
 
 def f_measure(output: Mask, truth: Mask) -> float:
-    """The harmonic mean of precision and recall of text pixels; 1 if neither mask has any."""
+    """The harmonic mean of precision and recall of text pixels; nan if the truth has none."""
     tp, fp, fn, _ = confusion(output, truth)
-    return 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 1.0
+    return 2 * tp / (2 * tp + fp + fn) if tp + fn else float("nan")
+
+
+def blank_ink(output: Mask, truth: Mask) -> float:
+    """The share of pixels of a frame without text that are binarized as text, in percent; nan if the truth has text."""
+    return float("nan") if truth.any() else 100 * np.count_nonzero(output) / output.size
 
 
 def error_rate(output: Mask, truth: Mask) -> float:
@@ -112,17 +125,23 @@ def error_rate(output: Mask, truth: Mask) -> float:
 
 
 def nrm(output: Mask, truth: Mask) -> float:
-    """Negative rate metric: the mean of the false negative rate and the false positive rate."""
+    """Negative rate metric: the mean of the false negative rate and the false positive rate.
+
+    It is nan if the truth has no text.
+    """
     tp, fp, fn, tn = confusion(output, truth)
-    return (fn / max(1, fn + tp) + fp / max(1, fp + tn)) / 2
+    return (fn / (fn + tp) + fp / max(1, fp + tn)) / 2 if fn + tp else float("nan")
 
 
 def drd(output: Mask, truth: Mask) -> float:
     """Distance reciprocal distortion: the sum over wrong pixels of the truth's pixels around them that differ, weighted
     by their distance; divided by the number of 8x8 blocks of the truth with both text and background.
 
-    Pixels outside the image count as equal. Blocks that the border cuts are not counted.
+    Pixels outside the image count as equal. Blocks that the border cuts are not counted. It is nan if the truth has no
+    text, and so no block with both.
     """
+    if not truth.any():
+        return float("nan")
     y, x = np.mgrid[-2:3, -2:3]
     weights = 1 / np.sqrt(np.maximum(x * x + y * y, 1))
     weights[2, 2] = 0
@@ -144,8 +163,8 @@ def drd(output: Mask, truth: Mask) -> float:
 class BinarySample:
     """The grey output of a binarization (H, W), the ground truth (H, W) and its weights for the pseudo-F-measure.
 
-    `all_white_ssim` is the mean SSIM of all-white outputs on the set that the sample belongs to; None if the sample is
-    the whole set.
+    `all_white_ssim` is the mean SSIM of all-white outputs on the images with text of the set that the sample belongs
+    to; None if the sample is the whole set.
     """
 
     grey: Grey
@@ -172,8 +191,11 @@ class BinarySample:
     def ssim_error_share(self) -> float:
         """The sample's structural error over the mean error of all-white outputs on the set.
 
-        The mean over the samples of a set is therefore the share of the set.
+        The mean over the samples with text of a set is therefore the share of the set. It is nan for a frame without
+        text, where a white page has no error.
         """
+        if not self.masks[1].any():
+            return float("nan")
         return ssim_error_share(
             self.ssim, all_white_ssim(self.white) if self.all_white_ssim is None else self.all_white_ssim
         )
@@ -215,6 +237,7 @@ class Metric:
     unit: str = ""
     format: str = ".3f"
     for_comparison: bool = False  # shown only beside figures of the paper
+    of_blank: bool = False  # defined on frames without text alone; left out of sets that have none
 
 
 # fmt: off
@@ -236,6 +259,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("drd", "DRD", False, binary=lambda s: drd(*s.masks)),
     Metric("nrm", "NRM", False, binary=lambda s: nrm(*s.masks)),
     Metric("error", "error", False, binary=lambda s: error_rate(*s.masks)),
+    Metric(BLANK_INK, "blank ink, %", False, binary=lambda s: blank_ink(*s.masks), of_blank=True),
     Metric(WRAP, "PSNR with the wrap", True, for_comparison=True,
            binary=lambda s: min(psnr_uint8_wrap(s.grey, s.white), MAX_PSNR)),
     Metric("edit distance", "edit distance", False, format=".2f", reading=lambda s: edit_distance(s.text, s.truth)),

@@ -21,10 +21,13 @@ class PseudoWeights(NamedTuple):
 
 
 def pseudo_f_measure(output: Mask, truth: Mask, weights: PseudoWeights) -> float:
-    """The F-measure of a recall weighted within strokes and a precision weighted around them, in [0, 1].
+    """The F-measure of a recall weighted within strokes and a precision weighted around them, in [0, 1]; nan if the
+    truth has no text.
 
     `weights` are those that the contests' tool writes, or their approximation `pseudo_weights(truth)`.
     """
+    if not truth.any():
+        return float("nan")
     hits, extra = output & truth, output & ~truth
     recalled = float(weights.recall[hits].sum(dtype=np.float64))
     recall = recalled / max(float(weights.recall[truth].sum(dtype=np.float64)), 1e-12)

@@ -40,5 +40,11 @@ def classical_masks(system: str, images: Images, truths: Images) -> Iterator[Mas
 
 
 def best_polarity(method: Method, grey: U8, truth: Mask) -> Mask:
-    """The mask of the method for the grey image or for its negative, whichever has the higher F-measure."""
-    return max((method(grey), method(255 - grey)), key=lambda mask: f_measure(mask, truth))
+    """The mask of the method for the grey image or for its negative, whichever has the higher F-measure.
+
+    On a frame without text, which has no F-measure, it is the one with less ink.
+    """
+    masks = method(grey), method(255 - grey)
+    if not truth.any():
+        return min(masks, key=np.count_nonzero)
+    return max(masks, key=lambda mask: f_measure(mask, truth))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from dbram_baseline.evaluation.metrics import Metric
@@ -21,7 +22,12 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def figure(value: float, spec: str) -> str:
+    """A value as a cell of a table, in the format `spec`; "-" for nan, the mean of a metric that no image has."""
+    return "-" if math.isnan(value) else format(value, spec)
+
+
 def score_table(scores: Sequence[Score], metrics: Sequence[Metric]) -> str:
     """One row per method, one column per metric."""
-    rows = [[s.method, *(format(s.means[m.key], m.format) for m in metrics)] for s in scores]
+    rows = [[s.method, *(figure(s.means[m.key], m.format) for m in metrics)] for s in scores]
     return "\n".join(markdown_table(["method", *(m.label for m in metrics)], rows, aligned=True))

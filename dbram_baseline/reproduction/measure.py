@@ -95,6 +95,11 @@ def _measure(config: ReproduceConfig, store: ResultStore, todo: Sequence[Cell],
             raise StoppedError(f"stopped; the same command continues in {config.out}") from error
         result = store.save(cell, values, samples, time.monotonic() - started, runner.device)
         results[cell] = result
-        means = ", ".join(f"{m.key} {result.values[m.key].mean or 0:.3f}" for m in MEASURES[cell.table])
+        means = ", ".join(f"{m.key} {_mean(result, m.key)}" for m in MEASURES[cell.table])
         echo(f"{i}/{len(todo)} {cell.name}: {means}; {result.seconds:.1f} s")
     return failures
+
+
+def _mean(result: CellResult, key: str) -> str:
+    mean = result.values[key].mean
+    return "-" if mean is None else f"{mean:.3f}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dbram_baseline.arrays import U8
-from dbram_baseline.evaluation.metrics import BY_KEY, ERROR_SHARE, WRAP
+from dbram_baseline.evaluation.metrics import BLANK_INK, BY_KEY, ERROR_SHARE, WRAP
 from dbram_baseline.evaluation.values import Interval
 
 
@@ -64,3 +64,9 @@ class Panel:
 
     heading: str
     rows: list[Row]
+
+
+def shown_measures(table: str, panels: Sequence[Panel]) -> tuple[Measure, ...]:
+    """The measures of a table; also the blank ink if a row of the panels has it, for sets with frames without text."""
+    has_blank = any(BLANK_INK in row.values for panel in panels for row in panel.rows)
+    return MEASURES[table] + ((Measure(BLANK_INK),) if has_blank else ())

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from dbram_baseline.evaluation.metrics import ERROR_SHARE, WRAP, ssim_error_share
-from dbram_baseline.evaluation.tables import markdown_table
+from dbram_baseline.evaluation.tables import figure, markdown_table
 from dbram_baseline.evaluation.values import Score
 
 PAPER = Path(__file__).with_name("paper.json")
@@ -123,7 +123,8 @@ def beside_table_2(scores: Sequence[Score]) -> str:
     ]
     for score in scores:
         ssim, share, psnr, wrap = (score.means[key] for key in ("ssim", ERROR_SHARE, "psnr", WRAP))
-        rows.append([f"{score.method} (ours)", "", "", f"{ssim:.3f}", f"{share:.3f}", f"{psnr:.2f}", f"{wrap:.2f}"])
+        cells = f"{ssim:.3f}", figure(share, ".3f"), f"{psnr:.2f}", f"{wrap:.2f}"
+        rows.append([f"{score.method} (ours)", "", "", *cells])
     return text + "\n".join(markdown_table(header, rows))
 
 

@@ -13,7 +13,7 @@ from dbram_baseline.evaluation.values import Interval
 from dbram_baseline.files import write_file
 from dbram_baseline.reproduction.cell import MissingCell
 from dbram_baseline.reproduction.figures import draw_table
-from dbram_baseline.reproduction.panels import MEASURES, Panel, Row
+from dbram_baseline.reproduction.panels import Panel, Row, shown_measures
 from dbram_baseline.reproduction.published import PAPER, Published, load_published
 from dbram_baseline.reproduction.results import CellResult, ResultStore, picture_name
 
@@ -85,7 +85,7 @@ def _table(out: Path, table: str, cells: Sequence[CellResult | MissingCell], qui
         lines.append(f"Published: {published.notes[table]}")
     if panels:
         name = f"table-{table}.png" if table.isdigit() else f"{table}.png"
-        draw_table(out / name, f"{TITLES[table]}{' (quick)' if quick else ''}", MEASURES[table], panels)
+        draw_table(out / name, f"{TITLES[table]}{' (quick)' if quick else ''}", shown_measures(table, panels), panels)
         lines += ["", f"![{TITLES[table]}]({name})"]
     return lines
 
@@ -138,7 +138,7 @@ def _panel_lines(table: str, panel: Panel, reasons: set[str]) -> list[str]:
         rows = [r for r in rows if r.published]
     if not rows:
         return lines
-    measures = MEASURES[table]
+    measures = shown_measures(table, [panel])
     names = {m.key: m.published_name for m in measures}
     cells = [
         [

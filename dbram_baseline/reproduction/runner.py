@@ -15,14 +15,13 @@ from torch import nn
 
 from dbram_baseline.arrays import U8, Outputs, as_unit
 from dbram_baseline.data.fingerprint import fingerprint
-from dbram_baseline.data.pairs import load_texts
 from dbram_baseline.data.refs import DataRef
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.evaluation.edit_distance import levenshtein
 from dbram_baseline.evaluation.eval_set import EvalSet, load_eval_set
 from dbram_baseline.evaluation.evaluate import evaluate, predict
 from dbram_baseline.evaluation.readers import READERS, Reader
-from dbram_baseline.evaluation.reading import CHECKPOINT, evaluate_reading, images_to_read
+from dbram_baseline.evaluation.reading import CHECKPOINT, evaluate_reading, images_to_read, load_reading_set
 from dbram_baseline.evaluation.systems import untrained_outputs
 from dbram_baseline.evaluation.values import MetricValues
 from dbram_baseline.files import read_file, write_file
@@ -55,7 +54,7 @@ class Runner:
         self.config, self.store = config, store
         self.device = select_device(config.device)
         self.quiet = not sys.stderr.isatty()
-        self.readers: dict[bool, Reader] = {}  # by whether the text is Chinese
+        self.readers: dict[tuple[bool, bool], Reader] = {}  # by whether the text is Chinese, and lines are to be found
         self.rendered: set[str] = set()
         self.loaded: tuple[tuple[str, str, int], EvalSet] | None = None
 
@@ -85,20 +84,22 @@ class Runner:
         return untrained_outputs(cell.system, eval_set)
 
     def _measure_reading(self, cell: Cell, network: nn.Module | None, eval_set: EvalSet) -> tuple[MetricValues, U8]:
+        reading_set = load_reading_set(DataRef.parse(cell.measured_on), cell.split, eval_set)
+        eval_set = reading_set.eval_set
         greys = None if network is None else predict(network, eval_set.images, self.device, quiet=self.quiet)
         images = images_to_read(cell.system if network is None else CHECKPOINT, eval_set, greys)
-        texts = load_texts(DataRef.parse(cell.measured_on), cell.split, cell.limit)
-        values = evaluate_reading(self._reader(cell), images, texts, cell.name, self.quiet)
+        reader = self._reader(cell, reading_set.find_lines)
+        values = evaluate_reading(reader, images, reading_set, cell.name, self.quiet)
         return values, sample_strip([as_unit(i) for i in images[:COUNT]], eval_set.truths)
 
-    def _reader(self, cell: Cell) -> Reader:
-        """The reader for the language of a cell."""
-        chinese = cell.column.startswith("sub_zh")
-        if chinese not in self.readers:
+    def _reader(self, cell: Cell, find_lines: bool = False) -> Reader:
+        """The reader for the language of a cell; it finds the lines of an image itself if `find_lines`."""
+        kind = cell.column.startswith("sub_zh"), find_lines
+        if kind not in self.readers:
             with _optional("ocr"):
                 levenshtein()
-                self.readers[chinese] = READERS[cell.reader](chinese)
-        return self.readers[chinese]
+                self.readers[kind] = READERS[cell.reader](*kind)
+        return self.readers[kind]
 
     def _render(self, cell: Cell) -> None:
         """Render the data of a cell if no set was named for it; what is already rendered is kept."""

@@ -73,8 +73,9 @@ def generator_terms(fake: Tensor, truth: Tensor, logits: Tensor | None) -> dict[
 def f_measure_terms(fake: Tensor, truth: Tensor) -> dict[str, Tensor]:
     """1 - F-measure and 1 - pseudo-F-measure of outputs (B, 3, H, W) in [-1, 1]; a grey counts as a share of text.
 
-    The sums run over all images of a process's batch, so that images with little text have little weight. Without
-    any text, both terms are 1 and their gradients 0.
+    The sums run over all images of a process's batch, so that images with little text have little weight, and an
+    image without text lowers the precision by its ink. Without any text in the batch, both terms are 1 and their
+    gradients 0.
     """
     text, truth_text = ((1 - i.float().mean(dim=1)) / 2 for i in (fake, truth))
     weights = [pseudo_weights(mask) for mask in (truth_text > 0.5).cpu().numpy()]

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import cv2
 
+from dbram_baseline.evaluation.metrics import BLANK_INK
 from dbram_baseline.files import output_errors, write_file
 from dbram_baseline.training.validation import Validation
 
+_SUMMARY = ("psnr", "ssim", "f_measure", BLANK_INK)
 Line = dict[str, float]  # "step", and terms of the losses ("loss", ...) or metrics of a validation ("psnr", ...)
 
 
@@ -65,7 +67,7 @@ class RunLog:
         validations = [line for line in self._lines() if "psnr" in line]
         if not validations:
             return "not validated"
-        return ", ".join(f"{k} {validations[-1][k]:.3f}" for k in ("psnr", "ssim", "f_measure") if k in validations[-1])
+        return ", ".join(f"{k} {validations[-1][k]:.3f}" for k in _SUMMARY if k in validations[-1])
 
     def close(self) -> None:
         """Close the files and draw the curves."""

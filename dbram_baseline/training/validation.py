@@ -12,7 +12,7 @@ from torch import nn
 from dbram_baseline.arrays import U8
 from dbram_baseline.data.sources import Source
 from dbram_baseline.data.tensors import as_input, as_target
-from dbram_baseline.evaluation.metrics import f_measure, psnr
+from dbram_baseline.evaluation.metrics import BLANK_INK, MAX_PSNR, blank_ink, f_measure, psnr
 from dbram_baseline.training.losses import ssim
 from dbram_baseline.training.step import Learner
 
@@ -30,7 +30,11 @@ class Validation:
 
 @torch.no_grad()
 def validate(generator: nn.Module, source: Source, learner: Learner, device: torch.device) -> Validation:
-    """PSNR, SSIM and, for text, the F-measure on the validation set of the source."""
+    """PSNR, SSIM and, for text, the F-measure and the blank ink on the validation set of the source.
+
+    The F-measure is the mean over the images with text, the blank ink that over the images without. Each is left out
+    if there are no such images.
+    """
     images, truths = source.validation()
     is_text = truths.ndim == 3
     generator.eval()
@@ -46,9 +50,13 @@ def validate(generator: nn.Module, source: Source, learner: Learner, device: tor
     metrics = {"ssim": float(ssim(outputs, targets).mean())}
     output_arrays, target_arrays = (t.permute(0, 2, 3, 1).squeeze(-1).cpu().numpy() for t in (outputs, targets))
     pairs = list(zip(output_arrays, target_arrays, strict=True))
-    metrics["psnr"] = float(np.mean([psnr(o, t) for o, t in pairs]))
+    metrics["psnr"] = float(np.mean([min(psnr(o, t), MAX_PSNR) for o, t in pairs]))  # a frame may be purely white
     if is_text:
-        metrics["f_measure"] = float(np.mean([f_measure(o < 0.5, t < 0.5) for o, t in pairs]))
+        masks = [(o < 0.5, t < 0.5) for o, t in pairs]
+        for key, metric in (("f_measure", f_measure), (BLANK_INK, blank_ink)):
+            values = np.array([metric(*m) for m in masks])
+            if np.isfinite(values).any():
+                metrics[key] = float(np.nanmean(values))
     rows = [
         (image.permute(1, 2, 0).cpu().numpy(), *(np.round(p * 255).astype(np.uint8) for p in (target, output)))
         for image, (output, target) in zip(images[:PICTURED], pairs[:PICTURED], strict=True)

@@ -54,6 +54,7 @@ def test_only_contests_have_a_year(contests):
         ("/data/sub_en", "set", "/data/sub_en", (), "sub_en"),
         ("user/set", "set", "user/set", (), "user/set"),
         ("render:zh", "render", "zh", (), "render:zh"),
+        ("render:film_en", "render", "film_en", (), "render:film_en"),
         ("dibco:/data/pages", "dibco", "/data/pages", (), "dibco:pages"),
         ("dibco:/data/pages:2009+-2013", "dibco", "/data/pages", ("2009", "-2013"), "dibco:pages:2009+-2013"),
         ("plm:/data/a:b", "plm", "/data/a:b", (), "plm:a:b"),
