@@ -40,6 +40,7 @@ NOT_RUN = {
     ("docs/guides/hub.md", "hf auth login", "needs an account of the hub"),
     ("docs/guides/scale.md", "subsynth render --lang zh --n 100000000", "renders 10^8 pairs into a bucket"),
     ("docs/guides/scale.md", "from datasets import load_dataset", "reads from a bucket"),
+    ("docs/guides/film.md", "subsynth render --lang zh --preset film --video", "needs films"),
     ("docs/guides/your-own-material.md", "subsynth render --text lines.txt --video", "needs films"),
 }
 

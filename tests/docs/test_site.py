@@ -17,7 +17,7 @@ import dbram_baseline
 import subsynth
 from subsynth import Spec
 from subsynth.cli.commands import cli
-from subsynth.format.schema import ALL, DESCRIPTIONS
+from subsynth.format.schema import ALL, DESCRIPTIONS, LABELS
 from subsynth.planning.recipe import Recipe
 from subsynth.spec.yaml_schema import key_of
 
@@ -93,7 +93,7 @@ def test_every_key_of_the_spec_is_documented(site, name, field):
 def test_every_column_is_documented(site):
     source, text = source_of(site, "reference/data-format.html"), text_of(site, "reference/data-format.html")
     recipe = {field.name for field in dataclasses.fields(Recipe)} - {"spec", "split"}
-    assert set(ALL) == recipe | {"image", "ground_truth", "contrast"}
+    assert set(ALL) == recipe | {"image", "ground_truth", "contrast", *LABELS}
     for name in ALL:
         assert f'<span class="pre">{name}</span>' in source
         assert DESCRIPTIONS[name].replace("`", "") in text
