@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from functools import lru_cache
 
 from subsynth.assets import corpus, user_text
@@ -14,6 +15,8 @@ from subsynth.core.errors import MaterialError
 from subsynth.data import font_catalogue
 from subsynth.data.font_catalogue import Face
 from subsynth.spec.spec import Spec
+
+log = logging.getLogger(__name__)
 
 UNSEEN = "test_unseen_fonts"
 
@@ -63,9 +66,20 @@ def _identity(face: Face) -> tuple[str, int, tuple[tuple[str, float], ...]]:
 
 @lru_cache(maxsize=8)
 def pictures_of(spec: Spec, test: bool) -> tuple[Picture, ...]:
-    """The pictures of train, or of the test splits; none if all backgrounds are procedural or frames of films."""
-    if spec.background.p_procedural >= 1 or (spec.background.videos and not spec.background.folders):
+    """The pictures of train, or of the test splits; none if all backgrounds are procedural or frames of films.
+
+    Where films leave no frames for the test splits, these have the bundled photographs, and a warning says so.
+    """
+    section = spec.background
+    if section.p_procedural >= 1:
         return ()
+    if section.videos and not section.folders:
+        if not test or frames_of(spec, test):
+            return ()
+        log.warning(
+            "background.videos: all frames for the test splits resemble frames of train; the test splits have the "
+            "bundled photographs instead (another film would give them frames of their own)"
+        )
     pictures = user_pictures(spec.background.folders) if spec.background.folders else bundled_pictures()
     return tuple(picture for picture in pictures if picture.test == test)
 

@@ -90,6 +90,8 @@ def _packing_steps(spec: Spec) -> list[_Step]:
         for face in listing.all_faces(spec)
         if not glyph_pack.is_packed(face) and glyph_pack.is_worth_packing(face)
     ]
+    if spec.background.videos and not spec.background.folders:
+        return steps  # which pictures are used depends on the frames of the films
     for test in (False, True):
         pictures = listing.pictures_of(spec, test)
         if pictures and not backgrounds.is_packed(pictures, spec.width, spec.height):

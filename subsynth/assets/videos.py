@@ -58,8 +58,8 @@ def divide_frames(films: Sequence[Film], width: int, height: int) -> tuple[Frame
 
     Of two and more films, one in TEST_SHARE, and at least one, is for the test splits. Of a single film, the first part
     is for train and the last part for test, with a gap between them. Test frames that resemble a frame of train are
-    left out, so that no shot is on both sides. Films that are not in the cache are prepared first. Raises MaterialError
-    for unusable films, or if either side has no frames.
+    left out, so that no shot is on both sides; none may remain. Films that are not in the cache are prepared first.
+    Raises MaterialError for unusable films.
     """
     packed = [film_frames.read_film(film, width, height) for film in films]
     sides = [_sides(frames, i, len(films)) for i, frames in enumerate(packed)]
@@ -71,12 +71,6 @@ def divide_frames(films: Sequence[Film], width: int, height: int) -> tuple[Frame
         for number, seconds in enumerate(content.seconds):
             if side[number] == "train" or (side[number] == "test" and likeness[number] < SAME_SHOT):
                 frames.append(Frame(f"{film.name}@{seconds:.1f}", film, number, side[number] == "test"))
-    if len({frame.test for frame in frames}) < 2:
-        names = ", ".join(film.path for film in films[:3])
-        raise MaterialError(
-            f"background.videos {names}: no frames are left for the test splits, because all of them resemble frames "
-            "of train; add another film"
-        )
     return tuple(frames)
 
 

@@ -4,11 +4,13 @@ import logging
 import os
 import wave
 
+import pyarrow.parquet as pq
 import pytest
 from clips import BLACK, empty_cache, write_clip  # noqa: F401 - a fixture
 
 from subsynth import MaterialError
 from subsynth.assets import film_frames
+from subsynth.assets.pictures import bundled_pictures
 from subsynth.assets.videos import divide_frames, user_films
 
 pytestmark = pytest.mark.usefixtures("empty_cache")
@@ -65,10 +67,21 @@ def test_the_command_line_ends_with_one_line_and_leaves_no_file(name, run, tmp_p
     assert [path for path in sorted(tmp_path.rglob("*")) if ".hf" not in path.parts] == before
 
 
-def test_two_copies_of_a_film_are_no_train_and_test(tmp_path):
-    paths = [write_clip(tmp_path / name, range(8)) for name in ("a.avi", "b.mkv")]
-    with pytest.raises(MaterialError, match="no frames are left for the test splits"):
-        divide_frames(user_films([str(path) for path in paths]), 64, 16)
+def test_where_films_leave_no_test_frames_the_test_splits_have_photographs(run, tmp_path):
+    """Two copies of a film show the same shots: there is one line about it, and no frame of them is in test."""
+    for name in ("a.avi", "b.mkv"):
+        write_clip(tmp_path / name, range(8))
+    result = run("render", "--n", 6, "--n-test", 4, "--out", "set", "--video", "a.avi", "--video", "b.mkv")
+    assert result.code == 0 and len(result.err.strip().splitlines()) == 1, result.err
+    assert "the test splits have the bundled photographs" in result.err
+    scenes = {}
+    for path in sorted((tmp_path / "set/data").glob("*.parquet")):
+        names = pq.read_table(path, columns=["background"]).column("background").to_pylist()
+        scenes[path.name.split("-")[0]] = {name for name in names if not name.startswith("procedural")}
+    bundled = {picture.name for picture in bundled_pictures() if picture.test}
+    assert scenes["train"] and all(name.startswith(("a.avi@", "b.mkv@")) for name in scenes.pop("train"))
+    assert set().union(*scenes.values()) <= bundled
+    assert run("verify", "set", "--trust-paths").code == 0
 
 
 @pytest.mark.parametrize("suffix", [".avi", ".mkv"])
