@@ -2,7 +2,7 @@
 
 - `sub_en`: a rendered directory, or a data set on the Hugging Face hub
 - `render:sub_en`: pairs that subsynth renders during training: sub_en, sub_zh, film_en or film_zh; `render:en` and
-  `render:zh` are the sub presets
+  `render:zh` are the sub presets; several are taken in turn, from step to step: `render:film_en,film_zh,sub_en`
 - `dibco:PATH`: pages of the DIBCO contests, all folders of PATH
 - `dibco:PATH:2009+2010`: only folders with one of these words in their names; `-2013` excludes folders
 - `plm:PATH`: palm leaf manuscripts

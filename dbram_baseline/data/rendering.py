@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 import subsynth
@@ -18,6 +20,22 @@ def render_pairs(preset: str, seed: int, split: str, start: int, stop: int, stri
 
     `preset` is a key of SPECS. The ground truth of a film frame without text is 255 everywhere.
     """
-    spec = SPECS[preset](n=1_000_000_000, n_test=1_000_000, seed=seed)
-    pairs = list(subsynth.pairs(spec, split, start, stop))[::stride]
+    pairs = list(subsynth.pairs(_spec(preset, seed), split, start, stop))[::stride]
     return np.stack([p.image for p in pairs]), np.stack([p.ground_truth for p in pairs])
+
+
+def render_labels(preset: str, seed: int, split: str, start: int, stop: int, stride: int) -> tuple[U8, U8]:
+    """As `render_pairs`, with two planes of labels (N, 2, H, W) instead of ground truths.
+
+    The first is soft ground truth: 0 where the fill covers a whole pixel, 255 where it covers nothing. The second is
+    the erase mask: 0 where the subtitle changed the picture, 255 elsewhere.
+    """
+    spec = _spec(preset, seed)
+    labels = dataclasses.replace(spec.labels, line_boxes=False, erase_mask=True, coverage=True)
+    pairs = list(subsynth.pairs(dataclasses.replace(spec, labels=labels), split, start, stop))[::stride]
+    planes = [(255 - p.coverage, p.erase_mask) for p in pairs if p.coverage is not None and p.erase_mask is not None]
+    return np.stack([p.image for p in pairs]), np.stack([np.stack(p) for p in planes])
+
+
+def _spec(preset: str, seed: int) -> subsynth.Spec:
+    return SPECS[preset](n=1_000_000_000, n_test=1_000_000, seed=seed)

@@ -8,6 +8,7 @@ shadow-free images, (B, 3, H, W).
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -23,7 +24,7 @@ from dbram_baseline.data.istd import load_shadows
 from dbram_baseline.data.pages import cut_patches
 from dbram_baseline.data.pairs import decode_pairs
 from dbram_baseline.data.refs import DataRef, Kind
-from dbram_baseline.data.rendering import SPECS, render_pairs
+from dbram_baseline.data.rendering import SPECS, render_labels, render_pairs
 from dbram_baseline.data.sizes import check_size
 from dbram_baseline.data.tensors import to_batch
 from dbram_baseline.errors import BaselineError
@@ -79,21 +80,36 @@ def _planes_first(pixels: Tensor) -> Tensor:
     return pixels.permute(0, 3, 1, 2) if pixels.ndim == 4 else pixels
 
 
+class RenderPool:
+    """The processes that render, started when they are first needed."""
+
+    def __init__(self, workers: int, render: Callable[..., tuple[U8, U8]] = render_pairs):
+        self.workers, self.render = workers, render
+        self.executor: ProcessPoolExecutor | None = None
+
+    def submit(self, preset: str, seed: int, start: int, stop: int, stride: int) -> Future[tuple[U8, U8]]:
+        """Render pairs of train; the arguments are those of `render_pairs`."""
+        if self.executor is None:
+            self.executor = ProcessPoolExecutor(self.workers, get_context("spawn"), become_worker, (os.getpid(),))
+        with interrupts_blocked():
+            return self.executor.submit(self.render, preset, seed, "train", start, stop, stride)
+
+
 class Rendered:
     """Pairs that subsynth renders in other processes as they are needed, new ones in every epoch."""
 
-    def __init__(self, preset: str, pairs: int, validation: int, seed: int, workers: int):
+    def __init__(self, preset: str, pairs: int, validation: int, seed: int, pool: RenderPool):
         if preset not in SPECS:
             raise BaselineError(f"--data render:{preset}: no such preset; choose from render:{', render:'.join(SPECS)}")
         self.preset, self.pairs, self.validation_pairs = preset, pairs, validation
-        self.seed, self.workers = seed, workers
-        self.pool: ProcessPoolExecutor | None = None
+        self.seed, self.pool = seed, pool
         self.pending: dict[int, Future[tuple[U8, U8]]] = {}  # by step
 
     def batch(self, step: int, size: int, rank: int = 0, world: int = 1) -> tuple[Tensor, Tensor]:
         """The pairs of train in their order, each once."""
-        if not self.workers:
-            return _tensors(render_pairs(self.preset, self.seed, "train", step * size + rank, (step + 1) * size, world))
+        if not self.pool.workers:
+            first, last = step * size + rank, (step + 1) * size
+            return _tensors(self.pool.render(self.preset, self.seed, "train", first, last, world))
         try:
             return _tensors(self._next_rendered(step, size, rank, world))
         except BrokenProcessPool as error:
@@ -104,18 +120,31 @@ class Rendered:
 
     def _next_rendered(self, step: int, size: int, rank: int, world: int) -> tuple[U8, U8]:
         """The pairs of a step from the other processes, which are already rendering the next ones."""
-        if self.pool is None:
-            self.pool = ProcessPoolExecutor(self.workers, get_context("spawn"), become_worker, (os.getpid(),))
-        arguments = self.preset, self.seed, "train"
         for s in range(step, step + PREFETCH):
             if s not in self.pending:
-                with interrupts_blocked():
-                    self.pending[s] = self.pool.submit(render_pairs, *arguments, s * size + rank, (s + 1) * size, world)
+                self.pending[s] = self.pool.submit(self.preset, self.seed, s * size + rank, (s + 1) * size, world)
         return self.pending.pop(step).result()
 
     def validation(self) -> tuple[Tensor, Tensor]:
         """The first pairs of test, with other texts on other photographs."""
         return _tensors(render_pairs(self.preset, self.seed, "test", 0, self.validation_pairs, 1))
+
+
+class Alternating:
+    """Several sources, of different sizes of images perhaps, in turn from step to step. The first one validates."""
+
+    def __init__(self, sources: Sequence[Source]):
+        self.sources = tuple(sources)
+        self.pairs = sum(source.pairs for source in sources)
+
+    def batch(self, step: int, size: int, rank: int = 0, world: int = 1) -> tuple[Tensor, Tensor]:
+        """The next batch of the source whose turn it is."""
+        turn, number = divmod(step, len(self.sources))
+        return self.sources[number].batch(turn, size, rank, world)
+
+    def validation(self) -> tuple[Tensor, Tensor]:
+        """The validation set of the first source."""
+        return self.sources[0].validation()
 
 
 def _tensors(pairs: tuple[U8, U8]) -> tuple[Tensor, Tensor]:
@@ -124,14 +153,22 @@ def _tensors(pairs: tuple[U8, U8]) -> tuple[Tensor, Tensor]:
 
 
 def open_source(refs: tuple[DataRef, ...], validation: int, seed: int, epoch_pairs: int, workers: int,
-                device: torch.device, quiet: bool) -> Source:  # fmt: skip
+                device: torch.device, quiet: bool, labelled: bool = False) -> Source:  # fmt: skip
     """The source of all the references together. Raises BaselineError.
 
     `validation` is the number of pairs that are not trained on; `epoch_pairs` the length of an epoch where pairs are
-    rendered. Several sets and patches of pages are shuffled once, so that the validation set has some of each.
+    rendered; several presets are rendered in turn, from step to step. With `labelled`, batches hold soft ground truth
+    and erase masks, uint8 (B, 2, H, W), instead of ground truth (see `render_labels`). Several sets and patches of
+    pages are shuffled once, so that the validation set has some of each.
     """
     if refs[0].scheme == "render":
-        return Rendered(refs[0].path, epoch_pairs, validation, seed, workers)
+        presets, pool = refs[0].path.split(","), RenderPool(workers, render_labels if labelled else render_pairs)
+        sources = [Rendered(preset, epoch_pairs, validation, seed, pool) for preset in presets]
+        return sources[0] if len(sources) == 1 else Alternating(sources)
+    if labelled:
+        raise BaselineError(
+            f"--data {refs[0].name}: a stored set has no soft ground truth; name presets, as in render:film_en,film_zh"
+        )
     parts = [_training_pairs(ref, workers, quiet) for ref in refs]
     if len({(images.shape[1:], truths.ndim) for images, truths in parts}) > 1:
         names = ",".join(ref.name for ref in refs)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import nn
 
 from dbram_baseline.model import ABLATIONS, Generator
+from dbram_baseline.networks.compact import Compact
 from dbram_baseline.networks.discriminators import PatchDiscriminator, PixelDiscriminator
 from dbram_baseline.networks.fcn import FCN
 from dbram_baseline.networks.pix2pix import UNet
@@ -20,6 +21,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "cgan": lambda **arguments: Generator(attention=False, rnn="none", **arguments),
     "cyclegan": lambda **arguments: Generator(attention=False, rnn="none", blocks=9, **arguments),
     "fcn": lambda width, **_: FCN(width),
+    "compact": lambda attn1="", **arguments: Compact(**arguments),
     "plainu": lambda attn1="", **arguments: PlainUNet(**arguments),
 }
 DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {"pixel": PixelDiscriminator, "patch": PatchDiscriminator}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,6 +17,7 @@ class PlainUNet(nn.Module):
     """
 
     multiple = 16
+    planes = 1
 
     def __init__(self, width: int = 32, norm: str = "batch", dropout: float = 0.0):
         super().__init__()
@@ -31,10 +33,14 @@ class PlainUNet(nn.Module):
                 self.down.append(nn.Sequential(nn.Conv2d(c, wider, 3, 2, 1, bias=bias), normalize(wider), nn.ReLU()))
                 self.up.append(nn.Sequential(nn.Conv2d(wider, 4 * c, 1), nn.PixelShuffle(2)))
                 self.right.append(_Block(c, normalize, bias, dropout))
-        self.head = nn.Sequential(nn.Conv2d(width, 4, 3, padding=1), nn.PixelShuffle(2), nn.Tanh())
+        self.head = nn.Sequential(nn.Conv2d(width, 4 * self.planes, 3, padding=1), nn.PixelShuffle(2))
 
     def forward(self, x: Tensor) -> Tensor:
         """Binarize images (B, 3, H, W) in [-1, 1]."""
+        return torch.tanh(self.logits(x)).expand(-1, 3, -1, -1)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """The outputs of the last convolution, (B, planes, H, W), for images (B, 3, H, W) in [-1, 1]."""
         padded, crop = pad_to_multiple(x, self.multiple)
         y, skips = self.left[0](self.stem(padded)), []
         for down, block in zip(self.down, self.left[1:], strict=True):
@@ -42,7 +48,7 @@ class PlainUNet(nn.Module):
             y = block(down(y))
         for up, block in zip(reversed(list(self.up)), reversed(list(self.right)), strict=True):
             y = block(up(y) + skips.pop())
-        return crop(self.head(y)).expand(-1, 3, -1, -1)
+        return crop(self.head(y))
 
 
 class _Block(nn.Module):

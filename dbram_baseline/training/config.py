@@ -99,6 +99,10 @@ PRESETS: dict[str, dict[str, Value]] = {
     },
     "small": {"width": 32, "discriminator_width": 32, "dropout": 0.0, "epochs": 20},
     "paper": {},
+    "compact": {  # bands and strips in turn
+        "width": 16, "dropout": 0.0, "batch": 16, "steps": 20_000, "lr": 2e-3, "validation": 128,
+        "validate_every": 1000, "epoch_pairs": 20_000, "adversarial": 0.0,
+    },
     # As the paper trains on documents, in patches of 256 x 256 px.
     "pages": {"batch": 1, "norm": "instance", "validation": 32},
     "demo-pages": {  # a quarter of the width, on strips of the patches: three minutes per run on two cores
@@ -122,6 +126,7 @@ RECIPES: dict[str, dict[str, Value]] = {
     "cgan": {"l1": 0.0, "ssim": 0.0},  # the adversarial term alone, an ablation in the same paper
     # Tensmeyer and Martinez, 2017; but with Adam, as all models here, instead of SGD.
     "fcn": {"adversarial": 0.0, "l1": 0.0, "ssim": 0.0, "fm": 1.0, "pfm": 1.0, "dropout": 0.0},
+    "compact": {"adversarial": 0.0, "l1": 0.0, "ssim": 0.0, "bce": 1.0},  # the terms of training/labelled_step.py
     "cyclegan": {"discriminator": "patch", "l1": 0.0, "ssim": 0.0, "norm": "instance", "dropout": 0.0},
 }
 LOSS_TERMS = ("adversarial", "l1", "ssim", "bce", "fm", "pfm")  # of training on pairs

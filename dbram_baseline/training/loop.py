@@ -31,6 +31,7 @@ from dbram_baseline.training.checkpoint import (
 )
 from dbram_baseline.training.config import Config, Overrides
 from dbram_baseline.training.cyclegan import cyclegan_step
+from dbram_baseline.training.labelled_step import labelled_step
 from dbram_baseline.training.optimizer import learning_rate_factor, set_learning_rate
 from dbram_baseline.training.process_group import ProcessGroup, process_group
 from dbram_baseline.training.resume import resumed_config
@@ -105,7 +106,8 @@ class Trainer:
             for name, network in build_networks(self.config).items()
         }
         self.learner = self._learner()
-        self.step: Step = step or (cyclegan_step if self.config.is_cyclegan else paired_step)
+        own_steps = {"cyclegan": cyclegan_step, "compact": labelled_step}
+        self.step: Step = step or own_steps.get(self.config.model, paired_step)
         self.source = self._open_source()
         self.epoch_steps = max(1, self.source.pairs // self.config.batch)
         self.steps = self.config.steps or self.config.epochs * self.epoch_steps
@@ -136,7 +138,14 @@ class Trainer:
                 f"--data {self.info.data} is in colour; --model {config.model} and its loss are for text"
             )
         return open_source(
-            refs, config.validation, config.seed, config.epoch_pairs, config.workers, self.device, self.quiet
+            refs,
+            config.validation,
+            config.seed,
+            config.epoch_pairs,
+            config.workers,
+            self.device,
+            self.quiet,
+            labelled=config.model == "compact",
         )
 
     def run(self) -> None:

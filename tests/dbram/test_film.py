@@ -14,7 +14,7 @@ from scipy import stats
 from dbram_baseline import ocr as ocr_module
 from dbram_baseline.data.refs import DataRef
 from dbram_baseline.data.rendering import SPECS
-from dbram_baseline.data.sources import Rendered
+from dbram_baseline.data.sources import Rendered, RenderPool
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.evaluation import metrics
 from dbram_baseline.evaluation.eval_set import EvalSet, load_eval_set
@@ -195,7 +195,7 @@ def test_each_preset_is_rendered():
     names = {"en": sub_en, "zh": sub_zh, "sub_en": sub_en, "sub_zh": sub_zh, "film_en": film_en, "film_zh": film_zh}
     assert names == SPECS
     expected = next(iter(pairs(film_en(n=4, seed=5), "train", 0, 1)))
-    images, truths = Rendered("film_en", 100, 1, 5, 0).batch(0, 1)
+    images, truths = Rendered("film_en", 100, 1, 5, RenderPool(0)).batch(0, 1)
     assert np.array_equal(images[0].permute(1, 2, 0).numpy(), expected.image)
     assert np.array_equal(truths[0].numpy(), expected.ground_truth)
 

@@ -6,7 +6,7 @@ import torch
 from datasets import Dataset
 
 from dbram_baseline.data.refs import DataRef
-from dbram_baseline.data.sources import Rendered, open_source
+from dbram_baseline.data.sources import Rendered, RenderPool, open_source
 from subsynth import pairs, sub_en
 
 
@@ -59,7 +59,7 @@ def test_batches_cover_an_epoch_and_no_more(small_set):
 
 def test_rendered_batches_are_those_of_subsynth():
     """The pairs of train in their order, new ones at each step, in this process or in another."""
-    inline, pooled = (Rendered("en", 100, 4, 3, workers) for workers in (0, 1))
+    inline, pooled = (Rendered("en", 100, 4, 3, RenderPool(workers)) for workers in (0, 1))
     for step in (0, 1, 5):
         images, truths = inline.batch(step, 4)
         expected = list(pairs(sub_en(n=100, seed=3), "train", step * 4, step * 4 + 4))
@@ -67,3 +67,15 @@ def test_rendered_batches_are_those_of_subsynth():
         assert np.array_equal(truths.numpy(), np.stack([p.ground_truth for p in expected]))
     assert torch.equal(pooled.batch(5, 4)[0], images)
     assert torch.equal(inline.batch(5, 4, rank=1, world=2)[0], images[1::2])
+
+
+def test_presets_are_rendered_in_turn():
+    """Batches of bands and of strips alternate; each is the next one of its preset."""
+    refs = DataRef.parse_list("render:film_en,sub_zh")
+    source = open_source(refs, 4, 3, 100, 0, torch.device("cpu"), quiet=True)
+    single = [Rendered(preset, 100, 4, 3, RenderPool(0)) for preset in ("film_en", "sub_zh")]
+    assert source.pairs == 200
+    for step, (number, turn) in enumerate(((0, 0), (1, 0), (0, 1), (1, 1))):
+        for one, other in zip(source.batch(step, 2), single[number].batch(turn, 2), strict=True):
+            assert torch.equal(one, other)
+    assert torch.equal(source.validation()[0], single[0].validation()[0])

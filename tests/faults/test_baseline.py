@@ -31,7 +31,7 @@ from dbram_baseline.data.istd import load_shadows
 from dbram_baseline.data.pairs import decode_pairs, load_texts
 from dbram_baseline.data.pictures import MAX_PIXELS, PictureError, decode_picture, read_picture
 from dbram_baseline.data.refs import DataRef
-from dbram_baseline.data.sources import Rendered, open_source
+from dbram_baseline.data.sources import Rendered, RenderPool, open_source
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.evaluation.eval_set import load_eval_set
 from dbram_baseline.files import temporary_file, write_file
@@ -672,7 +672,7 @@ def test_scarce_memory_is_one_line(drawn_set):
 
 
 def test_a_killed_worker_is_an_error():
-    source = Rendered("en", 100, 4, 0, 1)
+    source = Rendered("en", 100, 4, 0, RenderPool(1))
     source.batch(0, 2)
     for pid in children(os.getpid()):
         if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text():

@@ -1,0 +1,21 @@
+"""`compact`: the network that is made for films: which pixels are text, and which the subtitle changed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dbram_baseline.networks.plain_unet import PlainUNet
+
+
+class Compact(PlainUNet):
+    """The body of `plainu` with two planes of logits: text (fill), and erase (fill, outline, shadow and box)."""
+
+    planes = 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Binarize images (B, 3, H, W) in [-1, 1], as the other networks: -1 where text is certain, 1 where it is not.
+
+        Of a logit z the probability of text is sigmoid(z), so the grey is 1 - 2 sigmoid(z) = -tanh(z / 2).
+        """
+        return -torch.tanh(self.logits(x)[:, :1] / 2).expand(-1, 3, -1, -1)

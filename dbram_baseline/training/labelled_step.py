@@ -1,0 +1,29 @@
+"""One training step on soft ground truth and erase masks, of a network with logits for both."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dbram_baseline.training.optimizer import descend
+from dbram_baseline.training.step import Learner
+
+DICE, ERASE = 1.0, 0.5  # weights of the terms; that of the cross-entropy of text is 1
+
+
+def labelled_step(learner: Learner, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    """Inputs (B, 3, H, W) and the two planes of `render_labels` as targets (B, 2, H, W), both in [-1, 1].
+
+    The loss is BCE of text + DICE (1 - soft Dice of text) + ERASE (BCE of the erase mask). Soft targets count in both
+    cross-entropies; Dice sums over the whole batch, so that frames without text count only by their ink.
+    """
+    with learner.autocast(inputs.device):
+        logits = learner.networks["generator"].logits(inputs)
+    logits, shares = logits.float(), (1 - targets) / 2
+    bce = functional.binary_cross_entropy_with_logits(logits, shares, reduction="none").mean(dim=(0, 2, 3))
+    text, truth = torch.sigmoid(logits[:, 0]), shares[:, 0]
+    dice = 1 - (2 * (text * truth).sum() + 1) / (text.sum() + truth.sum() + 1)
+    loss = bce[0] + DICE * dice + ERASE * bce[1]
+    descend(loss, [learner.optimizers["generator"]], learner.world)
+    return {"loss": loss, "bce": bce[0], "dice": dice, "erase": bce[1]}

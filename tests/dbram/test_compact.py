@@ -1,0 +1,64 @@
+"""The network for films: two planes of logits, trained on soft ground truth and erase masks."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from dbram_baseline.data.rendering import render_labels
+from dbram_baseline.data.tensors import as_input, as_target, to_batch
+from dbram_baseline.errors import BaselineError
+from dbram_baseline.networks.factory import build_generator
+from dbram_baseline.training.config import build_config
+from dbram_baseline.training.labelled_step import labelled_step
+from dbram_baseline.training.loop import train
+from dbram_baseline.training.step import Learner
+from subsynth import film_en, pairs
+
+
+def labelled_batch(count):
+    images, labels = render_labels("film_en", 3, "train", 0, count, 1)
+    return as_input(to_batch(images)), as_target(torch.from_numpy(labels))
+
+
+def test_labels_are_those_of_the_samples():
+    images, labels = render_labels("film_en", 3, "train", 10, 20, 2)
+    spec = dataclasses.replace(film_en(n=10**9, n_test=10**6, seed=3), labels=type(film_en().labels)(coverage=True))
+    expected = list(pairs(spec, "train", 10, 20))[::2]
+    assert np.array_equal(images, np.stack([pair.image for pair in expected]))
+    assert np.array_equal(labels[:, 0], np.stack([255 - pair.coverage for pair in expected]))
+    assert ((labels[:, 0] < 128) <= (labels[:, 1] == 0)).all()  # text is erased too
+
+
+def test_outputs_are_greys_of_the_probability_of_text():
+    torch.manual_seed(0)
+    network = build_generator("compact", width=8, dropout=0.0).eval()
+    images = torch.rand(2, 3, 50, 70) * 2 - 1
+    with torch.no_grad():
+        logits, outputs = network.logits(images), network(images)
+    assert logits.shape == (2, 2, 50, 70) and outputs.shape == (2, 3, 50, 70)
+    assert torch.allclose(outputs[:, 0], 1 - 2 * torch.sigmoid(logits[:, 0]), atol=1e-6)
+
+
+def test_a_step_learns_a_batch():
+    torch.manual_seed(0)
+    config = build_config("compact", {"model": "compact", "width": 8, "lr": 5e-3})
+    network = build_generator("compact", width=8, dropout=0.0)
+    learner = Learner(config, {"generator": network}, {"generator": torch.optim.Adam(network.parameters(), config.lr)})
+    inputs, targets = labelled_batch(4)
+    losses = [labelled_step(learner, inputs, targets) for _ in range(25)]
+    assert losses[-1]["loss"] < 0.7 * losses[0]["loss"]
+    assert losses[-1]["erase"] < losses[0]["erase"] and losses[-1]["dice"] < losses[0]["dice"]
+
+
+def test_training_on_bands_and_strips_in_turn(tmp_path):
+    values = {"model": "compact", "width": 4, "steps": 2, "batch": 2, "validation": 4, "workers": 0, "device": "cpu"}
+    train(build_config("compact", values), "render:film_en,sub_zh", "compact", tmp_path / "run")
+    assert (tmp_path / "run/last.safetensors").is_file()
+
+
+def test_stored_sets_are_refused_in_one_line(tmp_path):
+    values = {"model": "compact", "steps": 1, "device": "cpu"}
+    with pytest.raises(BaselineError, match="no soft ground truth; name presets"):
+        train(build_config("compact", values), "film_en", "compact", tmp_path / "run")
