@@ -121,7 +121,7 @@ def _find_renderers(
     if plan == manifest.plan_sha256:
         return SplitRenderers(spec)
     if outside_paths.paths_outside(spec, None):
-        findings.skip_rendering("its fonts, texts or pictures have changed since it was rendered")
+        findings.skip_rendering("its fonts, texts, pictures or films have changed since it was rendered")
     else:
         findings.add(paths.MANIFEST, -1, "its plan_sha256 is not that of the spec: rows cannot be rendered again")
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -74,16 +74,16 @@ class LineTable:
     """The lines of a split and the faces that cover them.
 
     covered: bool (faces, lines), whether a face can draw a line; by_source: for each source with a weight in the spec,
-    the indices of its usable lines; weights: the weights of these sources; short: int64 (s,), the indices of the lines
-    that are short forms of others, and belong to no source's indices; cues: int64 (c, 2), the indices of two lines
-    that follow each other in one cue of a user's file; dropped: the number of lines that no face covers.
+    the indices of its usable lines; weights: the weights of these sources; short: for each of these sources, the
+    indices of the short forms of its lines, which are not among its usable lines; cues: int64 (c, 2), the indices of
+    two lines that follow each other in one cue of a user's file; dropped: the number of lines that no face covers.
     """
 
     lines: Lines
     covered: NDArray[np.bool_]
     by_source: tuple[NDArray[np.int64], ...]
     weights: tuple[float, ...]
-    short: NDArray[np.int64]
+    short: tuple[NDArray[np.int64], ...]
     cues: NDArray[np.int64]
     dropped: int
 
@@ -199,10 +199,21 @@ def _line_table(spec: Spec, split: str, faces: Sequence[FaceGlyphs]) -> LineTabl
         covered,
         by_source,
         weights,
-        short=whole + np.flatnonzero(usable[whole:]),
+        short=tuple(_short_forms(spec, lines, usable, whole, by_source)),
         cues=cues[(covered[:, cues[:, 0]] & covered[:, cues[:, 1]]).any(axis=0)],
         dropped=int((~usable[:whole]).sum()),
     )
+
+
+def _short_forms(
+    spec: Spec, lines: Lines, usable: NDArray[np.bool_], whole: int, by_source: tuple[NDArray[np.int64], ...]
+) -> Iterator[NDArray[np.int64]]:
+    """The usable short forms, from the line `whole` on, of the sources of `by_source`."""
+    short = whole + np.flatnonzero(usable[whole:])
+    if spec.text.p_short > 0 and not len(short):
+        log.warning("text.p_short: the text has no words of 1 to 3 characters; all lines keep their length")
+    for members in by_source:
+        yield short if spec.text.files else short[lines.source[short] == lines.source[members[0]]]
 
 
 def _lines(spec: Spec, test: bool) -> Lines:

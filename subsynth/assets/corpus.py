@@ -131,9 +131,15 @@ def _short_forms(text: str) -> list[str]:
 
 def lines_of_cues(lines: Lines, count: int) -> NDArray[np.int64]:
     """The first `count` lines by pairs that follow each other in one cue of a file: int64 (c, 2) of indices."""
-    cues = [(source, number.partition(".")[0]) for source, number in zip(lines.source, lines.id, strict=True)][:count]
-    first = np.array([i for i in range(len(cues) - 1) if cues[i] == cues[i + 1]], dtype=np.int64)
-    return np.stack((first, first + 1), axis=1)
+    cues = [(source, *_cue_and_line(number)) for source, number in zip(lines.source[:count], lines.id, strict=False)]
+    first = [i for i in range(len(cues) - 1) if cues[i][2] and cues[i + 1] == (*cues[i][:2], cues[i][2] + 1)]
+    return np.stack((first, np.array(first, dtype=np.int64) + 1), axis=1).astype(np.int64)
+
+
+def _cue_and_line(number: str) -> tuple[str, int]:
+    """The cue and the line of an id such as "12.2"; line 0 for an id that is not of a cue with several lines."""
+    cue, _, line = number.partition(".")
+    return cue, int(line) if line.isdecimal() else 0
 
 
 def letters_and_digits(text: str) -> str:

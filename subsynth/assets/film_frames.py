@@ -109,7 +109,7 @@ def _frame_limit(video: Video, width: int, height: int) -> int:
 
 def _choose(video: Video, count: int, report: Report) -> Iterator[tuple[VideoFrame, U8]]:
     """The usable ones of `count` frames, with their thumbnails: not uniform, and unlike all frames before."""
-    used = np.zeros((0, thumbnails.HEIGHT * thumbnails.WIDTH), np.float32)
+    used = np.zeros((0, thumbnails.HEIGHT * thumbnails.WIDTH))
     tenths: set[float] = set()
     for i, frame in enumerate(video.spread(count)):
         report((i + 1) / count)

@@ -57,7 +57,8 @@ Rank = tuple[int, int]  # rank, number of ranks
 @click.option(
     "--image-format",
     type=click.Choice(IMAGE_FORMATS),
-    help="Format of the images; with jpeg, a sample that has a JPEG step keeps its JPEG file.  [default: png]",
+    help="Format of the images; with jpeg, a sample that has a JPEG step keeps its JPEG file.  [default: png, or jpeg "
+    "with --preset film]",
 )
 @TEXT
 @VIDEO

@@ -16,13 +16,14 @@ class ContentDigest:
 
     Pixels are hashed row by row (image, ground truth, then other images), every other column separately: numbers
     little-endian in the column's own width, booleans as one byte each, text in UTF-8 with a zero byte after each
-    value, boxes after their number in each row. The result is the digest of those digests: pixels first, then the
-    columns in their order.
+    value; of boxes, their number in each row and their coordinates, each by itself. The result is the digest of those
+    digests: pixels first, then the columns in their order, then the numbers of boxes.
     """
 
     def __init__(self, columns: tuple[str, ...]) -> None:
         self._pixels = hashlib.sha256()
         self._columns = {name: hashlib.sha256() for name in columns if name not in schema.IMAGES}
+        self._counts = {name: hashlib.sha256() for name in columns if schema.column_types().get(name) == schema.BOXES}
 
     def add_pixels(self, *images: U8) -> None:
         """Add one row's images, uint8 (H, W, 3) or (H, W), in the order of their columns."""
@@ -34,8 +35,8 @@ class ContentDigest:
         for name, digest in self._columns.items():
             column = table.column(name).combine_chunks()
             if pa.types.is_list(column.type):
-                if pa.types.is_list(column.type.value_type):
-                    digest.update(np.ascontiguousarray(np.diff(column.offsets), "<i4").data)
+                if name in self._counts:
+                    self._counts[name].update(np.ascontiguousarray(np.diff(column.offsets), "<i4").data)
                     column = column.flatten()
                 column = column.flatten()
             if pa.types.is_string(column.type):
@@ -46,7 +47,7 @@ class ContentDigest:
     def hexdigest(self) -> str:
         """The digest of the rows added so far."""
         total = hashlib.sha256(self._pixels.digest())
-        for digest in self._columns.values():
+        for digest in (*self._columns.values(), *self._counts.values()):
             total.update(digest.digest())
         return total.hexdigest()
 

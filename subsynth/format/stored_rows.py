@@ -33,7 +33,8 @@ _BATCH_BYTES = 256 << 20  # the most that their columns may take, where a dictio
 _ROW_BYTES = 1 << 16  # of all columns that are not images
 _FILE_BYTES = 1 << 24  # of a row group, whatever its rows are
 _CODECS = ("UNCOMPRESSED", "SNAPPY")  # that shards are written with
-_LIST_NUMBERS = 64  # per row; 3 are written, and other lengths are a problem of their rows
+_LIST_NUMBERS = 64  # per row and column of numbers; 3 are written, and other lengths are a problem of their rows
+_BOX_NUMBERS = 4 * MAX_TEXT  # per row and column of boxes
 _BOUNDS = BOUNDS | {schema.MEASURED: (1.0, 21.0)}
 _TEXT_BYTES = 4 * MAX_TEXT
 
@@ -128,7 +129,8 @@ def _check_column(column: pq.ColumnChunkMetaData, rows: int) -> None:
     name = column.path_in_schema
     if column.compression not in _CODECS:
         raise UnusableShardError(f"column {name} is compressed with {column.compression}, not {' or '.join(_CODECS)}")
-    if column.num_values > _LIST_NUMBERS * rows:
+    is_boxes = schema.column_types().get(name.partition(".")[0]) == schema.BOXES
+    if column.num_values > (_BOX_NUMBERS if is_boxes else _LIST_NUMBERS) * rows:
         raise UnusableShardError(f"column {name} has {column.num_values:,} values in {rows:,} rows")
 
 

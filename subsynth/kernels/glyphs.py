@@ -140,7 +140,7 @@ def edges_coverage(edges, height, width):
 
 @kernel(None)
 def _mapped(x, y, left, top, width, height, c):
-    """`scene_text.map_points` for one point: x and y of the plane in 1/256 px."""
+    """`plane.map_points` for one point: x and y of the plane in 1/256 px."""
     u, v = (x - left) / width, (y - top) / height
     scale = ONE / (c[6] * u + c[7] * v + 1.0)
     px, py = np.rint((c[0] * u + c[1] * v + c[2]) * scale), np.rint((c[3] * u + c[4] * v + c[5]) * scale)
@@ -154,7 +154,7 @@ def _mapped(x, y, left, top, width, height, c):
     )
 )  # fmt: skip
 def line_coverage_in_plane(points, pen, starts, glyphs, gx, gy, left, top, right, bottom, c, height, width):
-    """The coverage uint8 (height, width) of a line that is mapped to a plane: `scene_text.line_coverage`."""
+    """The coverage uint8 (height, width) of a line that is mapped to a plane: `plane.line_coverage_in_plane`."""
     area = np.zeros(height * (width + 1) + 1, np.int32)
     across, down = float64(right - left), float64(bottom - top)
     for k in range(len(glyphs)):
@@ -178,7 +178,7 @@ def line_coverage_in_plane(points, pen, starts, glyphs, gx, gy, left, top, right
 
 @kernel(types.UniTuple(int64, 4)(readonly(types.uint8, 2), int64, int64, int64, int64))
 def ink_bounds(coverage, left, top, right, bottom):
-    """`boxes.ink_bounds`: the bounds of all pixels with ink in an area; zeros if there are none."""
+    """`ink.ink_bounds`: the bounds of all pixels with ink in an area; zeros if there are none."""
     left, top = max(left, 0), max(top, 0)
     right, bottom = min(right, coverage.shape[1]), min(bottom, coverage.shape[0])
     xmin, ymin, xmax, ymax = right, bottom, int64(0), int64(0)

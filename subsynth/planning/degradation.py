@@ -44,7 +44,7 @@ def choose_degradation(
 
     low, high = section.blur_sigma_range
     # Small letters have thin strokes: a blur that only softens 20 px text would erase 14 px text.
-    largest = np.clip(font_size * 0.05, low, high)
+    largest = np.where(font_size > 0, np.clip(font_size * 0.05, low, high), high)  # a frame without text is like any
     sigma = low + (largest - low) * strength * rng.uniform(samples, "blur.sigma")
     low_quality, high_quality = section.jpeg_quality_range
     quality = rng.uniform(samples, "jpeg.quality", low_quality, high_quality + 1)

@@ -65,6 +65,8 @@ def _checked(value: Mapping[str, object]) -> Distractor:
     corners = _numbers(value, "corners", 8, -MAX_CORNER, MAX_CORNER)
     if not is_convex(corners):
         raise SpecError(f"a distractor has the corners {shown(list(corners))}; a convex quadrilateral is needed")
+    if not value["text"] or _number(value, "frame", 0, 1000) > _number(value, "padding", 0, 1000):
+        raise SpecError("a distractor has no text, or a frame that is wider than its padding, which is not possible")
     red, green, blue = _numbers(value, "color", 3, 0, 255)
     plate_red, plate_green, plate_blue = _numbers(value, "plate_color", 3, 0, 255)
     x0, y0, x1, y1, x2, y2, x3, y3 = corners

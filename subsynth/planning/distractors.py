@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -14,13 +15,13 @@ from subsynth.assets.glyphs import FaceGlyphs
 from subsynth.core import pixels, rng
 from subsynth.core.rng import StreamRange
 from subsynth.planning import layout
-from subsynth.planning.distractor import CORNER_GRID, KINDS, Corners, Distractor, is_convex
+from subsynth.planning.distractor import CORNER_GRID, KINDS, MAX_BLUR, Corners, Distractor, is_convex
 from subsynth.planning.layout import Box
 from subsynth.planning.placement import Placement
 from subsynth.planning.style import StyleChoice
 
 ATTEMPTS = 4  # positions that are tried for one distractor
-CLEARANCE = 6  # px between a distractor and the subtitle's ink, where there is no box
+CLEARANCE = 4  # px between a distractor and the subtitle, with its outline, shadow or box
 DRAWS = 16  # numbers that one attempt may use
 COLORS = ((250, 250, 250), (20, 20, 24), (244, 208, 40), (200, 40, 40), (40, 90, 190), (30, 130, 70), (225, 120, 40))
 PLATE_CONTRAST = 3.0  # smallest contrast ratio between a plate and its text
@@ -66,7 +67,11 @@ def _protected(placement: Placement, style: StyleChoice, sample: int) -> Box | N
     if left >= right:
         return None
     padding = int(style.box_padding_px[sample]) if style.box_opacity[sample] else 0
-    across, down = max(CLEARANCE, 2 * padding), max(CLEARANCE, padding)
+    around = math.ceil(style.outline_px[sample])
+    if style.shadow_opacity[sample]:
+        offset = max(int(style.shadow_dx[sample]), int(style.shadow_dy[sample]))
+        around += offset + int(style.shadow_blur_px[sample])
+    across, down = CLEARANCE + max(around, 2 * padding), CLEARANCE + max(around, padding)
     return left - across, top - down, right + across, bottom + down
 
 
@@ -84,7 +89,7 @@ def _choose(assets: Assets, kind: str, draws: list[float], protected: Box | None
         numbers = iter(draws[start : start + DRAWS])
         look = LOOKS[kind](numbers, aspect, assets.spec.width, assets.spec.height)
         corners = _rounded(look)
-        if is_convex(corners) and not _overlaps(corners, protected):
+        if is_convex(corners) and not _overlaps(corners, look.blur_px, protected):
             color, plate_color = _colors(kind, numbers)
             return Distractor(
                 kind,
@@ -169,7 +174,7 @@ def _credits(draws: Iterator[float], aspect: float, width: int, height: int) -> 
     blurred = next(draws) < 0.6
     if blurred:
         ink *= 1.6
-        look = 130 + int(90 * next(draws)), 2 + int(ink / 12)
+        look = 130 + int(90 * next(draws)), min(MAX_BLUR, 2 + int(ink / 12))
     else:
         beyond = ink * 0.5 * (0.1 + 0.5 * next(draws))
         y = height - beyond + ink / 4 if next(draws) < 0.5 else beyond - ink / 4
@@ -216,10 +221,11 @@ def _rounded(look: _Look) -> Corners:
     return x0, y0, x1, y1, x2, y2, x3, y3
 
 
-def _overlaps(corners: Corners, protected: Box | None) -> bool:
-    """Whether the bounds of a quadrilateral overlap the subtitle's part of the image."""
+def _overlaps(corners: Corners, blur_px: int, protected: Box | None) -> bool:
+    """Whether the bounds of a quadrilateral, with its blur, overlap the subtitle's part of the image."""
     if protected is None:
         return False
     xs, ys = [x / CORNER_GRID for x in corners[::2]], [y / CORNER_GRID for y in corners[1::2]]
     left, top, right, bottom = protected
-    return min(xs) < right and max(xs) > left and min(ys) < bottom and max(ys) > top
+    reach = 2 * blur_px + 1
+    return min(xs) - reach < right and max(xs) + reach > left and min(ys) - reach < bottom and max(ys) + reach > top

@@ -38,12 +38,17 @@ def set_line(glyphs: FaceGlyphs, text: str, shear: int) -> Line:
     A line without ink has the box (0, 0, 0, 0).
     """
     ids, x, y = glyphs.shape(text)
-    boxes = glyphs.arrays(ids).boxes
+    return measured(glyphs, Line(ids, x, y, (0, 0, 0, 0)), shear)
+
+
+def measured(glyphs: FaceGlyphs, line: Line, shear: int) -> Line:
+    """A line with the box of its ink."""
+    boxes = glyphs.arrays(line.glyphs).boxes
     if compilation.enabled():
         from subsynth.kernels.glyphs import line_box as compiled_line_box  # noqa: PLC0415 - imports numba
 
-        return Line(ids, x, y, compiled_line_box(boxes, ids, x, y, shear))
-    return Line(ids, x, y, line_box(boxes, ids, x, y, shear))
+        return line._replace(box=compiled_line_box(boxes, line.glyphs, line.x, line.y, shear))
+    return line._replace(box=line_box(boxes, line.glyphs, line.x, line.y, shear))
 
 
 def set_lines(glyphs: FaceGlyphs, text: str, shear: int, dx: int, dy: int) -> tuple[Line, ...]:

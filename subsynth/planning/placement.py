@@ -21,7 +21,7 @@ from subsynth.spec.sections import ALIGNMENTS, Layout
 from subsynth.spec.spec import Spec
 
 MIN_SIZE_PX = 4  # per em; smaller text cannot be read, and a line that fits only below this size is an error
-LINE_GAP = EM * 3 // 16  # font units between the ink of two lines: more than a pixel after emboldening
+LINE_GAP = EM * 3 // 16  # font units between the ink of two lines; more than a pixel from 12 px per em on
 MAX_INDENT = 0.15  # of the free width, between aligned text and the border
 SIDES = ("left", "right", "top", "bottom")
 SIDE_WEIGHTS = [0.4, 0.4, 0.1, 0.1]  # of the sides where text is clipped
@@ -71,7 +71,7 @@ def place_lines(assets: Assets, samples: StreamRange, text: list[str], faces: Fa
             if row[0] < MIN_SIZE_PX:
                 raise SpecError(
                     f"{assets.split} sample {samples.start + i}: {lines_text!r} fits {spec.width} x {spec.height} px "
-                    f"only below {MIN_SIZE_PX} px per em; lower text.max_chars or widen the image"
+                    f"only below {MIN_SIZE_PX} px per em; lower text.max_chars, or make the image larger"
                 )
         else:
             row, box = (0.0,) * 8, (0, 0, 0, 0)
@@ -107,7 +107,7 @@ def _place(spec: Spec, glyphs: FaceGlyphs, text: str, shear: int, draws: _Draws)
         line = layout.join_lines(layout.set_lines(glyphs, text, shear, dx, dy))
     else:
         dx, dy, line = 0, 0, layout.set_line(glyphs, text, shear)
-    size = _size(spec, glyphs, line, draws.size, side in ("left", "right"))
+    size = _size(spec, glyphs, line, draws.size, 1 - draws.share if side in ("left", "right") else 1.0)
     grow_x, grow_y = (missing_width(spec.fonts.min_stroke_px, thin, size) for thin in glyphs.thin)
     box = layout.ink_box(line, size, (grow_x, grow_y))
     x, y = _origin(spec, box, alignment, draws)
@@ -132,16 +132,15 @@ def _second_line(glyphs: FaceGlyphs, text: str, shear: int, alignment: str, spac
     return {"left": left, "right": right}.get(alignment, (left + right) // 2), dy
 
 
-def _size(spec: Spec, glyphs: FaceGlyphs, line: Line, draw: float, any_width: bool) -> int:
-    """The font size in 1/16 px: from the range, or the largest at which the lines fit; `any_width`: into the height."""
+def _size(spec: Spec, glyphs: FaceGlyphs, line: Line, draw: float, visible: float) -> int:
+    """The font size in 1/16 px: from the range, or the largest at which the `visible` share of the width fits."""
     low, high = (round(end * SIZE_GRID) for end in spec.fonts.size_range)
     grow_x, grow_y = (
         math.ceil(missing_width(spec.fonts.min_stroke_px, thin, min(low, SIZE_GRID * 8)) / SUBPIXEL)
         for thin in glyphs.thin
     )
     room_x, room_y = spec.width - 2 * spec.margin_px, spec.height - 2 * spec.margin_px
-    width = 2 * room_x if any_width else room_x - 2 * grow_x
-    fits = layout.largest_size(line.box, width, room_y - 2 * grow_y)
+    fits = layout.largest_size(line.box, int((room_x - 2 * grow_x) / visible), room_y - 2 * grow_y)
     return min(fits, low + int(draw * (min(high, max(low, fits)) - low + 1)))
 
 

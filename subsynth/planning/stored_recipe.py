@@ -94,8 +94,9 @@ def from_row(spec: Spec, split: str, row: Mapping[str, Any]) -> Recipe:
         values[name] = value
     if bool(values["text"]) != bool(values["font"]) or (values["text"] and not values["font_size_px"]):
         raise SpecError(f"column font is {_shown(values['font'])}, where the text is {_shown(values['text'])}")
-    if values["text"].count("\n") > 1:
-        raise SpecError(f"column text is {_shown(values['text'])}; at most two lines are possible")
+    lines = values["text"].split("\n")
+    if len(lines) > 2 or (len(lines) == 2 and not all(lines)):
+        raise SpecError(f"column text is {_shown(values['text'])}; one or two lines with text are needed, or none")
     if 0 < values["resample"] < 1:
         raise SpecError(f"column resample is {values['resample']}; it must be 0, or at least 1")
     return Recipe(spec, split, **values)

@@ -14,6 +14,8 @@ from subsynth.core.rng import StreamRange
 from subsynth.planning.layout import SHEAR_GRID
 from subsynth.spec.sections import LINE_COUNTS, Fonts
 
+CUE_SHARE = 4  # share of cues among the samples of two lines, relative to their share of the corpus
+
 
 class LineChoice(NamedTuple):
     """The lines of each sample: the indices of the first and the second one (n,), and text, source and id.
@@ -41,33 +43,35 @@ class FaceChoice(NamedTuple):
 def choose_lines(assets: Assets, samples: StreamRange) -> LineChoice:
     """Draw a source by its weight, then one of its lines, or with p_prefer_longer the longer of two lines.
 
-    Single lines may be replaced by short ones. A second line follows the first in a cue of the user's file, if there
-    are cues of two lines, and is drawn independently otherwise.
+    Single lines may be replaced by short ones of the same source. A second line is drawn independently; where a user's
+    file has cues of two lines, both come from a cue, the more often the more such cues there are.
     """
     table: LineTable = assets.text
     section = assets.spec.text
-    line = _draw_line(assets, samples, "")
+    source, line = _draw_line(assets, samples, "")
     weights = [section.lines.get(count, 0.0) for count in LINE_COUNTS]
     if weights == [0.0, weights[1], 0.0] and not section.p_short:  # saves draws
         texts = [table.lines.text[i] for i in line]
         sources = [table.lines.sources[table.lines.source[i]] for i in line]
         return LineChoice(line, line, texts, sources, [table.lines.id[i] for i in line])
     count = rng.categorical(samples, "text.lines", weights)
-    if len(table.short):
-        short = table.short[rng.randint(samples, "text.short_line", len(table.short))]
-        line = np.where((count == 1) & rng.bernoulli(samples, "text.short", section.p_short), short, line)
+    short = rng.bernoulli(samples, "text.short", section.p_short) & (count == 1)
+    line = np.where(short, _draw_short(table, samples, source, line), line)
+    _, second = _draw_line(assets, samples, ".second")
     if len(table.cues):
-        first, second = table.cues[rng.randint(samples, "text.cue", len(table.cues))].T
-        line = np.where(count == 2, first, line)
-    else:
-        second = _draw_line(assets, samples, ".second")
+        from_cue = rng.uniform(samples, "text.from_cue") < CUE_SHARE * len(table.cues) / len(table.lines.text)
+        first, other = table.cues[rng.randint(samples, "text.cue", len(table.cues))].T
+        line, second = np.where(from_cue & (count == 2), first, line), np.where(from_cue, other, second)
     both = (table.covered[:, line] & table.covered[:, second]).any(axis=0)
     count = np.where((count == 2) & ~both, 1, count)  # no face has the characters of both
     return _line_choice(table, line, np.where(count == 2, second, line), count)
 
 
-def _draw_line(assets: Assets, samples: StreamRange, suffix: str) -> NDArray[np.int64]:
-    """The index of a line for each sample (n,); `suffix` distinguishes the streams of several draws."""
+def _draw_line(assets: Assets, samples: StreamRange, suffix: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A source (an index into `by_source`) and the index of a line for each sample: (n,), (n,).
+
+    `suffix` distinguishes the streams of several draws.
+    """
     table: LineTable = assets.text
     source = rng.categorical(samples, f"text.source{suffix}", list(table.weights))
     sizes = np.array([len(members) for members in table.by_source])
@@ -77,7 +81,17 @@ def _draw_line(assets: Assets, samples: StreamRange, suffix: str) -> NDArray[np.
         drawn.append(np.array([table.by_source[s][p] for s, p in zip(source, position, strict=True)], dtype=np.int64))
     lengths = table.lines.length
     prefer = rng.bernoulli(samples, f"text.longer{suffix}", assets.spec.text.p_prefer_longer)
-    return np.where(prefer & (lengths[drawn[1]] > lengths[drawn[0]]), drawn[1], drawn[0])
+    return source, np.where(prefer & (lengths[drawn[1]] > lengths[drawn[0]]), drawn[1], drawn[0])
+
+
+def _draw_short(
+    table: LineTable, samples: StreamRange, source: NDArray[np.int64], line: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """A short form of the source of each sample (n,), or its line (n,) where the source has none."""
+    sizes = np.array([len(members) for members in table.short])
+    position = rng.randint(samples, "text.short_line", sizes[source])
+    rows = zip(source, position, line, strict=True)
+    return np.array([table.short[s][p] if sizes[s] else whole for s, p, whole in rows], dtype=np.int64)
 
 
 def _line_choice(
@@ -87,10 +101,11 @@ def _line_choice(
     lines, columns = table.lines, []
     for first, other, number in zip(line.tolist(), second.tolist(), count.tolist(), strict=True):
         indices = (first, other)[:number]
-        source = lines.sources[lines.source[first]] if number else ""
-        columns.append(("\n".join(lines.text[i] for i in indices), source, "+".join(lines.id[i] for i in indices)))
-    text, sources, ids = ([row[k] for row in columns] for k in range(3))
-    return LineChoice(line, second, text, sources, ids)
+        sources = dict.fromkeys(lines.sources[lines.source[i]] for i in indices)
+        ids = (lines.id[i] for i in indices)
+        columns.append(("\n".join(lines.text[i] for i in indices), "+".join(sources), "+".join(ids)))
+    text, source, identity = ([row[k] for row in columns] for k in range(3))
+    return LineChoice(line, second, text, source, identity)
 
 
 def choose_faces(assets: Assets, samples: StreamRange, lines: LineChoice) -> FaceChoice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from subsynth.assets.glyphs import FaceGlyphs
 from subsynth.core.pixels import U8
 from subsynth.planning import layout
-from subsynth.planning.layout import Box, Line
+from subsynth.planning.layout import SUBPIXEL, Box, Line
 from subsynth.rendering.backend import Backend
 from subsynth.rendering.params import RenderParams
 
@@ -40,8 +41,7 @@ def char_boxes(
     """
     numbered = zip(lines, map(glyphs.characters, text.split("\n")), strict=True)
     parts = (part for line, characters in numbered for part in _by_character(line, characters))
-    area = 0, 0, params.width, params.height
-    return tuple(filter(any, (backend.ink_bounds(backend.coverage(glyphs, part, params), area) for part in parts)))
+    return tuple(filter(any, (_own_box(backend, glyphs, part, params) for part in parts)))
 
 
 def _by_character(line: Line, characters: NDArray[np.int64]) -> Iterator[Line]:
@@ -49,6 +49,20 @@ def _by_character(line: Line, characters: NDArray[np.int64]) -> Iterator[Line]:
     for character in np.unique(characters):
         own = characters == character
         yield line._replace(glyphs=line.glyphs[own], x=line.x[own], y=line.y[own])
+
+
+def _own_box(backend: Backend, glyphs: FaceGlyphs, part: Line, params: RenderParams) -> Box:
+    """The box of some glyphs of a line; zeros without ink in the image. Only pixels that they may touch are drawn."""
+    across, down = params.embolden
+    line = layout.measured(glyphs, part, params.shear)
+    bounds = layout.pixel_bounds(layout.ink_box(line, params.size, (across, down)), params.x, params.y)
+    left, top = max(0, bounds[0]), max(0, bounds[1])
+    width, height = min(params.width, bounds[2]) - left, min(params.height, bounds[3]) - top
+    if width <= 0 or height <= 0 or not any(line.box):
+        return 0, 0, 0, 0
+    window = replace(params, x=params.x - left * SUBPIXEL, y=params.y - top * SUBPIXEL, width=width, height=height)
+    x0, y0, x1, y1 = backend.ink_bounds(backend.coverage(glyphs, part, window), (0, 0, width, height))
+    return (left + x0, top + y0, left + x1, top + y1) if x1 else (0, 0, 0, 0)
 
 
 def _pixel_bounds(line: Line, params: RenderParams) -> Box:

@@ -23,6 +23,7 @@ from subsynth.core.errors import OutputError
 from subsynth.core.terminal import one_line
 from subsynth.format import schema
 from subsynth.format.manifest import Manifest
+from subsynth.spec import presets
 from subsynth.spec.spec import Spec
 
 SCORES = "scores.json"  # beside the card, if models were scored on the set
@@ -30,8 +31,8 @@ SCORES = "scores.json"  # beside the card, if models were scored on the set
 _LANGUAGE_NAMES = {"en": "English", "zh": "Chinese"}
 _SIZE_CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _CONTENT = {
-    True: "each with one line of subtitle text over a photograph or a procedural scene",
-    False: (
+    "sub": "each with one line of subtitle text over a photograph or a procedural scene",
+    "film": (
         "as bands of video: none, one or two lines of subtitle text over a picture, in which there may also be signs, "
         "watermarks and other text that is not a subtitle"
     ),
@@ -46,7 +47,7 @@ def card(spec: Spec, manifest: Manifest, example_row: Mapping[str, object]) -> s
         front_matter=_front_matter(spec, manifest),
         name=spec.name,
         language=_LANGUAGE_NAMES[spec.lang],
-        content=_CONTENT[spec.is_plain],
+        content=_CONTENT[spec.preset],
         more_labels=_more_labels(spec),
         height=spec.height,
         width=spec.width,
@@ -120,7 +121,8 @@ def command(spec: Spec) -> str:
         return f"subsynth render --spec spec.yaml --out {spec.name}"
     parts = ["subsynth", "render", "--lang", spec.lang, "--n", str(spec.n), "--n-test", str(spec.n_test)]
     parts += ["--preset", spec.preset] if spec.preset != "sub" else []
-    parts += ["--image-format", spec.image_format] if spec.image_format != "png" else []
+    usual = presets.preset(spec.lang, spec.preset).image_format
+    parts += ["--image-format", spec.image_format] if spec.image_format != usual else []
     return shlex.join([*parts, "--seed", str(spec.seed)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,12 +35,14 @@ PERCENTILES = (1, 25, 50, 75, 99)
 
 @dataclass(frozen=True)
 class Stats:
-    """One split: its number of rows, the values of NUMBERS, the counts of CATEGORIES, and how often each hanzi occurs.
+    """One split: its number of rows, and of rows with text; of these the values of NUMBERS, the counts of CATEGORIES,
+    and how often each hanzi occurs.
 
     Values that mean "none" (no blur, no noise, no JPEG) are left out of `numbers`.
     """
 
     rows: int
+    with_text: int
     numbers: Mapping[str, NDArray[np.float64]]
     categories: Mapping[str, Counter[str]]
     hanzi: Counter[str]
@@ -75,8 +78,11 @@ def compute_stats(files: Iterable[Path | IO[bytes]], max_rows: int | None = None
     columns: dict[str, list[Any]] = {
         name: [value for part in parts for value in part.column(name).to_pylist()] for name in COLUMNS
     }
+    shown = [bool(text) for text in columns["text"]]
+    if not all(shown):
+        columns = {name: list(compress(values, shown)) for name, values in columns.items()}
     hanzi = Counter(c for text in columns["text"] for c in text if "\u3400" <= c <= "\u9fff")
-    return Stats(len(columns["text"]), _numbers(columns), _categories(columns), hanzi)
+    return Stats(len(shown), len(columns["text"]), _numbers(columns), _categories(columns), hanzi)
 
 
 def _read_first_groups(source: Path | IO[bytes], max_rows: int | None) -> pa.Table:
@@ -98,7 +104,8 @@ def _numbers(columns: Mapping[str, list[Any]]) -> dict[str, NDArray[np.float64]]
     for name, values in numbers.items():
         if not np.isfinite(values).all():
             raise ValueError(f"{name} has values that are not numbers")
-    numbers["characters"] = np.array([len(text) for text in columns["text"]], dtype=np.float64)
+    lines = (line for text in columns["text"] for line in text.split("\n"))
+    numbers["characters"] = np.array([len(line) for line in lines], dtype=np.float64)
     for name in ZERO_MEANS_NONE:
         numbers[name] = numbers[name][numbers[name] > 0]
     return numbers
@@ -143,7 +150,8 @@ def format_stats(stats: Mapping[str, Stats]) -> str:
 def _lines(split: str, stats: Stats) -> list[str]:
     heads = [f"{percentile} %" if percentile != 50 else "median" for percentile in PERCENTILES]
     lines = [
-        f"{one_line(split, MAX_NAME)}: {stats.rows:,} rows",
+        f"{one_line(split, MAX_NAME)}: {stats.rows:,} rows"
+        + (f", {stats.with_text:,} of them with text" if stats.with_text < stats.rows else ""),
         f"  {'':<40}" + "".join(f"{head:>8}" for head in (*heads, "mean")),
     ]
     for name, label in NUMBERS.items():
@@ -153,7 +161,7 @@ def _lines(split: str, stats: Stats) -> list[str]:
             lines.append(f"  {label:<40}" + "".join(f"{point:>8.2f}" for point in points))
     for name in CATEGORIES:
         shares = [
-            f"{one_line(key, MAX_NAME)} {100 * count / stats.rows:.1f} %"
+            f"{one_line(key, MAX_NAME)} {100 * count / max(1, stats.with_text):.1f} %"
             for key, count in stats.categories[name].most_common()
         ]
         lines.append(f"  {name}: {', '.join(shares)}")

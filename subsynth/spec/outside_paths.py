@@ -25,7 +25,9 @@ def paths_outside(spec: Spec, directory: Path | None) -> list[str]:
     named += [("background.folders", path) for path in spec.background.folders]
     named += [("background.videos", path) for path in spec.background.videos]
     root = None if directory is None else directory.resolve()
-    return [f"{key} {path}" for key, path in named if root is None or not _is_inside(path, root)]
+    return [
+        f"{key} {path}" for key, path in named if root is None or not _is_inside(path, root, key.startswith("fonts."))
+    ]
 
 
 def check_paths(spec: Spec, directory: Path | None, name: str, trust_paths: bool) -> None:
@@ -42,13 +44,16 @@ def describe(outside: list[str]) -> str:
     return f"its spec.yaml names files outside of it ({paths}{more})"
 
 
-def _is_inside(path: str, root: Path) -> bool:
-    """Whether a file, a folder with its contents, or a pattern is inside a folder, after links are resolved."""
+def _is_inside(path: str, root: Path, is_font: bool) -> bool:
+    """Whether a file or a folder with its contents is inside a folder, after links are resolved.
+
+    Fonts alone may be patterns, and have the number of a face or a variation after "#".
+    """
     try:
-        target = Path(path.partition("#")[0]).expanduser()
-        if any(character in path for character in "*?[") and not target.exists():
+        target = Path(path.partition("#")[0] if is_font else path).expanduser()
+        if is_font and any(character in path for character in "*?[") and not target.exists():
             parent = next(p for p in target.parents if not any(character in str(p) for character in "*?["))
-            return _is_inside(str(parent), root)
+            return _is_inside(str(parent), root, is_font)
         return all(p.resolve().is_relative_to(root) for p in (target, *_files_in(target)))
     except (OSError, RuntimeError, ValueError):  # no home folder, a loop of links, a NUL
         return False

@@ -148,6 +148,11 @@ class Spec:
             raise SpecError(f"{source}: not readable as YAML ({reason})") from error
         if not isinstance(raw, dict):
             raise SpecError(f"{source}: a mapping of keys is needed, not {type(raw).__name__}; see `subsynth spec`")
+        if "preset" in raw and flags.get("preset", raw["preset"]) != raw["preset"]:
+            raise SpecError(
+                f"{source}: preset is {shown(raw['preset'])}, and --preset {flags['preset']} asks for another one; "
+                "leave out one of them"
+            )
         raw = _overlay(raw, flags)
         if isinstance(raw.get("n"), int) and ("n_test" not in raw or ("n" in flags and "n_test" not in flags)):
             raw["n_test"] = presets.default_n_test(raw["n"])
