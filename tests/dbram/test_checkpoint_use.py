@@ -62,12 +62,12 @@ def test_predictions_are_the_outputs_of_the_plain_network(small_set, trained):
 
 
 def test_binarize_pages_and_folders(command, error_line, trained, tmp_path):
-    page = np.random.default_rng(0).integers(0, 255, (300, 517, 3)).astype(np.uint8)
+    page = np.random.default_rng(0).integers(0, 255, (200, 270, 3)).astype(np.uint8)
     cv2.imwrite(str(tmp_path / "page.png"), page)
     process = command("binarize", "page.png", "--checkpoint", trained, "--out", "page-bw.png")
     assert process.returncode == 0, process.stderr
     binary = cv2.imread(str(tmp_path / "page-bw.png"), cv2.IMREAD_UNCHANGED)
-    assert binary.shape == (300, 517) and set(np.unique(binary)) <= {0, 255}
+    assert binary.shape == (200, 270) and set(np.unique(binary)) <= {0, 255}
     (tmp_path / "many").mkdir()
     for name in ("a.jpg", "b.png"):
         cv2.imwrite(str(tmp_path / "many" / name), page[:40, :50])

@@ -31,7 +31,7 @@ def test_each_has_its_own_recipe_and_options_override_it():
         tiny("cyclegan", l1=1.0)
 
 
-@pytest.mark.parametrize("model", RECIPES)
+@pytest.mark.parametrize("model", [model for model in RECIPES if model != "compact"])  # that needs labels
 def test_each_resumes_to_the_same_weights_and_is_scored(command, small_set, tmp_path, model):
     """Half of the steps, then the rest, gives the same bytes as all steps in one run."""
     config = tiny(model, save_every=2, batch=2)

@@ -407,7 +407,7 @@ def test_a_users_files_are_opened_only_if_trusted_and_said_to_be_missing_or_chan
     assert "own.txt" in untrusted.not_checked and "--trust-paths" in untrusted.not_checked
     Path("own.txt").write_text(Path("own.txt").read_text() + "One more\n")
     changed = verify(elsewhere, trust_paths=True)
-    assert changed.violations == () and "texts or pictures have changed" in changed.not_checked
+    assert changed.violations == () and "pictures or films have changed" in changed.not_checked
     monkeypatch.chdir("/")
     missing = verify(elsewhere, trust_paths=True)
     assert missing.violations == () and "own.txt" in missing.not_checked

@@ -120,6 +120,7 @@ def test_plots_of_any_name_have_no_warnings(tmp_path):
     counts = Counter({name: i + 1 for i, name in enumerate(HOSTILE)})
     one = stats.Stats(
         30,
+        30,
         {name: np.array([1.0, 2.0, 3.0]) for name in stats.NUMBERS},
         dict.fromkeys(stats.CATEGORIES, counts),
         Counter(),

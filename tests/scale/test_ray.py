@@ -15,7 +15,7 @@ from subsynth.build.worker import RenderJob
 from subsynth.core.progress import NoProgress
 from subsynth.format.shard_list import list_shards
 
-SPEC = "lang: en\nn: 10000\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
+SPEC = "lang: en\nn: 6000\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_the_death_of_a_node_loses_no_shard(bucket, tmp_path, cluster):
     cluster.remove_node(nodes[1], allow_graceful=False)
     output, error = run.communicate(timeout=240)
     assert run.returncode == 0, error
-    assert "wrote 10,000 train" in output
+    assert "wrote 6,000 train" in output
     bucket.render("render", "--spec", tmp_path / "spec.yaml", "--out", tmp_path / "local")
     assert bucket.files("set") == files(tmp_path / "local")
 
