@@ -134,13 +134,12 @@ def _second_line(glyphs: FaceGlyphs, text: str, shear: int, alignment: str, spac
 
 def _size(spec: Spec, glyphs: FaceGlyphs, line: Line, draw: float, visible: float) -> int:
     """The font size in 1/16 px: from the range, or the largest at which the `visible` share of the width fits."""
-    low, high = (round(end * SIZE_GRID) for end in spec.fonts.size_range)
-    grow_x, grow_y = (
-        math.ceil(missing_width(spec.fonts.min_stroke_px, thin, min(low, SIZE_GRID * 8)) / SUBPIXEL)
-        for thin in glyphs.thin
-    )
-    room_x, room_y = spec.width - 2 * spec.margin_px, spec.height - 2 * spec.margin_px
-    fits = layout.largest_size(line.box, int((room_x - 2 * grow_x) / visible), room_y - 2 * grow_y)
+    low, high = round(spec.fonts.size_range[0] * SIZE_GRID), round(spec.fonts.size_range[1] * SIZE_GRID)
+    min_stroke, smallest, (thin_x, thin_y) = spec.fonts.min_stroke_px, min(low, SIZE_GRID * 8), glyphs.thin
+    grow_x = math.ceil(missing_width(min_stroke, thin_x, smallest) / SUBPIXEL)
+    grow_y = math.ceil(missing_width(min_stroke, thin_y, smallest) / SUBPIXEL)
+    room_x, room_y = spec.width - 2 * spec.margin_px - 2 * grow_x, spec.height - 2 * spec.margin_px - 2 * grow_y
+    fits = layout.largest_size(line.box, int(room_x / visible), room_y)
     return min(fits, low + int(draw * (min(high, max(low, fits)) - low + 1)))
 
 

@@ -19,7 +19,7 @@ from subsynth.planning.columns import Column, Columns
 from subsynth.planning.degradation import choose_degradation
 from subsynth.planning.distractors import choose_distractors
 from subsynth.planning.placement import place_lines
-from subsynth.planning.recipe import COLUMNS, Recipe
+from subsynth.planning.recipe import COLUMNS, Recipe, columns_of
 from subsynth.planning.style import choose_hard_fill, choose_style, without_surroundings, without_text
 from subsynth.planning.text import choose_faces, choose_lines
 from subsynth.spec.spec import Spec
@@ -46,7 +46,7 @@ def plan_recipes(assets: Assets, start: int, stop: int) -> list[Recipe]:
 
 def recipes_of(assets: Assets, columns: Columns) -> list[Recipe]:
     """Planned columns as recipes, row by row."""
-    lists = [_values(columns[name]) for name in COLUMNS]
+    lists = [_values(columns[name]) for name in columns_of(assets.spec)]  # the others, which are last, have defaults
     return [Recipe(assets.spec, assets.split, *values) for values in zip(*lists, strict=True)]
 
 

@@ -137,13 +137,25 @@ def choose_faces(assets: Assets, samples: StreamRange, lines: LineChoice) -> Fac
     sheared = fonts.sheared[bold, italic, family]
     slant = round(math.tan(math.radians(section.shear_deg)) * SHEAR_GRID) / SHEAR_GRID
     by_design = np.array([glyphs.face.italic for glyphs in fonts.faces])[face]
-    shown = np.array([text != "" for text in lines.text], dtype=np.bool_)
-    return FaceChoice(
+    choice = FaceChoice(
         face,
-        font=[fonts.faces[i].face.name if text else "" for i, text in zip(face, lines.text, strict=True)],
-        bold=np.array([glyphs.face.bold for glyphs in fonts.faces])[face] & shown,
-        italic=(sheared | by_design) & shown,
-        shear=np.where(sheared & shown, slant, 0.0),
+        font=[fonts.faces[i].face.name for i in face],
+        bold=np.array([glyphs.face.bold for glyphs in fonts.faces])[face],
+        italic=sheared | by_design,
+        shear=np.where(sheared, slant, 0.0),
+    )
+    return _without_text(choice, lines.text) if "" in lines.text else choice
+
+
+def _without_text(choice: FaceChoice, text: list[str]) -> FaceChoice:
+    """The choice with an empty name and no properties for samples without text."""
+    shown = np.array([line != "" for line in text], dtype=np.bool_)
+    return FaceChoice(
+        choice.face,
+        [name if line else "" for name, line in zip(choice.font, text, strict=True)],
+        choice.bold & shown,
+        choice.italic & shown,
+        choice.shear * shown,
     )
 
 
