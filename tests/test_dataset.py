@@ -417,7 +417,7 @@ def test_jpeg_files_are_stored_unchanged(tmp_path):
 @pytest.mark.slow
 def test_repeated_kills_change_no_byte(tmp_path):
     """SIGKILL to the whole process group at moments spread over a run, with torn files in between, then a full run."""
-    command = [sys.executable, "-m", "subsynth", "render", "--n", "2000", "--n-test", "50", "--workers", "2", "--out"]
+    command = [sys.executable, "-m", "subsynth", "render", "--n", "1200", "--n-test", "50", "--workers", "2", "--out"]
     started = time.monotonic()
     subprocess.run([*command, tmp_path / "undisturbed"], check=True, capture_output=True)
     duration = time.monotonic() - started

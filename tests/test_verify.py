@@ -85,7 +85,7 @@ def test_any_flipped_bit_is_found(copy):
     path = copy / "data" / SHARD
     content = path.read_bytes()
     rows = set()
-    for position in range(4, len(content), len(content) // 12):
+    for position in range(4, len(content), len(content) // 9):
         damaged = bytearray(content)
         damaged[position] ^= 1 << position % 8
         path.write_bytes(damaged)

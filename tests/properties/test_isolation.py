@@ -93,12 +93,12 @@ def test_assets_opened_twice_are_independent(empty_cache):
 
 @pytest.mark.parametrize("preset", [sub_en, sub_zh], ids=["en", "zh"])
 def test_drawing_touches_no_file_in_the_cache(preset, empty_cache):
-    """300 samples of fonts and pictures that are not packed: more than those from which `pairs` packs them first."""
+    """220 samples of fonts and pictures that are not packed: more than those from which `pairs` packs them first."""
     assets = Assets.open(preset(), "train")
     before = files_of(empty_cache)
     assert before and not any("outlines" in str(path) or "pyramid" in str(path) for path in before)
     renderer = Renderer(assets)
-    for recipe in plan_recipes(assets, 0, 300):
+    for recipe in plan_recipes(assets, 0, 220):
         renderer.render(recipe)
     assert files_of(empty_cache) == before
 
