@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 
 from subsynth.storage.base import Storage
@@ -19,10 +20,10 @@ def open_storage(address: str) -> Storage:
     protocol, _, rest = address.rpartition("://")
     if not protocol or protocol in _LOCAL_PROTOCOLS:
         return LocalStorage(rest if protocol else address)
-    return _object_store(address)
+    return _object_store(address, frozenset(os.environ.items()))
 
 
 @lru_cache(maxsize=4)
-def _object_store(address: str) -> ObjectStore:
-    """One connection is shared by all tasks of a process."""
+def _object_store(address: str, environment: frozenset[tuple[str, str]]) -> ObjectStore:
+    """One connection is shared by all tasks of a process, until its environment, which holds credentials, changes."""
     return ObjectStore(address)

@@ -32,8 +32,9 @@ class ObjectStore:
         self.name = without_secrets(address).rstrip("/")
         with self._output_errors():
             try:
-                # Without its cache of listings: other processes write to the same store.
-                self.fs, self.root = fsspec.core.url_to_fs(address, use_listings_cache=False)
+                # Without its caches: other processes write to the same store, and an instance keeps the credentials
+                # and the endpoint that it found when it first connected.
+                self.fs, self.root = fsspec.core.url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
             except ImportError as error:
                 protocol = address.partition("://")[0]
                 package = _PACKAGES.get(protocol, f"the one for {protocol}")

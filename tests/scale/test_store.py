@@ -33,6 +33,19 @@ def store(bucket, monkeypatch):
     return bucket
 
 
+def test_credentials_are_looked_up_each_time(bucket, monkeypatch):
+    """A first attempt without credentials does not decide about a second one in the same process."""
+    for name in bucket.env:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.endpoint)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(OutputError, match="NoCredentialsError"):
+        open_storage(bucket.address("set")).list_folder()
+    for key, value in bucket.env.items():
+        monkeypatch.setenv(key, value)
+    assert open_storage(bucket.address("set")).list_folder() == {}
+
+
 @pytest.fixture
 def expected(small, tmp_path):
     """The files of the data set in a directory."""
