@@ -28,6 +28,7 @@ from dbram_baseline.training.state import training_state
 from dbram_baseline.training.step import Learner
 
 LAST = "last.safetensors"
+AVERAGE = "average"  # the network with the moving average of the generator's weights, of models that have one
 MAX_METADATA = 1 << 16  # characters
 _METADATA = "dbram_baseline"  # key of the metadata in the file
 
@@ -149,18 +150,23 @@ def load_weights(path: Path, networks: Mapping[str, nn.Module]) -> None:
 
 
 def load_generator(path: Path) -> tuple[nn.Module, CheckpointInfo]:
-    """The generator of a checkpoint, in evaluation mode, and the metadata. Raises BaselineError."""
+    """The generator of a checkpoint, in evaluation mode, and the metadata. Raises BaselineError.
+
+    Where the checkpoint has the moving average of its weights, these are taken.
+    """
     info = read_info(path)
     config = info.config
+    with _open(path) as file:
+        name = AVERAGE if any(key.startswith(f"{AVERAGE}.") for key in file.keys()) else "generator"  # noqa: SIM118
 
     def build() -> dict[str, nn.Module]:
         network = build_generator(config.model, config.width, config.attn1, config.norm, config.dropout)
-        return {"generator": network}
+        return {name: network}
 
     check_shapes(path, build)
     networks = build()
     load_weights(path, networks)
-    return networks["generator"].eval(), info
+    return networks[name].eval(), info
 
 
 @contextlib.contextmanager

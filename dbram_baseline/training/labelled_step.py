@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from dbram_baseline.training.checkpoint import AVERAGE
 from dbram_baseline.training.optimizer import descend
 from dbram_baseline.training.step import Learner
 
 DICE, ERASE = 1.0, 0.5  # weights of the terms; that of the cross-entropy of text is 1
+DECAY = 0.998  # of the moving average of the weights, per step
 
 
 def labelled_step(learner: Learner, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
@@ -26,4 +28,15 @@ def labelled_step(learner: Learner, inputs: Tensor, targets: Tensor) -> dict[str
     dice = 1 - (2 * (text * truth).sum() + 1) / (text.sum() + truth.sum() + 1)
     loss = bce[0] + DICE * dice + ERASE * bce[1]
     descend(loss, [learner.optimizers["generator"]], learner.world)
+    update_average(learner.networks[AVERAGE], learner.networks["generator"])
     return {"loss": loss, "bce": bce[0], "dice": dice, "erase": bce[1]}
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module) -> None:
+    """Move the weights and statistics of `average` towards those of `network` by 1 - DECAY of their distance."""
+    for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - DECAY)
+        else:  # the number of batches that a norm has seen
+            mean.copy_(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import math
 import sys
@@ -22,6 +23,7 @@ from dbram_baseline.networks.device import uses_bf16
 from dbram_baseline.networks.discriminators import PatchDiscriminator
 from dbram_baseline.networks.factory import DISCRIMINATORS, build_generator, count_parameters
 from dbram_baseline.training.checkpoint import (
+    AVERAGE,
     LAST,
     CheckpointInfo,
     check_shapes,
@@ -86,6 +88,8 @@ def build_networks(config: Config) -> dict[str, nn.Module]:
             networks[name] = PatchDiscriminator(config.discriminator_width, config.norm, planes=3)
     elif config.adversarial:
         networks["discriminator"] = DISCRIMINATORS[config.discriminator](config.discriminator_width, config.norm)
+    if config.model == "compact":
+        networks[AVERAGE] = copy.deepcopy(networks["generator"]).requires_grad_(False)
     return networks
 
 
@@ -126,6 +130,7 @@ class Trainer:
                 network.parameters(), config.lr, (config.beta1, 0.999), fused=self.device.type in ("cpu", "cuda")
             )
             for name, network in self.networks.items()
+            if name != AVERAGE
         }
         networks = {name: torch.compile(n) if config.compile else n for name, n in self.networks.items()}
         bf16 = uses_bf16(config.precision, self.device)
@@ -187,7 +192,8 @@ class Trainer:
             speed = self.trained_pairs / (time.monotonic() - self.started)
             bar.set_postfix_str(f"loss {loss:.3f}, {speed:.1f} images/s")
         if validating and self.log:
-            result = validate(self.networks["generator"], self.source, self.learner, self.device)
+            generator = self.networks.get(AVERAGE, self.networks["generator"])
+            result = validate(generator, self.source, self.learner, self.device)
             self.log.validation(done, result)
         if save and self.group.is_first:
             self._check_weights(done)

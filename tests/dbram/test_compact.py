@@ -1,15 +1,18 @@
 """The network for films: two planes of logits, trained on soft ground truth and erase masks."""
 
+import copy
 import dataclasses
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from dbram_baseline.data.rendering import render_labels
 from dbram_baseline.data.tensors import as_input, as_target, to_batch
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.networks.factory import build_generator
+from dbram_baseline.training.checkpoint import AVERAGE, load_generator
 from dbram_baseline.training.config import build_config
 from dbram_baseline.training.labelled_step import labelled_step
 from dbram_baseline.training.loop import train
@@ -45,7 +48,8 @@ def test_a_step_learns_a_batch():
     torch.manual_seed(0)
     config = build_config("compact", {"model": "compact", "width": 8, "lr": 5e-3})
     network = build_generator("compact", width=8, dropout=0.0)
-    learner = Learner(config, {"generator": network}, {"generator": torch.optim.Adam(network.parameters(), config.lr)})
+    networks = {"generator": network, AVERAGE: copy.deepcopy(network)}
+    learner = Learner(config, networks, {"generator": torch.optim.Adam(network.parameters(), config.lr)})
     inputs, targets = labelled_batch(4)
     losses = [labelled_step(learner, inputs, targets) for _ in range(25)]
     assert losses[-1]["loss"] < 0.7 * losses[0]["loss"]
@@ -55,7 +59,10 @@ def test_a_step_learns_a_batch():
 def test_training_on_bands_and_strips_in_turn(tmp_path):
     values = {"model": "compact", "width": 4, "steps": 2, "batch": 2, "validation": 4, "workers": 0, "device": "cpu"}
     train(build_config("compact", values), "render:film_en,sub_zh", "compact", tmp_path / "run")
-    assert (tmp_path / "run/last.safetensors").is_file()
+    trained = load_generator(tmp_path / "run/last.safetensors")[0].state_dict()
+    stored = load_file(tmp_path / "run/last.safetensors")
+    assert all(torch.equal(value, stored[f"{AVERAGE}.{key}"]) for key, value in trained.items())
+    assert not all(torch.equal(value, stored[f"generator.{key}"]) for key, value in trained.items())
 
 
 def test_stored_sets_are_refused_in_one_line(tmp_path):
