@@ -12,6 +12,8 @@ from subsynth.core.version import __version__
 
 TYPE_CHECKING = False  # not from typing, whose import takes longer than this module's
 if TYPE_CHECKING:
+    from subsynth.binarization.binarizer import Binarizer
+    from subsynth.binarization.result import Result
     from subsynth.planning.planner import plan
     from subsynth.planning.recipe import Recipe
     from subsynth.rendering.render import Pair, pairs, render
@@ -19,12 +21,13 @@ if TYPE_CHECKING:
     from subsynth.spec.spec import Spec
 
 __all__ = [
-    "HubError", "MaterialError", "OutputError", "Pair", "Recipe", "Spec", "SpecError", "SubsynthError", "WorkerError",
-    "__version__", "film_en", "film_zh", "pairs", "plan", "render", "sub_en", "sub_zh",
+    "Binarizer", "HubError", "MaterialError", "OutputError", "Pair", "Recipe", "Result", "Spec", "SpecError",
+    "SubsynthError", "WorkerError", "__version__", "film_en", "film_zh", "pairs", "plan", "render", "sub_en", "sub_zh",
 ]  # fmt: skip
 
 # The rest is imported when it is used: the command line must handle Ctrl-C while the heavy modules are imported.
 _MODULES = {
+    "Binarizer": "binarization.binarizer", "Result": "binarization.result",
     "Pair": "rendering.render", "Recipe": "planning.recipe", "Spec": "spec.spec", "film_en": "spec.presets",
     "film_zh": "spec.presets", "pairs": "rendering.render", "plan": "planning.planner", "render": "rendering.render",
     "sub_en": "spec.presets", "sub_zh": "spec.presets",

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import torch
+from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor
 
 from dbram_baseline.networks.plain_unet import PlainUNet
 
 
-class Compact(PlainUNet):
-    """The body of `plainu` with two planes of logits: text (fill), and erase (fill, outline, shadow and box)."""
+class Compact(
+    PlainUNet,
+    PyTorchModelHubMixin,
+    library_name="subsynth",  # type: ignore[call-arg]
+    license="apache-2.0",  # type: ignore[call-arg]
+    repo_url="https://github.com/subsynth/subsynth",  # type: ignore[call-arg]
+):
+    """The body of `plainu` with two planes of logits: text (fill), and erase (fill, outline, shadow and box).
+
+    `Compact.from_pretrained(folder or repository)` loads weights with their configuration, and `push_to_hub` publishes
+    them.
+    """
 
     planes = 2
+
+    def __init__(self, width: int = 16, norm: str = "batch", dropout: float = 0.0):
+        super().__init__(width, norm, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Binarize images (B, 3, H, W) in [-1, 1], as the other networks: -1 where text is certain, 1 where it is not.

@@ -42,13 +42,18 @@ class PlainUNet(nn.Module):
     def logits(self, x: Tensor) -> Tensor:
         """The outputs of the last convolution, (B, planes, H, W), for images (B, 3, H, W) in [-1, 1]."""
         padded, crop = pad_to_multiple(x, self.multiple)
-        y, skips = self.left[0](self.stem(padded)), []
+        return crop(self.logits_of_padded(padded))
+
+    def logits_of_padded(self, x: Tensor) -> Tensor:
+        """As `logits`, for images whose sides are multiples of `multiple`."""
+        y, skips = self.left[0](self.stem(x)), []
         for down, block in zip(self.down, self.left[1:], strict=True):
             skips.append(y)
             y = block(down(y))
         for up, block in zip(reversed(list(self.up)), reversed(list(self.right)), strict=True):
             y = block(up(y) + skips.pop())
-        return crop(self.head(y))
+        head: Tensor = self.head(y)
+        return head
 
 
 class _Block(nn.Module):

@@ -103,6 +103,25 @@ class Video:
             yield frame
         self._report_missing(readable, count, "of {total:,} frames, spread over its length,")
 
+    def at_rate(self, rate: float) -> Iterator[VideoFrame]:
+        """The frames from the start, at most `rate` per second: the first one in each of these intervals.
+
+        Logs a warning if a part of the film is missing.
+        """
+        self._capture = self._open()
+        number, interval, last = 0, -1, -1.0
+        while self._grab():
+            seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            if not (math.isfinite(seconds) and seconds > last):  # a stream without times
+                seconds = last + 1 / self._fps if number else 0.0
+            number, last = number + 1, seconds
+            if math.floor(seconds * rate + 1e-6) > interval:
+                interval = math.floor(seconds * rate + 1e-6)
+                image = self._retrieve()
+                if image is not None:
+                    yield VideoFrame(seconds, image)
+        self._report_missing(number, self.count, "of its {total:,} frames")
+
     def close(self) -> None:
         """Close the file."""
         self._capture.release()
@@ -115,9 +134,19 @@ class Video:
             )
         return capture
 
-    def _read(self) -> U8 | None:
+    def _grab(self) -> bool:
         try:
-            readable, image = self._capture.read()
+            return self._capture.grab()
+        except cv2.error:  # a damaged frame that ends the stream
+            return False
+
+    def _read(self) -> U8 | None:
+        return self._retrieve() if self._grab() else None
+
+    def _retrieve(self) -> U8 | None:
+        """The pixels of the frame that was grabbed; None if they cannot be decoded."""
+        try:
+            readable, image = self._capture.retrieve()
         except cv2.error:  # a damaged frame
             return None
         if not readable or image is None or image.ndim != 3 or image.shape[2] != 3:
@@ -151,7 +180,7 @@ class Video:
         """The time of every frame that can be decoded, in seconds, found by decoding them all."""
         self._capture = self._open()
         times = []
-        while self._capture.grab():
+        while self._grab():
             times.append(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         if all(0 <= t < math.inf for t in times) and all(a < b for a, b in itertools.pairwise(times)):
             return times
@@ -166,7 +195,7 @@ class Video:
                 image = self._read()
                 yield None if image is None else VideoFrame(self._times[number], image)
             else:
-                self._capture.grab()
+                self._grab()
 
     def _report_missing(self, readable: int, total: int, of: str) -> None:
         if readable < (1 - MISSING) * total:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from subsynth.cli import inspect, publish, render
+from subsynth.cli import binarize, inspect, publish, render
 from subsynth.core.version import __version__
 
 
@@ -23,5 +23,6 @@ for command in (
     inspect.stats,
     inspect.verify,
     publish.publish,
+    binarize.binarize,
 ):
     cli.add_command(command)

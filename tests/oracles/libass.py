@@ -1,4 +1,4 @@
-"""libass, the renderer of subtitles in players and in ffmpeg, by ctypes: one line of text as separate soft bitmaps."""
+"""libass, the renderer of subtitles in players and in ffmpeg, by ctypes: fill, outline and shadow as separate soft bitmaps."""
 
 import ctypes
 import ctypes.util
@@ -69,29 +69,49 @@ Dialogue: 0,0:00:00.00,0:00:09.00,Default,,0,0,0,,{text}
 """  # noqa: E501 - the format
 
 
+class Track:
+    """A script (the text of an .ass file), with the fonts that it names, at the size of a frame (H, W)."""
+
+    def __init__(self, script: str, fonts: dict[str, Path], shape):
+        self.ass, (self.height, self.width) = load(), shape
+        self.library = self.ass.ass_library_init()
+        self.ass.ass_set_message_cb(self.library, ctypes.cast(SILENT, ctypes.c_void_p), None)
+        for name, path in fonts.items():
+            content = path.read_bytes()
+            self.ass.ass_add_font(self.library, name.encode(), content, len(content))
+        self.renderer = self.ass.ass_renderer_init(self.library)
+        self.ass.ass_set_frame_size(self.renderer, self.width, self.height)
+        self.ass.ass_set_fonts(self.renderer, None, next(iter(fonts)).encode(), PROVIDER_NONE, None, 1)
+        content = script.encode()
+        self.track = self.ass.ass_read_memory(self.library, content, len(content), None)
+
+    def layers(self, milliseconds: int):
+        """What is shown at a time -> uint8 (3, H, W): fill, outline and shadow, with their opacity."""
+        image = self.ass.ass_render_frame(self.renderer, self.track, milliseconds, None)
+        layers = np.zeros((3, self.height, self.width), np.uint8)
+        while image:
+            part = image.contents
+            if part.w and part.h:
+                rows = np.ctypeslib.as_array(part.bitmap, (part.stride * (part.h - 1) + part.w,))
+                bitmap = np.lib.stride_tricks.as_strided(rows, (part.h, part.w), (part.stride, 1))
+                opacity = 255 - (part.color & 255)
+                area = layers[part.type, part.dst_y : part.dst_y + part.h, part.dst_x : part.dst_x + part.w]
+                seen = bitmap[: area.shape[0], : area.shape[1]].astype(np.uint16) * opacity // 255
+                np.maximum(area, seen.astype(np.uint8), out=area)
+            image = part.next
+        return layers
+
+    def close(self):
+        self.ass.ass_free_track(self.track)
+        self.ass.ass_renderer_done(self.renderer)
+        self.ass.ass_library_done(self.library)
+
+
 def draw(font: Path, family: str, size: float, text: str, shape, outline=0.0, shadow=0.0):
     """Text in the middle of a frame of `shape` (H, W) -> uint8 (3, H, W): fill, outline and shadow."""
-    ass, (height, width) = load(), shape
-    library = ass.ass_library_init()
-    ass.ass_set_message_cb(library, ctypes.cast(SILENT, ctypes.c_void_p), None)
-    content = font.read_bytes()
-    ass.ass_add_font(library, family.encode(), content, len(content))
-    renderer = ass.ass_renderer_init(library)
-    ass.ass_set_frame_size(renderer, width, height)
-    ass.ass_set_fonts(renderer, None, family.encode(), PROVIDER_NONE, None, 1)
+    height, width = shape
     values = {"width": width, "height": height, "family": family, "size": size, "outline": outline, "shadow": shadow}
-    script = SCRIPT.format(text=text.replace("\n", "\\N"), **values).encode()
-    track = ass.ass_read_memory(library, script, len(script), None)
-    image, layers = ass.ass_render_frame(renderer, track, 1000, None), np.zeros((3, height, width), np.uint8)
-    while image:
-        part = image.contents
-        if part.w and part.h:
-            rows = np.ctypeslib.as_array(part.bitmap, (part.stride * (part.h - 1) + part.w,))
-            bitmap = np.lib.stride_tricks.as_strided(rows, (part.h, part.w), (part.stride, 1))
-            area = layers[part.type, part.dst_y : part.dst_y + part.h, part.dst_x : part.dst_x + part.w]
-            np.maximum(area, bitmap[: area.shape[0], : area.shape[1]], out=area)
-        image = part.next
-    ass.ass_free_track(track)
-    ass.ass_renderer_done(renderer)
-    ass.ass_library_done(library)
+    track = Track(SCRIPT.format(text=text.replace("\n", "\\N"), **values), {family: font}, shape)
+    layers = track.layers(1000)
+    track.close()
     return layers

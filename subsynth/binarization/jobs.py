@@ -1,0 +1,115 @@
+"""Binarizing picture files: one, or all of a folder, each into a file of its own."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from subsynth.assets.pictures import suffixes
+from subsynth.binarization.binarizer import Binarizer
+from subsynth.binarization.files import write_file
+from subsynth.binarization.outputs import BOXES, PICTURES, boxes_line, encode_png
+from subsynth.binarization.pictures import read_picture
+from subsynth.core.errors import MaterialError, OutputError
+from subsynth.core.processors import available_cores
+from subsynth.core.progress import Progress
+
+AHEAD = 4  # pictures per thread that are read before they are needed
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture file and the file to write. For boxes, `target` is the file with the lines of all pictures."""
+
+    source: Path
+    target: Path
+
+
+def plan_picture(source: Path, out: Path | None, output: str) -> list[Job]:
+    """The job of a single picture. Raises OutputError if `out` has another ending than is written."""
+    suffix = ".jsonl" if output == BOXES else ".png"
+    target = out or source.with_name(f"{source.stem}-{'boxes' if output == BOXES else 'bw'}{suffix}")
+    if target.suffix.lower() != suffix and (not target.exists() or target.is_file()):
+        raise OutputError(f"--out {target}: a picture's {output} is written as {suffix}; name a {suffix} file")
+    return [Job(source, target)]
+
+
+def plan_folder(source: Path, out: Path | None, output: str) -> tuple[list[Job], int]:
+    """The jobs of a folder in the order of names, and the number of its files that are not pictures.
+
+    Raises OutputError if there are none, or if two would be written to the same file.
+    """
+    try:
+        files = sorted(p for p in source.iterdir() if p.is_file() and not p.name.startswith("."))
+    except OSError as error:
+        raise MaterialError(f"folder {source}: {error.strerror or error}; name a folder that can be read") from error
+    pictures = [p for p in files if p.suffix.lower() in suffixes()]
+    if not pictures:
+        raise MaterialError(f"folder {source}: it has no pictures; name a folder with .png or .jpg files, for example")
+    out = out or source.with_name(f"{source.resolve().name}-bw")
+    if out.resolve() == source.resolve():
+        raise OutputError(f"--out {out}: is the folder of the pictures; name another one")
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"--out {out}: is not a folder; name one")
+    if output == BOXES:
+        jobs = [Job(p, out / "boxes.jsonl") for p in pictures]
+    else:
+        jobs = [Job(p, out / f"{p.stem}.png") for p in pictures]
+        by_target: dict[str, Path] = {}
+        for job in jobs:
+            other = by_target.setdefault(job.target.name.lower(), job.source)
+            if other is not job.source:
+                raise OutputError(
+                    f"{other} and {job.source} would both be written to {job.target.name}; rename one of them"
+                )
+    return jobs, len(files) - len(pictures)
+
+
+def run_jobs(jobs: Sequence[Job], output: str, binarizer: Binarizer, progress: Progress) -> list[str]:
+    """Do the jobs; the messages about pictures that cannot be read, which are left out."""
+    broken: list[str] = []
+    lines: list[str] = []
+    progress.start(len(jobs))
+    for job, content in _in_order(jobs, output, binarizer):
+        if isinstance(content, MaterialError):
+            broken.append(str(content))
+        elif output == BOXES:
+            lines.append(content.decode())
+        else:
+            write_file(job.target, content)
+        progress.advance(1)
+    if lines:
+        write_file(jobs[0].target, "".join(f"{line}\n" for line in lines).encode())
+    return broken
+
+
+def _in_order(jobs: Sequence[Job], output: str, binarizer: Binarizer) -> Iterator[tuple[Job, bytes | MaterialError]]:
+    """The jobs with the contents of their files, made by as many threads as there are cores."""
+    threads = min(available_cores(), len(jobs))
+    with ThreadPoolExecutor(threads) as pool:
+        pending: deque[tuple[Job, Future[bytes | MaterialError]]] = deque()
+        try:
+            for job in jobs:
+                pending.append((job, pool.submit(_binarize, job.source, output, binarizer)))
+                if len(pending) >= AHEAD * threads:
+                    done, future = pending.popleft()
+                    yield done, future.result()
+            while pending:
+                done, future = pending.popleft()
+                yield done, future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _binarize(source: Path, output: str, binarizer: Binarizer) -> bytes | MaterialError:
+    try:
+        picture = read_picture(source)
+    except MaterialError as error:
+        return error
+    result = binarizer.binarize(picture)
+    if output == BOXES:
+        return boxes_line(source.name, result).encode()
+    return encode_png(PICTURES[output](picture, result))

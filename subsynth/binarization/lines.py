@@ -1,0 +1,100 @@
+"""Lines of text found in a map of probabilities, by cutting it at empty rows and at wide gaps between columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subsynth.binarization.result import Box, Line
+from subsynth.core.pixels import U8
+
+Mask = NDArray[np.bool_]
+GAP = 2.5  # heights of a line: a wider gap between columns separates two lines
+MIN_HEIGHT, MIN_INK = 5, 12  # px; less is not a line of text
+MIN_CONFIDENCE = 0.7
+MAX_BOXES = 300  # of a picture; the largest are kept
+STROKE = 0.3  # share of the height of a character: parts that are lower belong to the line above or below
+
+
+def find_lines(coverage: U8) -> tuple[Line, ...]:
+    """The lines of text in a map of probabilities (H, W), 255 certain, from top to bottom."""
+    mask = coverage >= 128
+    lines = []
+    for box in _join_strokes(list(_cut(mask, Box(0, 0, mask.shape[1], mask.shape[0])))):
+        area = slice(box.y0, box.y1), slice(box.x0, box.x1)
+        ink = coverage[area][mask[area]]
+        confidence = float(ink.mean()) / 255
+        if box.height >= MIN_HEIGHT and ink.size >= MIN_INK and confidence >= MIN_CONFIDENCE:
+            lines.append(Line(box, round(confidence, 4)))
+    return tuple(sorted(lines, key=lambda line: (line.box.y0, line.box.x0)))
+
+
+def ink_of_lines(coverage: U8, lines: tuple[Line, ...]) -> U8:
+    """The map without the ink outside of all lines, such as single specks."""
+    kept = np.zeros_like(coverage)
+    for box, _ in lines:
+        # Antialiased borders reach a pixel beyond the box.
+        area = slice(max(0, box.y0 - 1), box.y1 + 1), slice(max(0, box.x0 - 1), box.x1 + 1)
+        kept[area] = coverage[area]
+    return kept
+
+
+def _cut(mask: Mask, box: Box) -> Iterator[Box]:
+    """The boxes of ink inside of a box, none of which can be cut further."""
+    ink = mask[box.y0 : box.y1, box.x0 : box.x1]
+    for top, bottom in _runs(np.any(ink, axis=1), 1):
+        for left, right in _runs(np.any(ink[top:bottom], axis=0), max(2, round(GAP * (bottom - top)))):
+            part = Box(box.x0 + left, box.y0 + top, box.x0 + right, box.y0 + bottom)
+            if part == box:
+                yield box
+            else:
+                yield from _cut(mask, part)
+
+
+def _runs(filled: NDArray[Any], gap: int) -> Iterator[tuple[int, int]]:
+    """Start and end of each run of filled places; runs with fewer than `gap` empty places between them are one."""
+    places = np.flatnonzero(filled)
+    if not len(places):
+        return
+    breaks = np.flatnonzero(np.diff(places) > gap)
+    starts, ends = [0, *(breaks + 1)], [*breaks, len(places) - 1]
+    for first, last in zip(starts, ends, strict=True):
+        yield int(places[first]), int(places[last]) + 1
+
+
+def _join_strokes(boxes: list[Box]) -> list[Box]:
+    """Join boxes that are parts of one line, such as the dots of "...", accents, or the strokes of 二."""
+    boxes = sorted(boxes, key=lambda box: box.width * box.height)[-MAX_BOXES:]
+    boxes.sort()
+    joined = True
+    while joined:
+        joined = False
+        for i, one in enumerate(boxes):
+            j = next((j for j in range(i + 1, len(boxes)) if _is_one_line(one, boxes[j])), None)
+            if j is not None:
+                boxes[i] = _union(one, boxes.pop(j))
+                joined = True
+                break
+    return boxes
+
+
+def _is_one_line(one: Box, other: Box) -> bool:
+    """Whether two boxes lie above each other as a character and its parts do."""
+    both = _union(one, other)
+    low, high = sorted((one.height, other.height))
+    if both.width > one.width + other.width + GAP * max(low, high):
+        return False
+    overlaps = min(one.y1, other.y1) - max(one.y0, other.y0)
+    if overlaps > 0.5 * low:  # beside each other, at most a gap apart
+        return both.height <= 1.3 * high
+    if low > STROKE * both.height:
+        return False
+    # A speck above a tall line, or two strokes with a gap between them that a character has.
+    return both.height <= (1.6 * high if high > STROKE * both.height else 1.3 * max(one.width, other.width))
+
+
+def _union(one: Box, other: Box) -> Box:
+    return Box(min(one.x0, other.x0), min(one.y0, other.y0), max(one.x1, other.x1), max(one.y1, other.y1))

@@ -1,0 +1,83 @@
+"""The command that binarizes pictures and films: binarize."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from subsynth.assets.pictures import suffixes
+from subsynth.binarization.binarizer import Binarizer
+from subsynth.binarization.files import check_writable
+from subsynth.binarization.film_files import binarize_film, check_film_out
+from subsynth.binarization.jobs import plan_folder, plan_picture, run_jobs
+from subsynth.binarization.outputs import BOXES, OUTPUTS
+from subsynth.binarization.reading import TextReader
+from subsynth.cli.progress import ProgressBar
+from subsynth.core.errors import MaterialError, OutputError
+from subsynth.core.terminal import echo, echo_error, one_line
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path),
+              help="File, or folder for a folder or a film.  [default: <source>-bw]")  # fmt: skip
+@click.option(
+    "--output", type=click.Choice(OUTPUTS), default="binary", show_default=True,
+    help="Black and white, grey, text on a flat background, the mask to remove it by, or boxes as JSON lines.",
+)  # fmt: skip
+@click.option("--read", "reads", is_flag=True, help="Read the text of a film too, with the reader of the extra ocr.")
+@click.option("--model", type=click.Path(path_type=Path), help="ONNX file of your own.  [default: the bundled one]")
+def binarize(source: Path, out: Path | None, output: str, reads: bool, model: Path | None) -> None:
+    """Lift burned-in subtitles off a picture, the pictures of a folder, or a film.
+
+    Text of any colour is found. A film is written as a folder with one picture for each subtitle and the table
+    film.tsv (begin, end, file, box, confidence); with --read also as film.srt, or as the subtitle file --out names.
+    The exit code is 1 if some of the pictures of a folder could not be read.
+
+    \b
+    Examples:
+      subsynth binarize frame.png
+      subsynth binarize strips --out clean --output soft
+      subsynth binarize film.mkv --out film
+      subsynth binarize film.mkv --out film.srt --read
+    """
+    if not source.exists():
+        raise MaterialError(f"{source}: no such file or folder; name a picture, a folder of pictures or a film")
+    if not source.is_dir() and source.suffix.lower() not in suffixes():
+        _binarize_film(source, out, output, reads, model)
+        return
+    if reads:
+        raise OutputError("--read is for films; read the written pictures with a reader of your own")
+    jobs, others = plan_folder(source, out, output) if source.is_dir() else (plan_picture(source, out, output), 0)
+    check_writable(jobs[0].target)
+    binarizer = Binarizer(model)
+    with ProgressBar("binarizing", " pictures") as progress:
+        broken = run_jobs(jobs, output, binarizer, progress)
+    if broken and not source.is_dir():
+        raise MaterialError(broken[0])
+    for message in broken:
+        echo_error(f"subsynth: error: {message}")
+    echo(_summary(len(jobs) - len(broken), len(broken), others, jobs[0].target, output, source.is_dir()))
+    if broken:
+        raise SystemExit(1)
+
+
+def _binarize_film(source: Path, out: Path | None, output: str, reads: bool, model: Path | None) -> None:
+    out = out or source.with_name(f"{source.stem}-bw")
+    check_film_out(out, reads)
+    check_writable(out if out.suffix.lower() == ".srt" else out / "film.tsv")
+    binarizer = Binarizer(model)
+    reader = TextReader() if reads else None
+    with ProgressBar("binarizing", " s") as progress:
+        count = binarize_film(source, out, output, binarizer, reader, progress)
+    echo(f"wrote {count:,} subtitles of {one_line(source.name)} to {one_line(str(out))}")
+
+
+def _summary(written: int, broken: int, others: int, target: Path, output: str, is_folder: bool) -> str:
+    if not is_folder:
+        return f"wrote {one_line(str(target))}"
+    place = target if output == BOXES else target.parent
+    notes = [f"{broken:,} could not be read"] if broken else []
+    notes += [f"{others:,} other files were left out"] if others else []
+    return f"wrote {written:,} pictures to {one_line(str(place))}" + (f"; {', '.join(notes)}" if notes else "")
