@@ -22,6 +22,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from fontTools.ttLib import TTFont
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests/oracles"))
 import libass
@@ -30,6 +31,9 @@ from dbram_baseline.classical.thresholds import METHODS, to_grey
 from dbram_baseline.evaluation.metrics import f_measure, psnr_binary
 from subsynth import Binarizer, plan, sub_en, sub_zh
 from subsynth.assets.video_reading import open_video
+from subsynth.binarization.films import Subtitle, find_subtitles
+from subsynth.binarization.reading import TextReader
+from subsynth.core.progress import NoProgress
 from subsynth.data import font_catalogue
 
 HEIGHT, WIDTH = 32, 280  # px, of a strip
@@ -71,10 +75,14 @@ STYLES = {
     "white, shadow": Style("Poppins", "WenQuanYi Micro Hei", outline=0.0, shadow=2.5, back="&H00000000"),
     "plain white": Style("Open Sans", "WenQuanYi Micro Hei", outline=0.0),
     "yellow, outline": Style("Poppins", "WenQuanYi Micro Hei", primary="&H0000F0FF"),
-    "cyan, thin dark outline": Style("Open Sans", "Noto Sans SC", primary="&H00FFFF00", outline_color="&H00302000", outline=0.8),
+    "cyan, thin dark outline": Style(
+        "Open Sans", "Noto Sans SC", primary="&H00FFFF00", outline_color="&H00302000", outline=0.8
+    ),
     "green, white outline": Style("Poppins", "WenQuanYi Micro Hei", primary="&H00208020", outline_color="&H00FFFFFF"),
     "black, white outline": Style("Open Sans", "WenQuanYi Micro Hei", primary="&H00000000", outline_color="&H00FFFFFF"),
-    "white on a box": Style("Poppins", "WenQuanYi Micro Hei", border=3, outline=4.0, outline_color="&H40000000", back="&H40000000"),
+    "white on a box": Style(
+        "Poppins", "WenQuanYi Micro Hei", border=3, outline=4.0, outline_color="&H40000000", back="&H40000000"
+    ),
     "italic": Style("Open Sans", "Noto Sans SC", italic=1),
     "serif": Style("Crimson Text", "Noto Serif SC", outline=1.5),
     "condensed, pink": Style("Barlow Condensed", "ZCOOL KuaiLe", primary="&H00C080FF", outline=2.5),
@@ -167,8 +175,6 @@ def script(events: list[Event], width: int, height: int, extra: str = "") -> str
 
 def ass_size(family: str, em: float) -> float:
     """libass's font size, the height of ascender and descender, of an em in px."""
-    from fontTools.ttLib import TTFont
-
     font = TTFont(face_of(family))
     return em * (font["OS/2"].usWinAscent + font["OS/2"].usWinDescent) / font["head"].unitsPerEm
 
@@ -296,26 +302,22 @@ def network(model: Path | None) -> Callable[[np.ndarray, np.ndarray], np.ndarray
     return lambda image, _truth: binarizer.binarize(image).coverage >= 128
 
 
-def report(name: str, masks: list[np.ndarray], strips: list[Strip], detailed: bool) -> dict[str, object]:
-    scores = np.array(
-        [f_measure(m, s.truth) if s.kind == "text" else np.nan for m, s in zip(masks, strips, strict=True)]
-    )
+def report(name: str, masks: list[np.ndarray], strips: list[Strip], detailed: bool) -> dict[str, float]:
+    outputs = list(zip(masks, strips, strict=True))
+    scores = np.array([f_measure(m, s.truth) if s.kind == "text" else np.nan for m, s in outputs])
     text = np.isfinite(scores)
-    psnrs = [min(psnr_binary(m, s.truth), 60.0) for m, s in zip(masks, strips, strict=True) if s.kind == "text"]
-    blank = [m.mean() for m, s in zip(masks, strips, strict=True) if s.kind == "blank"]
+    psnrs = [min(psnr_binary(m, s.truth), 60.0) for m, s in outputs if s.kind == "text"]
+    blank = [m.mean() for m, s in outputs if s.kind == "blank"]
     worst = np.sort(scores[text])[: max(1, text.sum() // 20)]
     row = {
-        "F": scores[text].mean(), "PSNR": np.mean(psnrs), "worst 5 %": worst.mean(), "below .8": (scores[text] < 0.8).mean(),
-        "blank ink": float(np.mean(blank)), "strips": int(text.sum()),
+        "F": scores[text].mean(), "PSNR": np.mean(psnrs), "worst 5 %": worst.mean(),
+        "below .8": (scores[text] < 0.8).mean(), "blank ink": np.mean(blank), "strips": text.sum(),
     }  # fmt: skip
     print(f"{name:<28}" + "".join(f"{key} {value:<9.4g}" for key, value in row.items()))
-    if detailed:
-        for field in ("style", "lang", "codec"):
-            for value in dict.fromkeys(getattr(s, field) for s in strips):
-                chosen = np.array([getattr(s, field) == value for s in strips]) & text
-                print(
-                    f"    {value:<28} F {scores[chosen].mean():.4f}  below .8 {(scores[chosen] < 0.8).mean():.3f}  ({chosen.sum()})"
-                )
+    for field in ("style", "lang", "codec") if detailed else ():
+        for value in dict.fromkeys(getattr(s, field) for s in strips):
+            chosen = scores[np.array([getattr(s, field) == value for s in strips]) & text]
+            print(f"    {value:<28} F {chosen.mean():.4f}  below .8 {(chosen < 0.8).mean():.3f}  ({len(chosen)})")
     return {key: float(value) for key, value in row.items()}
 
 
@@ -326,10 +328,8 @@ def picture_of_worst(masks: list[np.ndarray], strips: list[Strip], path: Path, c
     blank = sorted((i for i, s in enumerate(strips) if s.kind == "blank"), key=lambda i: -masks[i].sum())
     rows = []
     for i in text[:count] + blank[: count // 4]:
-        planes = [
-            np.repeat(np.where(m, 0, 255).astype(np.uint8)[:, :, None], 3, 2) for m in (strips[i].truth, masks[i])
-        ]
-        rows.append(np.concatenate([strips[i].image, *planes], axis=1))
+        planes = [np.where(mask, np.uint8(0), np.uint8(255)) for mask in (strips[i].truth, masks[i])]
+        rows.append(np.concatenate([strips[i].image, *(np.repeat(p[:, :, None], 3, 2) for p in planes)], axis=1))
     cv2.imwrite(str(path), np.concatenate(rows)[:, :, ::-1])
 
 
@@ -364,10 +364,6 @@ def strips_command(arguments: argparse.Namespace) -> None:
 
 def whole_command(arguments: argparse.Namespace) -> None:
     """Burn in a known subtitle file, and compare what is found with it."""
-    from subsynth.binarization.films import find_subtitles
-    from subsynth.binarization.reading import TextReader
-    from subsynth.core.progress import NoProgress
-
     clip = arguments.clips[0]
     with open_video(str(clip)) as video, tempfile.TemporaryDirectory() as name:
         folder, (width, height) = Path(name), (video.width, video.height)
@@ -383,53 +379,52 @@ def whole_command(arguments: argparse.Namespace) -> None:
             begin += duration + pause
             i += 1
         ass, out = folder / "film.ass", folder / "film.mkv"
-        ass.write_text(
-            script(events, width, height, distractors(arguments.seconds, width, height) if arguments.distract else "")
-        )
+        extra = distractors(arguments.seconds, width, height) if arguments.distract else ""
+        ass.write_text(script(events, width, height, extra), encoding="utf-8")
         burn_in(clip, 30.0, arguments.seconds, ass, folder / "fonts", ENCODERS["x264 crf 25"], out)
         reader = TextReader(arguments.read_from or None) if arguments.read else None
         started = time.perf_counter()
         found = find_subtitles(out, Binarizer(arguments.model), reader or (lambda _frame, _result: ""), NoProgress())
         seconds = time.perf_counter() - started
-    compare(events, found, reader is not None, arguments.lang)
+    compare(events, found, reader is not None)
+    faster = arguments.seconds / seconds
+    print(f"{arguments.seconds:.0f} s of film in {seconds:.0f} s: {faster:.2f} times as fast as it plays")
+
+
+def overlaps(event: Event, subtitle: Subtitle) -> bool:
+    """Whether they share more than half of the shorter one."""
+    shared = min(event.end, subtitle.end) - max(event.begin, subtitle.begin)
+    return shared > 0.5 * min(event.end - event.begin, subtitle.end - subtitle.begin)
+
+
+def compare(events: list[Event], found: list[Subtitle], reads: bool) -> None:
+    """Print how many events were found once, missed, or in pieces, and how exact their times and texts are."""
+    matches = [(event, [f for f in found if overlaps(event, f)]) for event in events]
+    once = [(event, parts[0]) for event, parts in matches if len(parts) == 1]
+    others = [(event, parts) for event, parts in matches if len(parts) != 1]
+    used = {id(f) for _, parts in matches for f in parts}
+    phantoms = [f for f in found if id(f) not in used]
+    missed = sum(not parts for _, parts in others)
     print(
-        f"{arguments.seconds:.0f} s of film in {seconds:.0f} s: {arguments.seconds / seconds:.2f} times as fast as it plays"
+        f"{len(events)} subtitles: {len(once)} found once, {missed} missed, {len(others) - missed} in pieces, "
+        f"{len(phantoms)} phantoms"
     )
-
-
-def compare(events: list[Event], found: list, reads: bool, lang: str) -> None:
-    """Found subtitles that overlap an event by more than half of it belong to it."""
-    matches = {i: [f for f in found if min(e.end, f.end) - max(e.begin, f.begin) > 0.5 * min(e.end - e.begin, f.end - f.begin)]
-               for i, e in enumerate(events)}  # fmt: skip
-    single = [(events[i], m[0]) for i, m in matches.items() if len(m) == 1]
-    missed = [events[i] for i, m in matches.items() if not m]
-    several = [events[i] for i, m in matches.items() if len(m) > 1]
-    used = {id(f) for m in matches.values() for f in m}
-    phantom = [f for f in found if id(f) not in used]
-    errors = np.abs([[e.begin - f.begin, e.end - f.end] for e, f in single])
+    errors = np.abs([[event.begin - f.begin, event.end - f.end] for event, f in once])
     print(
-        f"{len(events)} subtitles: {len(single)} found once, {len(missed)} missed, {len(several)} in pieces, {len(phantom)} phantoms"
+        f"times: mean error {1000 * errors.mean():.0f} ms, largest {1000 * errors.max():.0f} ms, "
+        f"within 200 ms {(errors <= 0.2).mean():.4f}"
     )
-    print(
-        f"times: mean error {errors.mean() * 1000:.0f} ms, largest {errors.max() * 1000:.0f} ms, within 200 ms {(errors <= 0.2).mean():.4f}"
-    )
-    for title, events_ in (("missed", missed), ("in pieces", several)):
-        for e in events_[:8]:
-            print(
-                f"    {title}: {e.begin:.1f}-{e.end:.1f} {e.text}", [(f.begin, f.end) for f in matches[events.index(e)]]
-            )
-    for f in phantom[:8]:
-        print(f"    phantom: {f.begin:.1f}-{f.end:.1f} box {tuple(f.box)} confidence {f.confidence:.2f} {f.made!r}")
-    if reads:
-
-        def plain(text: str) -> str:
-            return "".join(text.replace("\\N", "").split())
-
-        exact = sum(plain(e.text) == plain(f.made) for e, f in single)
-        print(f"read exactly: {exact} of {len(events)}")
-        for e, f in single:
-            if plain(e.text) != plain(f.made):
-                print(f"    {e.text!r} read as {f.made!r}")
+    for event, parts in others[:10]:
+        times = [(round(f.begin, 2), round(f.end, 2)) for f in parts]
+        print(f"    {event.begin:.2f}-{event.end:.2f} {event.text!r} found as {times}")
+    for f in phantoms[:10]:
+        print(f"    phantom: {f.begin:.2f}-{f.end:.2f} box {tuple(f.box)} confidence {f.confidence:.2f} {f.made!r}")
+    if not reads:
+        return
+    wrong = [(e, f) for e, f in once if "".join(e.text.replace("\\N", "").split()) != "".join(f.made.split())]
+    print(f"read exactly: {len(once) - len(wrong)} of {len(events)}")
+    for event, f in wrong:
+        print(f"    {event.text!r} read as {f.made!r}")
 
 
 def speed_command(arguments: argparse.Namespace) -> None:
@@ -458,9 +453,7 @@ def main() -> None:
         command.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
         if name == "strips":
             command.add_argument("--count", type=int, default=28, help="subtitles for each encoder")
-            command.add_argument(
-                "--cache", type=Path, metavar="FILE.npz", help="keep the strips, and take them from there"
-            )
+            command.add_argument("--cache", type=Path, metavar="FILE.npz", help="keep the strips, and take them back")
             command.add_argument("--only", action="store_true", help="the network alone")
             command.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the worst strips")
             command.add_argument("--json", type=Path, metavar="FILE.json")

@@ -85,14 +85,14 @@ def test_any_flipped_bit_is_found(copy):
     path = copy / "data" / SHARD
     content = path.read_bytes()
     rows = set()
-    for position in range(4, len(content), len(content) // 9):
+    for position in range(4, len(content), len(content) // 6):
         damaged = bytearray(content)
         damaged[position] ^= 1 << position % 8
         path.write_bytes(damaged)
         found = violations(copy)
         assert found and all(v.shard == SHARD for v in found), position
         rows.update(v.row for v in found)
-    assert len(rows) > 5  # most bits belong to images, and those name their row
+    assert len(rows) > 3  # most bits belong to images, and those name their row
 
 
 def test_number_of_readers_does_not_change_the_report(copy):

@@ -28,7 +28,7 @@ from dbram_baseline.data.rendering import SPECS, render_labels, render_pairs
 from dbram_baseline.data.sizes import check_size
 from dbram_baseline.data.tensors import to_batch
 from dbram_baseline.errors import BaselineError
-from subsynth.core.worker_processes import become_worker, interrupts_blocked
+from subsynth.core.worker_processes import become_worker, submit
 
 PREFETCH = 8  # batches rendered ahead of the current step
 
@@ -91,8 +91,7 @@ class RenderPool:
         """Render pairs of train; the arguments are those of `render_pairs`."""
         if self.executor is None:
             self.executor = ProcessPoolExecutor(self.workers, get_context("spawn"), become_worker, (os.getpid(),))
-        with interrupts_blocked():
-            return self.executor.submit(self.render, preset, seed, "train", start, stop, stride)
+        return submit(self.executor, self.render, preset, seed, "train", start, stop, stride)
 
 
 class Rendered:

@@ -7,9 +7,13 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
 
 POLL_SECONDS = 0.5
+T = TypeVar("T")
 
 
 def become_worker(parent: int) -> None:
@@ -34,6 +38,21 @@ def interrupts_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def submit(pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: Any) -> Future[T]:
+    """Submit a call to a pool, which may start processes for it; Ctrl-C waits meanwhile.
+
+    Raises BrokenProcessPool if a process of the pool has died. While another one is started, this closes the pipes of
+    the pool, which Python itself reports as an OSError.
+    """
+    with interrupts_blocked():
+        try:
+            return pool.submit(function, *arguments)
+        except (OSError, ValueError) as error:
+            if pool._broken:
+                raise BrokenProcessPool("a process ended while another one was started") from error
+            raise
 
 
 def _exit_with_parent(parent: int) -> None:

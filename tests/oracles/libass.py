@@ -1,4 +1,4 @@
-"""libass, the renderer of subtitles in players and in ffmpeg, by ctypes: fill, outline and shadow as separate soft bitmaps."""
+"""libass, the renderer of players and of ffmpeg, by ctypes: fill, outline and shadow as separate soft bitmaps."""
 
 import ctypes
 import ctypes.util

@@ -168,6 +168,7 @@ INDEPENDENT = {
 @pytest.mark.parametrize("key", INDEPENDENT, ids=".".join)
 @pytest.mark.parametrize("spec", PRESETS)
 def test_probability_zero_changes_no_other_column(spec, key):
+    spec = few_fonts(spec, spec.fonts.families[-1])
     zero = without(spec, key[0], **{key[1]: 0.0})
     one, other = (plan_columns(shared_assets(s, "train"), 0, 400) for s in (spec, zero))
     columns = {name: [np.array(plan_[name], object) for plan_ in (one, other)] for name in COLUMNS}
@@ -195,7 +196,7 @@ def test_the_contrast_floor_holds(spec):
 
 def test_presets_and_languages_share_no_draw():
     """A mixture of sets at one seed does not repeat crops, sizes or dresses index by index."""
-    plans = [plan(spec(), "train", 0, 100) for spec in (sub_en, sub_zh, film_en, film_zh)]
+    plans = [plan(spec(), "train", 0, 40) for spec in (sub_en, sub_zh, film_en, film_zh)]
     for one, other in itertools.combinations(plans, 2):
         repeated = [a.noise_offset == b.noise_offset for a, b in zip(one, other, strict=True)]
         assert not any(repeated)

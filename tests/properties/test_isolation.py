@@ -91,10 +91,9 @@ def test_assets_opened_twice_are_independent(empty_cache):
     assert all(map(same_pixels, reversed(actual), expected))
 
 
-@pytest.mark.parametrize("preset", [sub_en, sub_zh], ids=["en", "zh"])
-def test_drawing_touches_no_file_in_the_cache(preset, empty_cache):
+def test_drawing_touches_no_file_in_the_cache(few_fonts, empty_cache):
     """220 samples of fonts and pictures that are not packed: more than those from which `pairs` packs them first."""
-    assets = Assets.open(preset(), "train")
+    assets = Assets.open(few_fonts, "train")
     before = files_of(empty_cache)
     assert before and not any("outlines" in str(path) or "pyramid" in str(path) for path in before)
     renderer = Renderer(assets)

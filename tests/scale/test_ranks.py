@@ -19,7 +19,7 @@ def spec_file(tmp_path_factory):
     """English without photographs: four shards of train and one of each other split."""
     file = tmp_path_factory.mktemp("spec") / "spec.yaml"
     file.write_text(
-        "lang: en\nn: 5000\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
+        "lang: en\nn: 3800\nn_test: 100\nfonts: {families: [Arimo, Kalam]}\nbackground: {p_procedural: 1.0}\n"
     )
     return file
 

@@ -16,7 +16,7 @@ from subsynth.build.worker import RenderJob, Worker, limit_threads, process_work
 from subsynth.core.errors import WorkerError
 from subsynth.core.processors import available_cores
 from subsynth.core.progress import NoProgress, Progress
-from subsynth.core.worker_processes import become_worker, interrupts_blocked
+from subsynth.core.worker_processes import become_worker, submit
 from subsynth.format.shard_list import Shard
 
 MAX_DEATHS = 3  # times that a worker may die (killed, out of memory) before the run gives up
@@ -68,8 +68,7 @@ def _run_pool(job: RenderJob, shards: Iterable[Shard], workers: int, progress: P
         pending: dict[Future[None], Shard] = {}
         while True:
             for shard in islice(queue, workers * QUEUE_PER_WORKER - len(pending)):
-                with interrupts_blocked():  # submitting starts processes
-                    pending[pool.submit(_render_shard, job, shard)] = shard
+                pending[submit(pool, _render_shard, job, shard)] = shard
             if not pending:
                 return
             done, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
