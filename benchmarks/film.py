@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from fontTools.ttLib import TTFont
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests/oracles"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import libass
 
 from dbram_baseline.classical.thresholds import METHODS, to_grey
@@ -158,10 +158,11 @@ def script(events: list[Event], width: int, height: int, extra: str = "") -> str
     styles = []
     for name, s in STYLES.items():
         for lang in ("en", "zh"):
-            family, size = getattr(s, lang), ass_size(getattr(s, lang), s.em * height)
+            face = getattr(s, lang)
+            size = ass_size(face, s.em * height)
             styles.append(
-                f"Style: {name.replace(',', '')}-{lang},{family},{size:.2f},{s.primary},{s.outline_color},{s.back},"
-                f"{-s.bold},{-s.italic},{s.border},{s.outline},{s.shadow},2,20,20,{round(0.05 * height)},1"
+                f"Style: {name.replace(',', '')}-{lang},{family_of(face)},{size:.2f},{s.primary},{s.outline_color},"
+                f"{s.back},{-s.bold},{-s.italic},{s.border},{s.outline},{s.shadow},2,20,20,{round(0.05 * height)},1"
             )
     lines = [
         f"Dialogue: 0,{timestamp(e.begin)},{timestamp(e.end)},{e.style.replace(',', '')}-{e.lang},,0,0,0,,{e.text}"
@@ -171,6 +172,11 @@ def script(events: list[Event], width: int, height: int, extra: str = "") -> str
         width=width, height=height, styles="\n".join(styles), mark=round(0.06 * height), sign=round(0.09 * height)
     )
     return header + "\n".join(lines) + "\n" + extra
+
+
+def family_of(name: str) -> str:
+    """The name of a family inside of its files, by which libass finds it."""
+    return str(TTFont(face_of(name))["name"].getDebugName(1))
 
 
 def ass_size(family: str, em: float) -> float:

@@ -20,8 +20,8 @@ from dbram_baseline.files import check_output, write_file
 from dbram_baseline.networks.compact import Compact
 from dbram_baseline.networks.folding import fold_batch_norms
 from dbram_baseline.training.checkpoint import CheckpointInfo, load_generator
+from subsynth import __version__
 from subsynth.core.terminal import echo
-from subsynth.core.version import __version__
 
 OPSET = 17
 SUFFIXES = (".onnx", ".safetensors")

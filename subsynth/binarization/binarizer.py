@@ -20,6 +20,7 @@ from subsynth.data.folders import bundled_folder
 MODEL = "compact.onnx"
 MAX_EM = 64  # px: the largest text that the network was trained on; larger text is read at a reduced size
 MAX_SIDE = 1920  # px: larger pictures are read at a reduced size
+MIN_REDUCED = 48  # px: smaller pictures are not reduced any further
 MAX_PIXELS = 1 << 22  # px of a batch; more are read one after the other
 LINE_OF_EM = 0.9  # height of the box of a line, in em
 
@@ -75,19 +76,28 @@ class Binarizer:
         return list(outputs)
 
     def _result(self, picture: U8, probabilities: NDArray[np.float32]) -> Result:
-        text, erase = (np.round(plane * 255).astype(np.uint8) for plane in np.clip(probabilities, 0, 1))
+        text, erase = _levels(probabilities)
         lines = find_lines(text)
-        reduction = _tallest(lines) / MAX_EM
-        if reduction > 1 and min(picture.shape[:2]) / reduction >= 16:
-            again = self._read([picture], reduction)[0]
-            text, erase = (np.round(plane * 255).astype(np.uint8) for plane in np.clip(again, 0, 1))
-            lines = find_lines(text)
+        # Text that is too large for the network is found in parts, or not at all.
+        for reduction in [_typical_em(lines) / MAX_EM] if lines else [2.0, 4.0]:
+            if reduction > 1 and min(picture.shape[:2]) / reduction >= MIN_REDUCED:
+                reduced = _levels(self._read([picture], reduction)[0])
+                lines_reduced = find_lines(reduced[0])
+                if lines_reduced:
+                    (text, erase), lines = reduced, lines_reduced
+                    break
         return Result(ink_of_lines(text, lines), np.where(erase >= 128, np.uint8(0), np.uint8(255)), lines)
 
 
-def _tallest(lines: tuple[Line, ...]) -> float:
-    """The em of the largest line, px, by the height of its box."""
-    return max((line.box.height / LINE_OF_EM for line in lines), default=0.0)
+def _levels(probabilities: NDArray[np.float32]) -> tuple[U8, U8]:
+    """Probabilities (2, H, W) of text and of the erase mask, as two uint8 (H, W)."""
+    text, erase = np.round(np.clip(probabilities, 0, 1) * 255).astype(np.uint8)
+    return text, erase
+
+
+def _typical_em(lines: tuple[Line, ...]) -> float:
+    """The em of the line with the largest area, px, by the height of its box."""
+    return max(lines, key=lambda line: line.box.width * line.box.height).box.height / LINE_OF_EM
 
 
 def _as_rgb(image: U8) -> U8:

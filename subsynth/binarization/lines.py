@@ -13,6 +13,8 @@ from subsynth.core.pixels import U8
 
 Mask = NDArray[np.bool_]
 GAP = 2.5  # heights of a line: a wider gap between columns separates two lines
+WEAK = 0.06  # share of the ink of the fullest row: rows with less do not connect lines
+REACH = 0.5  # heights of a line that ascenders and descenders reach beyond its full rows
 MIN_HEIGHT, MIN_INK = 5, 12  # px; less is not a line of text
 MIN_CONFIDENCE = 0.7
 MAX_BOXES = 300  # of a picture; the largest are kept
@@ -45,13 +47,25 @@ def ink_of_lines(coverage: U8, lines: tuple[Line, ...]) -> U8:
 def _cut(mask: Mask, box: Box) -> Iterator[Box]:
     """The boxes of ink inside of a box, none of which can be cut further."""
     ink = mask[box.y0 : box.y1, box.x0 : box.x1]
-    for top, bottom in _runs(np.any(ink, axis=1), 1):
-        for left, right in _runs(np.any(ink[top:bottom], axis=0), max(2, round(GAP * (bottom - top)))):
-            part = Box(box.x0 + left, box.y0 + top, box.x0 + right, box.y0 + bottom)
+    rows = np.count_nonzero(ink, axis=1)
+    # Rows with far less ink than others separate lines too: specks of noise lie between any two lines of a frame.
+    strong = list(_runs(rows > WEAK * rows.max(initial=0), 1))
+    for i, (top, bottom) in enumerate(strong):
+        reach = round(REACH * (bottom - top))
+        above, below = strong[i - 1][1] if i else 0, strong[i + 1][0] if i + 1 < len(strong) else len(rows)
+        first = _end_of_ink(rows, top - 1, max(above, top - reach) - 1, -1) + 1
+        last = _end_of_ink(rows, bottom, min(below, bottom + reach), 1)
+        for left, right in _runs(np.any(ink[first:last], axis=0), max(2, round(GAP * (last - first)))):
+            part = Box(box.x0 + left, box.y0 + first, box.x0 + right, box.y0 + last)
             if part == box:
                 yield box
             else:
                 yield from _cut(mask, part)
+
+
+def _end_of_ink(rows: NDArray[Any], start: int, stop: int, step: int) -> int:
+    """The first row from `start` to before `stop` that has no ink, or `stop`."""
+    return next((row for row in range(start, stop, step) if not rows[row]), stop)
 
 
 def _runs(filled: NDArray[Any], gap: int) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,163 @@
+"""Films: which frames are one subtitle, and a short film that libass burnt in, from its frames to its files."""
+
+import csv
+from pathlib import Path
+
+import cv2
+import libass
+import numpy as np
+import pysubs2
+import pytest
+
+from subsynth import Binarizer
+from subsynth.assets.pictures import bundled_pictures, decode_picture
+from subsynth.binarization.detection import RATE, Sample
+from subsynth.binarization.films import find_subtitles
+from subsynth.binarization.tracking import STATIC_SAMPLES, Tracker, similarity
+from subsynth.core.progress import NoProgress
+from subsynth.data import font_catalogue
+
+SHAPE = 90, 160  # of masks, px
+FRAME = np.zeros((*SHAPE, 3), np.uint8)
+
+
+def word(seed, share=1.0):
+    """A mask like that of a word, which depends on the seed; a share of its columns, from the left."""
+    mask = np.zeros(SHAPE, bool)
+    coarse = np.random.default_rng(seed).random((5, 30)) < 0.35
+    mask[60:80, 20:140] = np.repeat(np.repeat(coarse, 4, 0), 4, 1)
+    mask[:, round(20 + 120 * share) :] = False
+    return mask
+
+
+EMPTY = np.zeros(SHAPE, bool)
+
+
+def tracks_of(masks):
+    """Begin, end and seed order of the tracks of a sequence of masks, RATE per second."""
+    tracker, tracks = Tracker(), []
+    for i, mask in enumerate(masks):
+        tracks += tracker.feed(Sample(i / RATE, FRAME, mask))
+    tracks += tracker.finish()
+    return tracks
+
+
+def test_masks_of_different_words_are_not_alike():
+    noisy = word(1) & (np.random.default_rng(0).random(SHAPE) < 0.9)
+    assert similarity(word(1), word(1)) == 1 and similarity(word(1), noisy) > 0.85
+    assert max(similarity(word(1), word(seed)) for seed in range(2, 40)) < 0.72
+    assert similarity(word(1), EMPTY) == similarity(EMPTY, EMPTY) == 0
+
+
+def test_a_track_for_each_subtitle():
+    one, two = word(1), word(2)
+    tracks = tracks_of([EMPTY] * 5 + [one] * 10 + [two] * 10 + [EMPTY] * 5 + [two] * 4)
+    times = [(round(t.begin, 3), round(t.end, 3)) for t in tracks]
+    assert times[:2] == [(0.9, 2.9), (2.9, 4.9)] and times[2][0] == pytest.approx(5.9)
+    assert [t.samples for t in tracks] == [10, 10, 4]
+    assert all(1 <= len(t.frames) <= 3 for t in tracks)
+
+
+def test_one_frame_is_no_subtitle_and_one_frame_without_text_does_not_end_one():
+    one = word(1)
+    assert tracks_of([EMPTY, one, EMPTY, EMPTY, EMPTY]) == []
+    assert len(tracks_of([one] * 4 + [EMPTY] + [one] * 4)) == 1
+    assert len(tracks_of([one] * 4 + [EMPTY] * 2 + [one] * 4)) == 2
+
+
+def test_a_fade_is_a_part_of_its_subtitle():
+    whole = word(3)
+    fade = [word(3, 0.4)], [word(3, 0.6)] * 2
+    tracks = tracks_of([EMPTY, *fade[0], *[whole] * 6, *fade[1], EMPTY, EMPTY])
+    assert len(tracks) == 1 and np.array_equal(tracks[0].reference, whole)
+    assert tracks[0].begin == pytest.approx(0.1) and tracks[0].end == pytest.approx(9.5 / RATE)
+
+
+def test_static_text_is_left_out():
+    """A watermark that is never gone ends no subtitle, and is none, once enough frames were seen."""
+    mark = np.zeros(SHAPE, bool)
+    mark[5:12, 120:150:2] = True
+    masks = [mark] * STATIC_SAMPLES
+    for seed in range(10):
+        masks += [mark | word(seed)] * 6 + [mark] * 4
+    tracks = tracks_of(masks)
+    assert len(tracks) - 1 == 10  # and the first one is the watermark alone
+
+
+# A film --------------------------------------------------------------------------------------------------------------
+
+FPS, SIZE = 25, (640, 360)
+SUBTITLES = [
+    (0.6, 2.2, "It was raining in the city."),
+    (2.2, 4.0, "Nobody knew why\\Nhe had come back."),
+    (5.2, 6.8, "Because of you."),
+    (6.8, 8.6, "That is not true at all!"),
+]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """A film of moving photographs with known subtitles, drawn by libass."""
+    if libass.load() is None:
+        pytest.skip("needs libass (Debian: libass9)")
+    path = tmp_path_factory.mktemp("film") / "film.avi"
+    (face, *_) = font_catalogue.bundled("Open Sans")
+    values = {"width": SIZE[0], "height": SIZE[1], "family": "Open Sans", "size": 34, "outline": 2, "shadow": 0}
+    head = libass.SCRIPT.format(text="", **values).partition("Dialogue:")[0].replace(",5,0,0,0,1", ",2,0,0,16,1")
+    lines = "".join(
+        f"Dialogue: 0,0:00:{begin:05.2f},0:00:{end:05.2f},Default,,0,0,0,,{text}\n" for begin, end, text in SUBTITLES
+    )
+    track = libass.Track(head + lines, {"Open Sans": Path(face.path)}, SIZE[::-1])
+    scenes = [decode_picture(p) for p in bundled_pictures() if p.test][:3]
+    scenes = [cv2.resize(scene, (720, 405), interpolation=cv2.INTER_AREA) for scene in scenes]
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"MJPG"), FPS, SIZE)
+    for i in range(round(9.4 * FPS)):
+        offset = i % 60
+        frame = scenes[i // 80 % 3][offset // 2 : offset // 2 + SIZE[1], offset : offset + SIZE[0]].astype(np.float64)
+        fill, outline, _ = track.layers(round(1000 * (i + 0.5) / FPS)) / 255.0
+        frame = frame * (1 - outline[:, :, None])
+        frame = frame * (1 - fill[:, :, None]) + 255 * fill[:, :, None]
+        writer.write(np.ascontiguousarray(frame[:, :, ::-1]).astype(np.uint8))
+    writer.release()
+    track.close()
+    return path
+
+
+def test_each_subtitle_of_a_film_is_found_once(film):
+    found = find_subtitles(film, Binarizer(), lambda frame, result: (frame, result), NoProgress())
+    assert len(found) == len(SUBTITLES)
+    for subtitle, (begin, end, text) in zip(found, SUBTITLES, strict=True):
+        assert abs(subtitle.begin - begin) <= 0.2 and abs(subtitle.end - end) <= 0.2
+        frame, result = subtitle.made
+        assert len(result.lines) == text.count("\\N") + 1 and frame.shape[:2] == result.coverage.shape
+        assert 0 <= subtitle.box.x0 < subtitle.box.x1 <= SIZE[0] and 180 < subtitle.box.y0 < subtitle.box.y1 <= SIZE[1]
+
+
+def test_the_files_of_a_film(run, film, tmp_path):
+    result = run("binarize", film, "--out", "film")
+    assert result.code == 0, result.err
+    assert result.out.startswith("wrote 4 subtitles of film.avi to film")
+    with (tmp_path / "film/film.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert list(rows[0]) == ["begin", "end", "file", "box", "confidence"]
+    assert sorted(p.name for p in (tmp_path / "film").iterdir()) == [*(row["file"] for row in rows), "film.tsv"]
+    for row, (begin, _, _) in zip(rows, SUBTITLES, strict=True):
+        assert abs(float(row["begin"]) - begin) <= 0.2 and 0.5 < float(row["confidence"]) <= 1
+        x0, y0, x1, y1 = map(int, row["box"].split(","))
+        picture = cv2.imread(str(tmp_path / "film" / row["file"]), cv2.IMREAD_UNCHANGED)
+        assert set(np.unique(picture)) == {0, 255}
+        assert picture.shape[0] >= y1 - y0 and picture.shape[1] >= x1 - x0
+    again = run("binarize", film, "--out", "film")
+    assert again.code == 2 and "already exists" in again.err and len(again.err.splitlines()) == 1
+
+
+def test_a_subtitle_file(run, film, tmp_path):
+    pytest.importorskip("rapidocr")
+    result = run("binarize", film, "--out", "film.srt", "--read")
+    assert result.code == 0, result.err
+    events = pysubs2.load(str(tmp_path / "film.srt"))
+    texts = ["".join(event.plaintext.split()) for event in events]
+    expected = ["".join(text.replace("\\N", "").split()) for _, _, text in SUBTITLES]
+    assert len(texts) == 4 and sum(one == other for one, other in zip(texts, expected, strict=True)) >= 3
+    missing = run("binarize", film, "--out", "other.srt")
+    assert missing.code == 2 and "add --read" in missing.err and not (tmp_path / "other.srt").exists()
