@@ -7,9 +7,12 @@ from pathlib import Path
 import click
 
 from dbram_baseline.command import WIDE, run_command
+from dbram_baseline.data.rendering import SPECS
 from dbram_baseline.networks.device import select_device
 from dbram_baseline.training.config import PRESETS, Value, build_config, hyperparameter_options
 from dbram_baseline.training.loop import train
+
+FILM_DATA = ("film_en", "film_zh", "sub_en", "sub_zh")  # what `compact` is trained on unless --data says otherwise
 
 
 @click.command("train", context_settings=WIDE | {"show_default": False})
@@ -28,15 +31,27 @@ def command(data: str | None, preset: str | None, out: Path | None, resume: bool
       python -m dbram_baseline.train
       python -m dbram_baseline.train --data sub_en --preset paper
       python -m dbram_baseline.train --data sub_en,sub_zh --model nonlocal --steps 5000
+      python -m dbram_baseline.train --model compact --preset compact --data film_en,film_zh,sub_en,sub_zh
       torchrun --nproc_per_node=4 -m dbram_baseline.train --data sub_en --preset paper
     """
     device = select_device(str(overrides["device"] or "auto"))
+    data = _rendered(data or ",".join(FILM_DATA)) if overrides["model"] == "compact" else data
     data = data or ("sub_en" if Path("sub_en").is_dir() else "render:en")
     preset = preset or ("small" if device.type == "cuda" else "demo")
     config = build_config(preset, overrides)
     slug = "-".join(part.strip("./:").replace("/", "_").replace(":", "-") for part in data.split(","))
     out = out or Path("runs") / f"{config.model}-{preset}-{slug}"
     train(config, data, preset, out, resume, overrides)
+
+
+def _rendered(data: str) -> str:
+    """For `compact`, which learns from soft ground truth: presets by their names alone are rendered.
+
+    A stored set of the same name is not replaced; that it has no soft ground truth is an error that says so.
+    """
+    names = data.split(",")
+    is_preset = all(name in SPECS and not Path(name).exists() for name in names)
+    return f"render:{data}" if is_preset else data
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from dbram_baseline.data.rendering import render_labels
 from dbram_baseline.data.tensors import as_input, as_target, to_batch
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.networks.factory import build_generator
+from dbram_baseline.train import command
 from dbram_baseline.training.checkpoint import AVERAGE, load_generator
 from dbram_baseline.training.config import build_config
 from dbram_baseline.training.labelled_step import labelled_step
@@ -54,6 +56,18 @@ def test_a_step_learns_a_batch():
     losses = [labelled_step(learner, inputs, targets) for _ in range(25)]
     assert losses[-1]["loss"] < 0.7 * losses[0]["loss"]
     assert losses[-1]["erase"] < losses[0]["erase"] and losses[-1]["dice"] < losses[0]["dice"]
+
+
+def test_presets_are_rendered_for_it_by_their_names(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    values = ["--model", "compact", "--preset", "compact", "--width", 4, "--steps", 1, "--batch", 2, "--validation", 2]
+    command.main(
+        [*map(str, values), "--workers", "0", "--data", "film_en,sub_zh", "--out", "run"], standalone_mode=False
+    )
+    assert "render:film_en,sub_zh: 1 steps" in capsys.readouterr().out
+    Path("film_en").mkdir()  # somebody's set is not passed over
+    with pytest.raises(BaselineError, match="film_en"):
+        command.main([*map(str, values), "--data", "film_en,sub_zh", "--out", "other"], standalone_mode=False)
 
 
 def test_training_on_bands_and_strips_in_turn(tmp_path):
