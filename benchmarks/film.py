@@ -2,6 +2,7 @@
 
     pip download --no-deps --no-binary :all: moviepy==2.2.1     # its source package has Big Buck Bunny as bbb.mp4
     python benchmarks/film.py strips bbb.mp4                    # strips of 32 x 280: all methods, styles and codecs
+    python benchmarks/film.py readers bbb.mp4                   # what text readers make of frames and of the outputs
     python benchmarks/film.py whole bbb.mp4                     # a few minutes with a known subtitle file
     python benchmarks/film.py speed
 
@@ -23,15 +24,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 from fontTools.ttLib import TTFont
+from rapidfuzz.distance import Levenshtein
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import libass
 
 from dbram_baseline.classical.thresholds import METHODS, to_grey
 from dbram_baseline.evaluation.metrics import f_measure, psnr_binary
-from subsynth import Binarizer, plan, sub_en, sub_zh
+from dbram_baseline.evaluation.readers import READERS
+from subsynth import Binarizer, pairs, plan, sub_en, sub_zh
 from subsynth.assets.video_reading import open_video
 from subsynth.binarization.films import Subtitle, find_subtitles
+from subsynth.binarization.outputs import PICTURES
 from subsynth.binarization.reading import TextReader
 from subsynth.core.progress import NoProgress
 from subsynth.data import font_catalogue
@@ -368,6 +372,103 @@ def strips_command(arguments: argparse.Namespace) -> None:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
+@dataclass(frozen=True)
+class Band:
+    """The lower third of a frame, the text of its subtitle ("" in a pause), and whether it shows a watermark."""
+
+    image: np.ndarray
+    text: str
+    lang: str
+    watermark: bool
+
+
+def make_bands(clip: Path, count: int, folder: Path) -> list[Band]:
+    """`count` subtitles of each language in each style, and as many pauses; the second half has a watermark."""
+    fonts_folder(folder / "fonts")
+    bands = []
+    for lang in ("en", "zh"):
+        with open_video(str(clip)) as video:
+            width, height = video.width, video.height
+        seconds, names, source = count * (EVENT + PAUSE), list(STYLES), texts(lang, count)
+        events = []
+        for i in range(count):
+            begin = i * (EVENT + PAUSE) + PAUSE
+            events.append(Event(begin, begin + EVENT, names[i % len(names)], lang, source[i]))
+        ass, out = folder / f"{lang}.ass", folder / f"{lang}.mkv"
+        ass.write_text(script(events, width, height, distractors(seconds, width, height)), encoding="utf-8")
+        burn_in(clip, 40.0, seconds, ass, folder / "fonts", ENCODERS["x264 crf 25"], out)
+        times = {e.begin + 0.5 * EVENT: e.text for e in events} | {e.begin - 0.5 * PAUSE: "" for e in events}
+        wanted = sorted(times)
+        with open_video(str(out)) as video:
+            for frame in video.at_rate(1000):
+                while wanted and frame.seconds >= wanted[0] - 0.02:
+                    time_ = wanted.pop(0)
+                    low = frame.image[round(0.68 * height) :].copy()
+                    bands.append(Band(low, times[time_], lang, time_ > seconds / 2))
+    return bands
+
+
+def readers_command(arguments: argparse.Namespace) -> None:
+    """Characters wrong, lines exact, missed and phantom, by reader, version, language and watermark."""
+    binarizer = Binarizer(arguments.model)
+    with tempfile.TemporaryDirectory() as name:
+        bands = make_bands(arguments.clips[0], arguments.count, Path(name))
+    hard = []
+    for lang, preset in (("en", sub_en), ("zh", sub_zh)):
+        hard += [
+            (p.image, p.recipe.text, lang) for p in pairs(preset(n=100, n_test=10_000), "test_hard", 0, arguments.hard)
+        ]
+    versions: dict[str, Callable[[np.ndarray], np.ndarray]] = {"raw frame": lambda image: image}
+    for output in ("flat", "soft", "binary"):
+        versions[output] = lambda image, output=output: as_rgb(PICTURES[output](image, binarizer.binarize(image)))
+    for reader_name in arguments.readers:
+        for lang in ("en", "zh"):
+            read_band = READERS[reader_name](lang == "zh", True)
+            read_strip = READERS[reader_name](lang == "zh", False)
+            for version, make in versions.items():
+                for watermark in (False, True):
+                    chosen = [b for b in bands if b.lang == lang and b.watermark == watermark]
+                    found = [read_band(make(b.image)) for b in chosen]
+                    title = f"{reader_name} {lang} {version}, {'with' if watermark else 'no'} watermark"
+                    print_reading(title, found, [b.text for b in chosen])
+                chosen_hard = [(image, text) for image, text, language in hard if language == lang]
+                found = [read_strip(make(image)) for image, _ in chosen_hard]
+                print_reading(f"{reader_name} {lang} {version}, test_hard", found, [text for _, text in chosen_hard])
+
+
+def print_reading(title: str, found: list[str], truth: list[str]) -> None:
+    """A line read from a frame is exact, wrong, or, beside the subtitle or without one, a phantom."""
+    errors = characters = exact = missed = phantoms = 0
+    for lines, text in zip(found, truth, strict=True):
+        read = ["".join(line.split()) for line in lines.splitlines() if line.strip()]
+        expected = "".join(text.split())
+        if not expected:
+            phantoms += len(read)
+            continue
+        characters += len(expected)
+        joined = "".join(read)
+        # Other lines than the one that resembles the subtitle most are phantoms, unless all together resemble it more.
+        best = min(read, key=lambda line: Levenshtein.distance(line, expected), default="")
+        if Levenshtein.distance(joined, expected) <= Levenshtein.distance(best, expected):
+            best = joined
+        else:
+            phantoms += len(read) - 1
+        distance = min(Levenshtein.distance(best, expected), len(expected))
+        errors += distance
+        exact += distance == 0
+        missed += distance > 0.8 * len(expected)
+    total = sum(bool(text) for text in truth)
+    print(
+        f"{title:<48} characters wrong {100 * errors / characters:6.2f} %, lines exact {exact:3d} of {total}, "
+        f"missed {missed:3d}, phantom {phantoms:3d}",
+        flush=True,
+    )
+
+
+def as_rgb(picture: np.ndarray) -> np.ndarray:
+    return picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
+
+
 def whole_command(arguments: argparse.Namespace) -> None:
     """Burn in a known subtitle file, and compare what is found with it."""
     clip = arguments.clips[0]
@@ -450,7 +551,8 @@ def speed_command(arguments: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for name, function in (("strips", strips_command), ("whole", whole_command), ("speed", speed_command)):
+    functions = {"strips": strips_command, "readers": readers_command, "whole": whole_command, "speed": speed_command}
+    for name, function in functions.items():
         command = commands.add_parser(name)
         command.set_defaults(function=function)
         command.add_argument("--model", type=Path, help="an ONNX file; the bundled one")
@@ -463,6 +565,10 @@ def main() -> None:
             command.add_argument("--only", action="store_true", help="the network alone")
             command.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the worst strips")
             command.add_argument("--json", type=Path, metavar="FILE.json")
+        elif name == "readers":
+            command.add_argument("--count", type=int, default=56, help="subtitles of each language")
+            command.add_argument("--hard", type=int, default=50, help="strips of test_hard of each language")
+            command.add_argument("--readers", nargs="+", choices=list(READERS), default=["rapidocr", "tesseract"])
         else:
             command.add_argument("--seconds", type=float, default=180.0)
             command.add_argument("--lang", choices=["en", "zh"], default="en")
