@@ -40,8 +40,9 @@ def choose_style(spec: Spec, samples: StreamRange, levels: NDArray[np.float64]) 
     """Fill, outline, shadow and box, given the luma levels (n, 3) of the backgrounds (see `graded_levels`).
 
     Contrast is measured between the fill and the nearest side of the background. Where it is below the floor, the fill
-    is moved half-way to white, plain text and text with a shadow get an outline, outlines are at least 1 px wide, and
-    boxes are made opaque enough. A subtitle that would be below the floor as a translucent one is opaque.
+    is moved half-way to white (a share `fill.p_lighten` of them), plain text and text with a shadow get an outline,
+    outlines are at least 1 px wide, and boxes are made opaque enough. A subtitle that would be below the floor as a
+    translucent one is opaque.
     """
     section = spec.style
     fill, weak = _fill(spec, samples, levels)
@@ -145,12 +146,13 @@ def without_text(style: StyleChoice, shown: NDArray[np.bool_]) -> StyleChoice:
 
 
 def _fill(spec: Spec, samples: StreamRange, levels: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Fills (n, 3), and which of them were moved towards white because they were below the contrast floor."""
+    """Fills (n, 3), and which of them are below the contrast floor; a share of these is moved towards white."""
     name = rng.categorical(samples, "fill.color", [spec.fill.colors.get(name, 0.0) for name in palette.NAMES])
     fill = palette.fills(name, _color_draws(samples))
     light = pixels.luminance(fill)
     weak = pixels.contrast_ratio(light, _nearest_side(light, levels)) < spec.fill.contrast_floor
-    return np.where(weak[:, None], fill + (255 - fill) // 2, fill), weak
+    lightened = weak if spec.fill.p_lighten == 1 else weak & rng.bernoulli(samples, "fill.lighten", spec.fill.p_lighten)
+    return np.where(lightened[:, None], fill + (255 - fill) // 2, fill), weak
 
 
 def _color_draws(samples: StreamRange) -> NDArray[np.float64]:

@@ -11,21 +11,21 @@ from subsynth.spec.spec import LANGUAGES, PRESETS, Spec
 from subsynth.spec.weights import Weights
 
 FILM_COLORS = {
-    "white": 0.34,
-    "off_white": 0.1,
-    "yellow": 0.1,
-    "pale_yellow": 0.05,
-    "cyan": 0.06,
+    "white": 0.3,
+    "off_white": 0.08,
+    "yellow": 0.09,
+    "pale_yellow": 0.04,
+    "cyan": 0.07,
     "green": 0.04,
     "orange": 0.03,
     "pink": 0.02,
     "blue": 0.03,
     "grey": 0.02,
     "red": 0.03,
-    "black": 0.05,
-    "dark_blue": 0.02,
-    "dark_red": 0.02,
-    "any": 0.09,
+    "black": 0.09,
+    "dark_blue": 0.04,
+    "dark_red": 0.03,
+    "any": 0.11,
 }
 
 
@@ -87,10 +87,10 @@ def _film(strips: Spec) -> Spec:
         ),
         fonts=dataclasses.replace(strips.fonts, p_italic=0.25, size_range=(12.0, 64.0)),
         layout=Layout(align=Weights({"anywhere": 0.3, "left": 0.1, "centre": 0.5, "right": 0.1}), p_clipped=0.06),
-        fill=Fill(colors=Weights(FILM_COLORS)),
+        fill=Fill(colors=Weights(FILM_COLORS), p_lighten=0.2),
         style=Style(
             kinds=Weights({"plain": 0.15, "shadow": 0.15, "outline": 0.35, "outline_shadow": 0.2, "box": 0.15}),
-            outline_range=(0.75, 3.5),
+            outline_range=(0.5, 3.5),
             outline_colors=Weights({"contrasting": 0.75, "any": 0.25}),
             max_shadow_offset_px=4,
             max_shadow_blur_px=3,

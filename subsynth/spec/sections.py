@@ -111,6 +111,9 @@ class Fill:
     contrast_floor: float = key(
         2.0, "minimum contrast between fill and background without outline or box", "ratio of luminances", (1, 7)
     )
+    p_lighten: float = _probability(
+        1.0, "share of fills below it that are moved half-way to white; an outline or box makes all of them legible"
+    )
 
     def __post_init__(self) -> None:
         yaml_schema.validate(self, "fill.")
