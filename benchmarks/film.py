@@ -54,6 +54,9 @@ def main() -> None:
             command.add_argument("--count", type=int, default=28, help="subtitles for each encoder")
             command.add_argument("--cache", type=Path, metavar="FILE.npz", help="keep the strips, and take them back")
             command.add_argument("--only", action="store_true", help="the network alone")
+            command.add_argument(
+                "--dbram", nargs=2, type=Path, metavar=("EN", "ZH"), help="checkpoints to compare with"
+            )
             command.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the worst strips")
             command.add_argument("--json", type=Path, metavar="FILE.json")
         elif name == "readers":

@@ -25,13 +25,21 @@ from film_material import (
     script,
     texts,
 )
+from rapidocr import RapidOCR
 
 from dbram_baseline.classical.thresholds import METHODS, to_grey
+from dbram_baseline.evaluation.evaluate import predict_tiled, prepare_network
 from dbram_baseline.evaluation.metrics import f_measure, psnr_binary
+from dbram_baseline.evaluation.readers import BAND_PARAMS
+from dbram_baseline.networks.device import select_device
+from dbram_baseline.training.checkpoint import load_generator
 from subsynth import Binarizer
 from subsynth.assets.video_reading import open_video
 
 HEIGHT, WIDTH = 32, 280  # px, of a strip
+
+
+Method = Callable[["Strip"], np.ndarray]  # True on text; only methods that choose a polarity look at the truth
 
 
 @dataclass(frozen=True)
@@ -123,26 +131,51 @@ def strips_of(image: np.ndarray, fill: np.ndarray, event: Event, shown: bool, co
     return result
 
 
-def classical(name: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """A classical method with the better of both polarities, which only the truth can tell."""
+def better_polarity(method: Callable[[np.ndarray], np.ndarray], grey: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """The better one of a method's results for an image and its negative, which only the truth can tell."""
+    masks = [method(grey), method(255 - grey)]
+    if not truth.any():
+        return min(masks, key=lambda mask: int(mask.sum()))
+    return max(masks, key=lambda mask: f_measure(mask, truth))
 
-    def run(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        grey = to_grey(image)
-        masks = [METHODS[name](grey), METHODS[name](255 - grey)]
-        if not truth.any():
-            return min(masks, key=lambda mask: int(mask.sum()))
-        return max(masks, key=lambda mask: f_measure(mask, truth))
+
+def classical(name: str) -> Method:
+    return lambda strip: better_polarity(METHODS[name], to_grey(strip.image), strip.truth)
+
+
+def brightness(strip: Strip) -> np.ndarray:
+    return to_grey(strip.image) >= 190
+
+
+def network(model: Path | None) -> Method:
+    binarizer = Binarizer(model)
+    return lambda strip: binarizer.binarize(strip.image).coverage >= 128
+
+
+def trained_networks(english: Path, chinese: Path) -> Method:
+    """Generators of the baseline, one for each language."""
+    device = select_device("cpu")
+    networks = {
+        lang: prepare_network(load_generator(path)[0], device) for lang, path in (("en", english), ("zh", chinese))
+    }
+    return lambda strip: predict_tiled(networks[strip.lang], strip.image) < 0.5
+
+
+def otsu_in_detected_boxes() -> Method:
+    """PP-OCR's detector, by rapidocr, and Otsu's threshold of either polarity inside of each of its boxes."""
+    engine = RapidOCR(params={"Global.log_level": "error"} | BAND_PARAMS)
+
+    def run(strip: Strip) -> np.ndarray:
+        mask, grey = np.zeros_like(strip.truth), to_grey(strip.image)
+        found = engine(np.ascontiguousarray(strip.image[:, :, ::-1]), use_det=True, use_cls=False, use_rec=False)
+        for box in [] if found.boxes is None else found.boxes:
+            (x0, y0), (x1, y1) = np.floor(box.min(axis=0)).astype(int), np.ceil(box.max(axis=0)).astype(int)
+            area = slice(max(0, y0), max(0, y1)), slice(max(0, x0), max(0, x1))
+            if grey[area].size:
+                mask[area] |= better_polarity(METHODS["otsu"], grey[area], strip.truth[area])
+        return mask
 
     return run
-
-
-def brightness(image: np.ndarray, _truth: np.ndarray) -> np.ndarray:
-    return to_grey(image) >= 190
-
-
-def network(model: Path | None) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    binarizer = Binarizer(model)
-    return lambda image, _truth: binarizer.binarize(image).coverage >= 128
 
 
 def report(name: str, masks: list[np.ndarray], strips: list[Strip], detailed: bool) -> dict[str, float]:
@@ -191,13 +224,16 @@ def strips_command(arguments: argparse.Namespace) -> None:
                 cached, images=np.stack([s.image for s in strips]), truths=np.stack([s.truth for s in strips]),
                 records=np.array(records),
             )  # fmt: skip
-    methods = {"subsynth binarize": network(arguments.model)}
+    methods: dict[str, Method] = {"subsynth binarize": network(arguments.model)}
     if not arguments.only:
         methods |= {"brightness >= 190": brightness}
         methods |= {f"{name} (better polarity)": classical(name) for name in ("otsu", "sauvola", "su")}
+        methods["PP-OCR boxes, otsu inside"] = otsu_in_detected_boxes()
+    if arguments.dbram:
+        methods["DB-RAM, a quarter wide"] = trained_networks(*arguments.dbram)
     results = {}
     for i, (name, method) in enumerate(methods.items()):
-        masks = [np.asarray(method(s.image, s.truth), bool) for s in strips]
+        masks = [np.asarray(method(s), bool) for s in strips]
         results[name] = report(name, masks, strips, detailed=i == 0)
         if i == 0 and arguments.picture:
             picture_of_worst(masks, strips, arguments.picture)
