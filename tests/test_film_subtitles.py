@@ -13,7 +13,8 @@ from subsynth import Binarizer
 from subsynth.assets.pictures import bundled_pictures, decode_picture
 from subsynth.binarization.detection import RATE, Sample
 from subsynth.binarization.films import find_subtitles
-from subsynth.binarization.tracking import STATIC_SAMPLES, Tracker, similarity
+from subsynth.binarization.masks import similarity
+from subsynth.binarization.tracking import STATIC_SAMPLES, Tracker
 from subsynth.core.progress import NoProgress
 from subsynth.data import font_catalogue
 

@@ -20,7 +20,8 @@ from subsynth.data.folders import bundled_folder
 MODEL = "compact.onnx"
 MAX_EM = 64  # px: the largest text that the network was trained on; larger text is read at a reduced size
 MAX_SIDE = 1920  # px: larger pictures are read at a reduced size
-MIN_REDUCED = 48  # px: smaller pictures are not reduced any further
+MIN_SIDE = 32  # px: smaller pictures are not reduced any further
+MIN_SEARCHED = 120  # px: in smaller pictures than this, no text is searched for that is too large to be seen
 MAX_PIXELS = 1 << 22  # px of a batch; more are read one after the other
 LINE_OF_EM = 0.9  # height of the box of a line, in em
 
@@ -80,7 +81,7 @@ class Binarizer:
         lines = find_lines(text)
         # Text that is too large for the network is found in parts, or not at all.
         for reduction in [_typical_em(lines) / MAX_EM] if lines else [2.0, 4.0]:
-            if reduction > 1 and min(picture.shape[:2]) / reduction >= MIN_REDUCED:
+            if reduction > 1 and min(picture.shape[:2]) / reduction >= (MIN_SIDE if lines else MIN_SEARCHED):
                 reduced = _levels(self._read([picture], reduction)[0])
                 lines_reduced = find_lines(reduced[0])
                 if lines_reduced:

@@ -13,9 +13,10 @@ import numpy as np
 from subsynth.assets.video_reading import open_video
 from subsynth.binarization.binarizer import Binarizer
 from subsynth.binarization.detection import detect_text
-from subsynth.binarization.lines import Mask, find_lines, ink_of_lines
+from subsynth.binarization.lines import find_lines, ink_of_lines
+from subsynth.binarization.masks import SAME, Mask, similarity
 from subsynth.binarization.result import Box, Result
-from subsynth.binarization.tracking import SAME, Track, Tracker, similarity
+from subsynth.binarization.tracking import Track, Tracker
 from subsynth.core.pixels import U8
 from subsynth.core.processors import available_cores
 from subsynth.core.progress import Progress

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from subsynth.binarization.masks import Mask
 from subsynth.binarization.result import Box, Line
 from subsynth.core.pixels import U8
 
-Mask = NDArray[np.bool_]
 GAP = 2.5  # heights of a line: a wider gap between columns separates two lines
 WEAK = 0.06  # share of the ink of the fullest row: rows with less do not connect lines
 REACH = 0.5  # heights of a line that ascenders and descenders reach beyond its full rows

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from subsynth.binarization.detection import Sample
-from subsynth.binarization.lines import Mask
+from subsynth.binarization.masks import SAME, Mask, dilated, share_inside, similarity
 from subsynth.core.pixels import U8
 
-SAME = 0.72  # similarity above which two masks show the same text
 WITHIN = 0.85  # share of a mask inside of another one above which it is a part of that, as during a fade
 MIN_SAMPLES = 2  # frames that show a subtitle; what one frame shows alone is not one
 MAX_MISSES = 1  # frames without text that do not end a subtitle
@@ -96,7 +94,7 @@ class Tracker:
         self._counts += mask
         self._total += 1
         static = self.static()
-        return mask if static is None else mask & ~_dilated(static)
+        return mask if static is None else mask & ~dilated(static)
 
 
 def _continues(track: Track, mask: Mask) -> bool:
@@ -105,21 +103,7 @@ def _continues(track: Track, mask: Mask) -> bool:
         if track.samples == 1:
             track.reference = mask
         return True
-    grows = track.samples == 1 and _share_inside(track.reference, mask) >= WITHIN
+    grows = track.samples == 1 and share_inside(track.reference, mask) >= WITHIN
     if grows:
         track.reference = mask
-    return grows or _share_inside(mask, track.reference) >= WITHIN
-
-
-def similarity(one: Mask, other: Mask) -> float:
-    """How alike two masks are, 0 to 1: the smaller share of either that is within a pixel of the other."""
-    return min(_share_inside(one, other), _share_inside(other, one))
-
-
-def _share_inside(one: Mask, other: Mask) -> float:
-    area = np.count_nonzero(one)
-    return np.count_nonzero(one & _dilated(other)) / area if area else 0.0
-
-
-def _dilated(mask: Mask) -> Mask:
-    return cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
+    return grows or share_inside(mask, track.reference) >= WITHIN
