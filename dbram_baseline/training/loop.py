@@ -41,9 +41,10 @@ from dbram_baseline.training.run_lock import RunLock
 from dbram_baseline.training.run_log import RunLog
 from dbram_baseline.training.state import load_state
 from dbram_baseline.training.step import Learner, Step, paired_step
+from dbram_baseline.training.threads import advice_for_this_machine
 from dbram_baseline.training.validation import validate
 from subsynth.core.main_guard import StoppedError
-from subsynth.core.terminal import echo
+from subsynth.core.terminal import echo, echo_error
 
 UNLOGGED_STEPS = 50  # steps whose losses may stay on a GPU, so that it is not waited for at each step
 
@@ -157,6 +158,9 @@ class Trainer:
         """Train to the last step. Raises StoppedError after Ctrl-C; the last checkpoint remains."""
         if self.group.is_first:
             echo(self._description())
+            advice = advice_for_this_machine() if self.device.type == "cpu" else ""
+            if advice:
+                echo_error(f"train: warning: {advice}")
             self.log = RunLog(self.out, self.info.step)
         self.started = time.monotonic()
         bar = tqdm(total=self.steps, initial=self.info.step, disable=self.quiet, unit=" steps", smoothing=0.05)
