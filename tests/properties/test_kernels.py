@@ -1,6 +1,7 @@
 """Both backends return the same bits at every stage: over the presets, and over specs with extreme values."""
 
 import dataclasses
+import functools
 import os
 import subprocess
 import sys
@@ -12,17 +13,23 @@ from hypothesis import strategies as st
 
 from subsynth import film_en, film_zh, sub_en, sub_zh
 from subsynth.assets.assets import Assets
-from subsynth.kernels.glyphs import line_box
 from subsynth.planning import layout
 from subsynth.planning.planner import plan_recipes
-from subsynth.rendering.numba_backend import NumbaBackend
 from subsynth.rendering.numpy_backend import NumpyBackend
 from subsynth.rendering.params import RenderParams
 from subsynth.rendering.render import Renderer
 from subsynth.rendering.scene_text import draw_distractor
 from subsynth.spec.sections import Background, Degrade, Fill, Style
 
-PLAIN, COMPILED = NumpyBackend(), NumbaBackend()
+PLAIN = NumpyBackend()
+
+
+@functools.cache
+def compiled_backend():
+    """The compiled backend, imported when a test needs it: every process of a test run imports this file."""
+    from subsynth.rendering.numba_backend import NumbaBackend
+
+    return NumbaBackend()
 
 
 def read_only(array):
@@ -35,16 +42,16 @@ def assert_stages_agree(assets, recipe):
     params = RenderParams.decode(recipe)
     level = assets.scene(recipe.background).levels[recipe.background_level]
     planes = PLAIN.background(level, params)
-    assert np.array_equal(COMPILED.background(level, params), planes), ("background", recipe)
+    assert np.array_equal(compiled_backend().background(level, params), planes), ("background", recipe)
     for distractor in recipe.distractors:
         drawn = [planes.copy(), planes.copy()]
-        for backend, own in zip((PLAIN, COMPILED), drawn, strict=True):
+        for backend, own in zip((PLAIN, compiled_backend()), drawn, strict=True):
             draw_distractor(own, distractor, assets, backend)
         assert np.array_equal(*drawn), ("distractor", recipe)
     if recipe.text:
         planes = assert_subtitles_agree(assets, recipe, params, planes)
     image, file = PLAIN.degrade(planes.copy(), params)
-    compiled_image, compiled_file = COMPILED.degrade(planes.copy(), params)
+    compiled_image, compiled_file = compiled_backend().degrade(planes.copy(), params)
     assert np.array_equal(compiled_image, image), ("degrade", recipe)
     assert compiled_file == file, ("degrade", recipe)
 
@@ -56,23 +63,26 @@ def assert_subtitles_agree(assets, recipe, params, planes):
     line = layout.join_lines(lines)
     ink = layout.pixel_bounds(layout.ink_box(line, params.size, params.embolden), params.x, params.y)
     coverage = read_only(PLAIN.coverage(glyphs, line, params))
-    assert np.array_equal(COMPILED.coverage(glyphs, line, params), coverage), ("coverage", recipe)
+    assert np.array_equal(compiled_backend().coverage(glyphs, line, params), coverage), ("coverage", recipe)
     edges = layout.edges(glyphs, line, params.size, params.shear, params.x, params.y, params.embolden)
-    assert np.array_equal(COMPILED.rasterize(edges, params.height, params.width), coverage), ("rasterize", recipe)
-    assert COMPILED.ink_bounds(coverage, ink) == PLAIN.ink_bounds(coverage, ink), ("ink_bounds", recipe)
+    assert np.array_equal(compiled_backend().rasterize(edges, params.height, params.width), coverage), (
+        "rasterize",
+        recipe,
+    )
+    assert compiled_backend().ink_bounds(coverage, ink) == PLAIN.ink_bounds(coverage, ink), ("ink_bounds", recipe)
     touched, compiled_touched = np.zeros_like(coverage), np.zeros_like(coverage)
     composed = read_only(PLAIN.compose(planes.copy(), coverage, ink, params, touched))
     for mask in (compiled_touched, None):
-        compiled = COMPILED.compose(planes.copy(), coverage, ink, params, mask)
+        compiled = compiled_backend().compose(planes.copy(), coverage, ink, params, mask)
         assert np.array_equal(compiled, composed), ("compose", recipe)
     assert np.array_equal(compiled_touched > 0, touched > 0), ("touched", recipe)
     light = PLAIN.surrounding_light(composed, coverage)
-    assert COMPILED.surrounding_light(composed, coverage) == light, ("surrounding_light", recipe)
+    assert compiled_backend().surrounding_light(composed, coverage) == light, ("surrounding_light", recipe)
     return composed
 
 
 def assert_backends_agree(assets, start, stop):
-    plain, compiled = Renderer(assets, PLAIN), Renderer(assets, COMPILED)
+    plain, compiled = Renderer(assets, PLAIN), Renderer(assets, compiled_backend())
     recipes = plan_recipes(assets, start, stop)
     for recipe in recipes:
         assert_stages_agree(assets, recipe)
@@ -135,6 +145,8 @@ BOX = st.tuples(*[st.integers(-4096, 4096)] * 4).map(
     st.integers(-700, 700),
 )
 def test_the_box_of_a_line_is_the_same_compiled(boxes, placed, shear):
+    from subsynth.kernels.glyphs import line_box
+
     boxes = np.array(boxes, dtype=np.int16)
     glyphs, x, y = np.array(placed, dtype=np.int64).reshape(-1, 3).T.copy()
     glyphs %= len(boxes)
