@@ -69,7 +69,7 @@ def to_onnx(network: Compact, info: CheckpointInfo) -> bytes:
 
 
 def to_safetensors(network: nn.Module, info: CheckpointInfo) -> bytes:
-    """The weights in fp16 with `info` in the metadata, as `from_pretrained` reads them."""
+    """The weights in fp16 with `info` in the metadata; `from_pretrained` needs a config.json beside them."""
     weights = {key: value.half() if value.is_floating_point() else value for key, value in network.state_dict().items()}
     return bytes(save({key: value.contiguous() for key, value in weights.items()}, metadata(info)))
 
@@ -84,7 +84,8 @@ def metadata(info: CheckpointInfo) -> dict[str, str]:
 
 @click.command("export", context_settings=WIDE)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="File to write, .onnx or .safetensors.  [compact.onnx]")
+@click.option("--out", type=click.Path(path_type=Path),
+              help="File to write, .onnx, or .safetensors with config.json.  [default: compact.onnx]")  # fmt: skip
 def command(checkpoint: Path, out: Path | None) -> None:
     """Export a trained network of --model compact as ONNX, or as safetensors in fp16.
 
@@ -102,6 +103,9 @@ def command(checkpoint: Path, out: Path | None) -> None:
         raise BaselineError(f"{checkpoint}: its model is {info.config.model}; only compact can be exported")
     content = to_onnx(network, info) if out.suffix.lower() == ".onnx" else to_safetensors(network, info)
     write_file(out, content)
+    if out.suffix.lower() == ".safetensors":  # what `from_pretrained` needs beside it
+        arguments = {"width": info.config.width, "norm": info.config.norm, "dropout": info.config.dropout}
+        write_file(out.with_name("config.json"), json.dumps(arguments).encode())
     echo(f"wrote {out} ({len(content) / 1e6:.2f} MB)")
 
 

@@ -181,7 +181,7 @@ def test_a_folder(run, tmp_path, strips, output):
     (tmp_path / "strips/notes.txt").write_text("no picture")
     result = run("binarize", "strips", "--out", "clean", "--output", output)
     assert result.code == 0, result.err
-    assert "3 pictures" in result.out and "1 other files were left out" in result.out
+    assert "3 pictures" in result.out and "1 other entry left out" in result.out
     names = sorted(path.name for path in (tmp_path / "clean").iterdir())
     if output == "boxes":
         assert names == ["boxes.jsonl"]

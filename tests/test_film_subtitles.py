@@ -149,7 +149,7 @@ def test_the_files_of_a_film(run, film, tmp_path):
         assert set(np.unique(picture)) == {0, 255}
         assert picture.shape[0] >= y1 - y0 and picture.shape[1] >= x1 - x0
     again = run("binarize", film, "--out", "film")
-    assert again.code == 2 and "already exists" in again.err and len(again.err.splitlines()) == 1
+    assert again.code == 2 and "not an empty folder" in again.err and len(again.err.splitlines()) == 1
 
 
 def test_a_subtitle_file(run, film, tmp_path):

@@ -39,7 +39,7 @@ class VideoFrame(NamedTuple):
 
 
 @contextmanager
-def open_video(path: str) -> Iterator[Video]:
+def open_video(path: str, cure: str = _CURE) -> Iterator[Video]:
     """Open a video file; in this context OpenCV and ffmpeg write no messages of their own.
 
     The path has to be that of a regular file, and UTF-8. Raises MaterialError if there is no video in
@@ -50,7 +50,7 @@ def open_video(path: str) -> Iterator[Video]:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ.update(_ENVIRONMENT)
     try:
-        video = Video(path)
+        video = Video(path, cure)
         try:
             yield video
         finally:
@@ -71,8 +71,8 @@ class Video:
     seconds.
     """
 
-    def __init__(self, path: str):
-        self.path = path
+    def __init__(self, path: str, cure: str = _CURE):
+        self.path, self._cure = path, cure
         self._capture = self._open()
         first = self._read()
         if first is None:
@@ -104,23 +104,31 @@ class Video:
         self._report_missing(readable, count, "of {total:,} frames, spread over its length,")
 
     def at_rate(self, rate: float) -> Iterator[VideoFrame]:
-        """The frames from the start, at most `rate` per second: the first one in each of these intervals.
+        """The frames from the start, one for each 1 / `rate` seconds: the first that starts in this interval.
 
-        Logs a warning if a part of the film is missing.
+        Where none does, because a frame is shown for longer, it is repeated at the start of the interval. Logs a
+        warning if the end of the film is missing.
         """
         self._capture = self._open()
-        number, interval, last = 0, -1, -1.0
+        interval, last = -1, -1.0
+        image: U8 | None = None
         while self._grab():
             seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             if not (math.isfinite(seconds) and seconds > last):  # a stream without times
-                seconds = last + 1 / self._fps if number else 0.0
-            number, last = number + 1, seconds
-            if math.floor(seconds * rate + 1e-6) > interval:
-                interval = math.floor(seconds * rate + 1e-6)
-                image = self._retrieve()
+                seconds = last + 1 / self._fps if last >= 0 else 0.0
+            last, now = seconds, math.floor(seconds * rate + 1e-6)
+            if now > interval:
+                if image is not None:
+                    for missing in range(interval + 1, now):
+                        yield VideoFrame(missing / rate, image)
+                interval, image = now, self._retrieve()
                 if image is not None:
                     yield VideoFrame(seconds, image)
-        self._report_missing(number, self.count, "of its {total:,} frames")
+        if last < (1 - MISSING) * self.duration - 1:
+            log.warning(
+                "video %s: only %.1f of its %.1f seconds can be read; it may be truncated or damaged",
+                self.path, max(0.0, last), self.duration,
+            )  # fmt: skip
 
     def close(self) -> None:
         """Close the file."""
@@ -130,7 +138,7 @@ class Video:
         capture = cv2.VideoCapture(self.path, cv2.CAP_FFMPEG, _SOFTWARE)
         if not capture.isOpened():
             raise MaterialError(
-                f"video {self.path}: it is not a video that can be read, or has no picture (audio only); {_CURE}"
+                f"video {self.path}: it is not a video that can be read, or has no picture (audio only); {self._cure}"
             )
         return capture
 

@@ -18,12 +18,12 @@ from subsynth.core.pixels import U8
 from subsynth.data.folders import bundled_folder
 
 MODEL = "compact.onnx"
-MAX_EM = 64  # px: the largest text that the network was trained on; larger text is read at a reduced size
+MAX_HEIGHT = 58  # px of a line: that of the largest text the network was trained on; larger text is read reduced
+LARGE = 0.6  # share of that height from which on a line of the reduced picture is taken
 MAX_SIDE = 1920  # px: larger pictures are read at a reduced size
 MIN_SIDE = 32  # px: smaller pictures are not reduced any further
-MIN_SEARCHED = 120  # px: in smaller pictures than this, no text is searched for that is too large to be seen
+MIN_SEARCHED = 70  # px: in smaller pictures than this, no text is searched for that is too large to be seen
 MAX_PIXELS = 1 << 22  # px of a batch; more are read one after the other
-LINE_OF_EM = 0.9  # height of the box of a line, in em
 
 
 class Binarizer:
@@ -34,6 +34,8 @@ class Binarizer:
     """
 
     def __init__(self, model: str | Path | None = None, threads: int = 1):
+        if threads < 1:
+            raise ValueError(f"threads is {threads}; must be at least 1")
         path = Path(model) if model is not None else bundled_folder("weights") / MODEL
         self._session = _open_session(path, threads)
         self._input = self._session.get_inputs()[0].name
@@ -43,7 +45,10 @@ class Binarizer:
         return self.binarize_batch([image])[0]
 
     def binarize_batch(self, images: Sequence[U8]) -> list[Result]:
-        """Binarize pictures; those of equal size are read together, which is a little faster."""
+        """Binarize pictures as `binarize` does, in their order; those of equal size are read together.
+
+        A level of `coverage` may differ by 1 from that of a single call.
+        """
         pictures = [_as_rgb(image) for image in images]
         probabilities: list[NDArray[np.float32] | None] = [None] * len(pictures)
         by_shape: dict[tuple[int, ...], list[int]] = {}
@@ -78,16 +83,38 @@ class Binarizer:
 
     def _result(self, picture: U8, probabilities: NDArray[np.float32]) -> Result:
         text, erase = _levels(probabilities)
-        lines = find_lines(text)
-        # Text that is too large for the network is found in parts, or not at all.
-        for reduction in [_typical_em(lines) / MAX_EM] if lines else [2.0, 4.0]:
-            if reduction > 1 and min(picture.shape[:2]) / reduction >= (MIN_SIDE if lines else MIN_SEARCHED):
-                reduced = _levels(self._read([picture], reduction)[0])
-                lines_reduced = find_lines(reduced[0])
-                if lines_reduced:
-                    (text, erase), lines = reduced, lines_reduced
-                    break
-        return Result(ink_of_lines(text, lines), np.where(erase >= 128, np.uint8(0), np.uint8(255)), lines)
+        found = find_lines(text)
+        lines = tuple(line for line in found if line.box.height <= MAX_HEIGHT)
+        text = ink_of_lines(text, lines)
+        for reduction in self._reductions(picture, found):
+            reduced_text, reduced_erase = _levels(self._read([picture], reduction)[0])
+            large = tuple(line for line in find_lines(reduced_text) if _is_new(line, lines))
+            if large:
+                lines = tuple(sorted((*lines, *large), key=lambda line: (line.box.y0, line.box.x0)))
+                text = np.maximum(text, ink_of_lines(reduced_text, large))
+                erase = np.maximum(erase, reduced_erase)
+                break
+        return Result(text, np.where(erase >= 128, np.uint8(0), np.uint8(255)), lines)
+
+    def _reductions(self, picture: U8, found: tuple[Line, ...]) -> list[float]:
+        """By which factors to reduce a picture, to find text that is too large for the network at its full size.
+
+        Such text is found in parts, or not at all.
+        """
+        first = max(1.0, max(picture.shape[:2]) / MAX_SIDE)  # by which it was reduced already
+        tallest = max((line.box.height for line in found), default=0)
+        wanted = [tallest / MAX_HEIGHT * first] if found else [2.0 * first, 4.0 * first]
+        smallest = MIN_SIDE if found else MIN_SEARCHED
+        return [r for r in wanted if r > first and min(picture.shape[:2]) / r >= smallest]
+
+
+def _is_new(line: Line, others: tuple[Line, ...]) -> bool:
+    """Whether a line is larger than the network reads at full size, and covers none of the others."""
+    box = line.box
+    return box.height > LARGE * MAX_HEIGHT and not any(
+        min(box.x1, other.x1) > max(box.x0, other.x0) and min(box.y1, other.y1) > max(box.y0, other.y0)
+        for other, _ in others
+    )
 
 
 def _levels(probabilities: NDArray[np.float32]) -> tuple[U8, U8]:
@@ -96,12 +123,8 @@ def _levels(probabilities: NDArray[np.float32]) -> tuple[U8, U8]:
     return text, erase
 
 
-def _typical_em(lines: tuple[Line, ...]) -> float:
-    """The em of the line with the largest area, px, by the height of its box."""
-    return max(lines, key=lambda line: line.box.width * line.box.height).box.height / LINE_OF_EM
-
-
 def _as_rgb(image: U8) -> U8:
+    image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
         raise ValueError(f"an image has to be uint8 (H, W, 3) or (H, W), not {image.dtype} {image.shape}")
     if not image.size:
@@ -113,7 +136,9 @@ def _open_session(path: Path, threads: int) -> Any:
     try:
         import onnxruntime  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise MaterialError(f"onnxruntime is not installed ({error}); pip install 'subsynth[binarize]'") from error
+        raise MaterialError(
+            f"onnxruntime is not installed ({error}); pip install '.[binarize]' in a clone of subsynth"
+        ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4  # only what ends the process; errors are raised
@@ -121,10 +146,10 @@ def _open_session(path: Path, threads: int) -> Any:
         raise MaterialError(f"model {path}: there is no such file; name an ONNX file, or install subsynth again")
     try:
         session = onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
-        shapes = [(value.type, len(value.shape)) for value in (*session.get_inputs(), *session.get_outputs())]
+        values = [(v.type, len(v.shape), v.shape[1]) for v in (*session.get_inputs(), *session.get_outputs())]
     except Exception as error:  # onnxruntime raises many types of its own
         reason = " ".join(str(error).split())[:200]
         raise MaterialError(f"model {path}: it cannot be read ({reason}); export it again") from error
-    if shapes != [("tensor(float)", 4)] * 2:
+    if values != [("tensor(float)", 4, 3), ("tensor(float)", 4, 2)]:
         raise MaterialError(f"model {path}: it has other inputs and outputs; write it with dbram_baseline.export")
     return session

@@ -20,7 +20,8 @@ RATE = 5.0  # frames per second that are looked at
 WIDTH = 640  # px to which wider frames are reduced for detection
 THUMBNAIL = (160, 90)  # px
 UNCHANGED = 3  # levels of a thumbnail: with smaller changes, a frame has the mask of the one before
-AHEAD = 8  # frames per thread that are decoded before they are needed
+AHEAD = 8  # frames per thread that are decoded before they are needed, but not more than AHEAD_BYTES
+AHEAD_BYTES = 200_000_000
 
 
 class Sample(NamedTuple):
@@ -76,7 +77,7 @@ def detect_text(video: Video, binarizer: Binarizer, pool: ThreadPoolExecutor, th
             if last_thumbnail is None or last_mask is None or _differ(thumbnail, last_thumbnail):
                 last_mask, last_thumbnail = read(frame), thumbnail
             pending.append(_Pending(seconds, frame, last_mask))
-        if len(pending) > AHEAD * threads:
+        if len(pending) > max(2, min(AHEAD * threads, AHEAD_BYTES // frame.nbytes)):
             yield finished()
     while pending:
         yield finished()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pysubs2
 
 from subsynth.binarization.binarizer import Binarizer
-from subsynth.binarization.files import write_file
+from subsynth.binarization.files import check_is_not, check_writable, whole_folder, write_file
 from subsynth.binarization.films import Subtitle, find_subtitles
 from subsynth.binarization.outputs import BOXES, PICTURES, boxes_line, encode_png
 from subsynth.binarization.result import Result
@@ -18,55 +18,74 @@ from subsynth.core.pixels import U8
 from subsynth.core.progress import Progress
 
 TABLE, SUBTITLES, BOXES_FILE = "film.tsv", "film.srt", "boxes.jsonl"
+NOT_FOLDERS = (".png", ".tsv", ".jsonl", ".vtt", ".ass", ".ssa", ".txt")  # endings of files that are not written
 Reader = Callable[[U8, Result], str]  # the text of a cropped frame and its result, lines separated by line breaks
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What is kept of a subtitle: its picture as PNG, or its boxes as a line of JSON, and its text if it was read."""
+    """What is kept of a subtitle: its picture as PNG (empty for boxes), and its text if it was read."""
 
     content: bytes
     text: str
 
 
-def check_film_out(out: Path, reads: bool) -> None:
+def check_film_out(source: Path, out: Path, reads: bool) -> None:
     """Raise OutputError for a target that a film cannot be written to."""
-    if out.suffix.lower() == ".srt":
+    check_is_not(out, source)
+    if is_subtitle_file(out):
         if not reads:
             raise OutputError(f"--out {out}: a subtitle file needs the texts; add --read, or name a folder")
-    elif out.suffix.lower() in (".png", ".tsv", ".jsonl", ".vtt", ".ass") and not out.is_dir():
+        check_writable(out)
+        return
+    if out.suffix.lower() in NOT_FOLDERS and not out.is_dir():
         raise OutputError(f"--out {out}: a film is written into a folder; name a folder, or with --read an .srt file")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(f"--out {out}: already exists and is not an empty folder; remove it, or name another one")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(f"--out {out}: exists and is not an empty folder; name another one")
+    check_writable(out / TABLE)
+
+
+def is_subtitle_file(out: Path) -> bool:
+    """Whether a target is a subtitle file instead of a folder."""
+    return out.suffix.lower() == ".srt"
 
 
 def binarize_film(
     source: Path, out: Path, output: str, binarizer: Binarizer, reader: Reader | None, progress: Progress
-) -> int:
-    """Write the subtitles of a film into the folder `out`, or as the subtitle file `out`; their number.
+) -> tuple[int, int]:
+    """Write the subtitles of a film into the folder `out`, or as the subtitle file `out`.
 
+    Returns the number of subtitles, and of those in which the reader found no text, which a subtitle file leaves out.
     Nothing is written before the whole film is read. Raises MaterialError and OutputError.
     """
 
     def make(frame: U8, result: Result) -> Picture:
         text = reader(frame, result) if reader else ""
-        if output == BOXES:
-            return Picture(boxes_line(source.name, result).encode(), text)
+        if output == BOXES or is_subtitle_file(out):
+            return Picture(b"", text)
         return Picture(encode_png(PICTURES[output](frame, result)), text)
 
     subtitles = find_subtitles(source, binarizer, make, progress)
-    if out.suffix.lower() == ".srt":
+    if is_subtitle_file(out):
         write_file(out, _subtitle_file(subtitles))
-        return len(subtitles)
+    else:
+        with whole_folder(out) as folder:
+            _write_folder(folder, subtitles, output, reader is not None)
+    return len(subtitles), sum(not s.made.text for s in subtitles) if reader else 0
+
+
+def _write_folder(folder: Path, subtitles: Sequence[Subtitle[Picture]], output: str, reads: bool) -> None:
     digits = max(4, len(str(len(subtitles))))
-    suffix = "json" if output == BOXES else "png"
-    names = [f"{i:0{digits}}.{suffix}" for i in range(1, len(subtitles) + 1)]
-    for name, subtitle in zip(names, subtitles, strict=True):
-        write_file(out / name, subtitle.made.content)
-    if reader:
-        write_file(out / SUBTITLES, _subtitle_file(subtitles))
-    write_file(out / TABLE, _table(names, subtitles, reader is not None))
-    return len(subtitles)
+    names = [BOXES_FILE if output == BOXES else f"{i:0{digits}}.png" for i in range(1, len(subtitles) + 1)]
+    if output == BOXES:
+        lines = [boxes_line(s.lines, begin=round(s.begin, 3), end=round(s.end, 3)) for s in subtitles]
+        (folder / BOXES_FILE).write_text("".join(lines), encoding="utf-8")
+    else:
+        for name, subtitle in zip(names, subtitles, strict=True):
+            (folder / name).write_bytes(subtitle.made.content)
+    if reads:
+        (folder / SUBTITLES).write_bytes(_subtitle_file(subtitles))
+    (folder / TABLE).write_bytes(_table(names, subtitles, reads))
 
 
 def _table(names: Sequence[str], subtitles: Sequence[Subtitle[Picture]], reads: bool) -> bytes:
@@ -74,15 +93,15 @@ def _table(names: Sequence[str], subtitles: Sequence[Subtitle[Picture]], reads: 
     rows = [["begin", "end", "file", "box", "confidence", *(["text"] if reads else [])]]
     for name, s in zip(names, subtitles, strict=True):
         row = [f"{s.begin:.3f}", f"{s.end:.3f}", name, ",".join(map(str, s.box)), f"{s.confidence:.3f}"]
-        rows.append([*row, s.made.text.replace("\n", "\\n")] if reads else row)
+        rows.append([*row, " ".join(s.made.text.replace("\n", "\\n").split())] if reads else row)
     return "".join("\t".join(row) + "\n" for row in rows).encode()
 
 
 def _subtitle_file(subtitles: Sequence[Subtitle[Picture]]) -> bytes:
     file = pysubs2.SSAFile()
     for s in subtitles:
-        event = pysubs2.SSAEvent(start=round(1000 * s.begin), end=round(1000 * s.end))
-        event.plaintext = s.made.text
         if s.made.text:
-            file.append(event)
-    return file.to_string("srt").encode()
+            text = s.made.text.replace("\n", "\\N")
+            file.append(pysubs2.SSAEvent(start=round(1000 * s.begin), end=round(1000 * s.end), text=text))
+    # With its tags kept, braces of the text stay as they were read.
+    return file.to_string("srt", keep_ssa_tags=True).encode()

@@ -10,13 +10,15 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from subsynth.assets.video_reading import open_video
+from subsynth.assets.video_reading import Video, open_video
 from subsynth.binarization.binarizer import Binarizer
 from subsynth.binarization.detection import detect_text
 from subsynth.binarization.lines import find_lines, ink_of_lines
-from subsynth.binarization.masks import SAME, Mask, similarity
-from subsynth.binarization.result import Box, Result
+from subsynth.binarization.masks import SAME, Mask, bounding_box, similarity
+from subsynth.binarization.result import Box, Line, Result
 from subsynth.binarization.tracking import Track, Tracker
+from subsynth.core.errors import MaterialError
+from subsynth.core.files import open_regular_file
 from subsynth.core.pixels import U8
 from subsynth.core.processors import available_cores
 from subsynth.core.progress import Progress
@@ -24,21 +26,41 @@ from subsynth.core.progress import Progress
 MARGIN = 0.5  # heights of a line around the text of a cropped frame
 MAX_GAP = 0.7  # seconds between two parts of a subtitle that are joined
 STATIC = 0.7  # share of a subtitle's mask that is static text, such as a watermark, above which it is left out
+CLEAR = 0.6  # share of the ink of the clearest frame: frames with less, as at the start of a fade, are not used
+CURE = "name a video, or a picture with the ending of its format"
 Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
 class Subtitle(Generic[Made]):
-    """A subtitle: `begin` and `end` in seconds, the box of its text in px of the film, its mean confidence.
+    """A subtitle: `begin` and `end` in seconds, its lines in px of the film, their mean confidence.
 
     `made` is what was made of its cropped frame and the result for it.
     """
 
     begin: float
     end: float
-    box: Box
+    lines: tuple[Line, ...]
     confidence: float
     made: Made
+
+    @property
+    def box(self) -> Box:
+        """The box around all lines."""
+        x0, y0, x1, y1 = zip(*(line.box for line in self.lines), strict=True)
+        return Box(min(x0), min(y0), max(x1), max(y1))
+
+
+class _Found(Generic[Made]):
+    """A track whose subtitle is being made. Its mask is kept as bits: a film has thousands."""
+
+    def __init__(self, track: Track, subtitle: Future[Subtitle[Made] | None]):
+        self.subtitle, self._shape, self._bits = subtitle, track.reference.shape, np.packbits(track.reference)
+
+    def mask(self) -> Mask:
+        """The mask of the text."""
+        count = self._shape[0] * self._shape[1]
+        return np.unpackbits(self._bits, count=count).reshape(self._shape).view(np.bool_)
 
 
 @dataclass(frozen=True)
@@ -58,88 +80,100 @@ def find_subtitles(
     `make` is called with the cropped frame (H, W, 3) and the result of each, in one of several threads. `progress`
     counts seconds of the film.
     """
+    _check_film(path)
     threads, tracker, reported = available_cores(), Tracker(), 0
-    tracks: list[Track] = []
-    subtitles: list[Future[Subtitle[Made] | None]] = []
-    with open_video(str(path)) as video, ThreadPoolExecutor(threads) as pool:
+    waiting: list[Track] = []  # until it is known which text is static
+    found: list[_Found[Made]] = []
+    with open_video(str(path.absolute()), CURE) as video, ThreadPoolExecutor(threads) as pool:
+
+        def make_subtitles(static: Mask | None) -> None:
+            for track in waiting:
+                if static is not None:
+                    track.reference = track.reference & ~static
+                if track.reference.any():
+                    crop = _crop(track, video)
+                    found.append(_Found(track, pool.submit(_subtitle, track.begin, track.end, crop, binarizer, make)))
+            waiting.clear()
+
         progress.start(max(1, int(video.duration)))
-
-        def finish(track: Track) -> None:
-            crop = _crop(track, video.width, video.height)
-            track.frames = []
-            tracks.append(track)
-            subtitles.append(pool.submit(_subtitle, track, crop, binarizer, make))
-
         try:
             for sample in detect_text(video, binarizer, pool, threads):
                 for track in tracker.feed(sample):
-                    finish(track)
+                    waiting.append(track)
+                    if tracker.static() is None:  # memory: full frames wait
+                        track.frames = track.frames[len(track.frames) // 2 :][:1]
+                if tracker.static() is not None:
+                    make_subtitles(tracker.static())
                 if int(sample.seconds) > reported:
                     progress.advance(int(sample.seconds) - reported)
                     reported = int(sample.seconds)
-            for track in tracker.finish():
-                finish(track)
-            results = [future.result() for future in subtitles]
+            waiting.extend(tracker.finish())
+            make_subtitles(tracker.static())
+            for each in found:
+                each.subtitle.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-    return _joined(tracks, results, tracker.static())
+    return _joined(found, tracker.static())
 
 
-def _crop(track: Track, width: int, height: int) -> _Crop:
+def _check_film(path: Path) -> None:
+    """Raise MaterialError for a path that OpenCV must not get: it would wait for a FIFO, or crash."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise MaterialError(f"video {path}: its name is not UTF-8; rename it") from error
+    with open_regular_file(path, "video", CURE, MaterialError):
+        pass
+
+
+def _crop(track: Track, video: Video) -> _Crop:
     mask = track.reference
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    scale = width / mask.shape[1]
+    box, scale = bounding_box(mask), video.width / mask.shape[1]
     lines = find_lines(mask.astype(np.uint8) * np.uint8(255))
-    tallest = max((line.box.height for line in lines), default=len(rows))
+    tallest = max((line.box.height for line in lines), default=box.height)
     margin = max(8, round(MARGIN * tallest * scale))
-    left, right = int(columns[0] * scale) - margin, int((columns[-1] + 1) * scale) + margin
-    top, bottom = int(rows[0] * scale) - margin, int((rows[-1] + 1) * scale) + margin
-    left, top, right, bottom = max(0, left), max(0, top), min(width, right), min(height, bottom)
-    frames = [frame[top:bottom, left:right].copy() for frame in track.frames if frame.shape[:2] == (height, width)]
-    return _Crop(frames, left, top)
+    left, right = max(0, int(box.x0 * scale) - margin), min(video.width, int(box.x1 * scale) + margin)
+    top, bottom = max(0, int(box.y0 * scale) - margin), min(video.height, int(box.y1 * scale) + margin)
+    return _Crop([frame[top:bottom, left:right].copy() for frame in track.frames], left, top)
 
 
 def _subtitle(
-    track: Track, crop: _Crop, binarizer: Binarizer, make: Callable[[U8, Result], Made]
+    begin: float, end: float, crop: _Crop, binarizer: Binarizer, make: Callable[[U8, Result], Made]
 ) -> Subtitle[Made] | None:
     """The subtitle of a track; None if its frames show no text at their full size."""
-    if not crop.frames:
-        return None
     results = binarizer.binarize_batch(crop.frames)
+    ink = [np.count_nonzero(result.coverage >= 128) for result in results]
+    clear = [i for i, count in enumerate(ink) if count and count >= CLEAR * max(ink)]
+    if not clear:
+        return None
     # Text stays while the picture behind it moves: the mean has less of what is not text.
-    mean = np.asarray(np.mean([result.coverage for result in results], axis=0) + 0.5, np.uint8)
+    mean = np.asarray(np.mean([results[i].coverage for i in clear], axis=0) + 0.5, np.uint8)
     lines = find_lines(mean)
     if not lines:
-        return None
-    erased = np.median([result.erase_mask for result in results], axis=0)
+        best = max(clear, key=lambda i: ink[i])
+        mean, lines, clear = results[best].coverage, results[best].lines, [best]
+    erased = np.median([results[i].erase_mask for i in clear], axis=0)
     result = Result(ink_of_lines(mean, lines), np.where(erased < 128, np.uint8(0), np.uint8(255)), lines)
-    boxes = [line.box for line in lines]
-    box = Box(
-        crop.left + min(b.x0 for b in boxes),
-        crop.top + min(b.y0 for b in boxes),
-        crop.left + max(b.x1 for b in boxes),
-        crop.top + max(b.y1 for b in boxes),
-    )
-    made = make(crop.frames[len(crop.frames) // 2], result)
-    return Subtitle(track.begin, track.end, box, result.confidence, made)
+    x, y = crop.left, crop.top
+    moved = tuple(Line(Box(b.x0 + x, b.y0 + y, b.x1 + x, b.y1 + y), confidence) for b, confidence in lines)
+    made = make(crop.frames[clear[len(clear) // 2]], result)
+    return Subtitle(begin, end, moved, result.confidence, made)
 
 
-def _joined(
-    tracks: Sequence[Track], subtitles: Sequence[Subtitle[Made] | None], static: Mask | None
-) -> list[Subtitle[Made]]:
+def _joined(found: Sequence[_Found[Made]], static: Mask | None) -> list[Subtitle[Made]]:
     """The subtitles without static text, and with parts of one that follow each other joined."""
-    kept: list[tuple[Track, Subtitle[Made]]] = []
-    for track, subtitle in zip(tracks, subtitles, strict=True):
-        mask = track.reference
-        if subtitle is None or (
-            static is not None and np.count_nonzero(mask & static) > STATIC * np.count_nonzero(mask)
-        ):
+    kept: list[Subtitle[Made]] = []
+    last_mask: Mask | None = None
+    for each in found:
+        subtitle, mask = each.subtitle.result(), each.mask()
+        if subtitle is None:
             continue
-        if kept:
-            last_track, last = kept[-1]
-            if track.begin - last.end <= MAX_GAP and similarity(last_track.reference, mask) >= SAME:
-                longer = max(last, subtitle, key=lambda s: s.end - s.begin)
-                kept[-1] = last_track, replace(longer, begin=last.begin, end=subtitle.end)
-                continue
-        kept.append((track, subtitle))
-    return [subtitle for _, subtitle in kept]
+        if static is not None and np.count_nonzero(mask & static) > STATIC * np.count_nonzero(mask):
+            continue
+        if last_mask is not None and subtitle.begin - kept[-1].end <= MAX_GAP and similarity(last_mask, mask) >= SAME:
+            longer = max(kept[-1], subtitle, key=lambda s: s.end - s.begin)
+            kept[-1] = replace(longer, begin=kept[-1].begin, end=subtitle.end)
+            continue
+        kept.append(subtitle)
+        last_mask = mask
+    return kept

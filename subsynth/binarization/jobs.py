@@ -10,12 +10,13 @@ from pathlib import Path
 
 from subsynth.assets.pictures import suffixes
 from subsynth.binarization.binarizer import Binarizer
-from subsynth.binarization.files import write_file
+from subsynth.binarization.files import check_is_not, write_file
 from subsynth.binarization.outputs import BOXES, PICTURES, boxes_line, encode_png
 from subsynth.binarization.pictures import read_picture
 from subsynth.core.errors import MaterialError, OutputError
 from subsynth.core.processors import available_cores
 from subsynth.core.progress import Progress
+from subsynth.core.terminal import printable
 
 AHEAD = 4  # pictures per thread that are read before they are needed
 
@@ -34,22 +35,24 @@ def plan_picture(source: Path, out: Path | None, output: str) -> list[Job]:
     target = out or source.with_name(f"{source.stem}-{'boxes' if output == BOXES else 'bw'}{suffix}")
     if target.suffix.lower() != suffix and (not target.exists() or target.is_file()):
         raise OutputError(f"--out {target}: a picture's {output} is written as {suffix}; name a {suffix} file")
+    check_is_not(target, source)
     return [Job(source, target)]
 
 
 def plan_folder(source: Path, out: Path | None, output: str) -> tuple[list[Job], int]:
-    """The jobs of a folder in the order of names, and the number of its files that are not pictures.
+    """The jobs of a folder in the order of names, and the number of its other files and folders.
 
-    Raises OutputError if there are none, or if two would be written to the same file.
+    Raises MaterialError if there are no pictures, OutputError if two would be written to the same file.
     """
     try:
-        files = sorted(p for p in source.iterdir() if p.is_file() and not p.name.startswith("."))
+        entries = sorted(p for p in source.iterdir() if not p.name.startswith("."))
     except OSError as error:
         raise MaterialError(f"folder {source}: {error.strerror or error}; name a folder that can be read") from error
-    pictures = [p for p in files if p.suffix.lower() in suffixes()]
+    pictures = [p for p in entries if p.suffix.lower() in suffixes() and not p.is_dir()]
     if not pictures:
         raise MaterialError(f"folder {source}: it has no pictures; name a folder with .png or .jpg files, for example")
-    out = out or source.with_name(f"{source.resolve().name}-bw")
+    resolved = source.resolve()
+    out = out or resolved.with_name(f"{resolved.name}-bw")
     if out.resolve() == source.resolve():
         raise OutputError(f"--out {out}: is the folder of the pictures; name another one")
     if out.exists() and not out.is_dir():
@@ -65,7 +68,9 @@ def plan_folder(source: Path, out: Path | None, output: str) -> tuple[list[Job],
                 raise OutputError(
                     f"{other} and {job.source} would both be written to {job.target.name}; rename one of them"
                 )
-    return jobs, len(files) - len(pictures)
+    for job in jobs:
+        check_is_not(job.target, job.source)
+    return jobs, len(entries) - len(pictures)
 
 
 def run_jobs(jobs: Sequence[Job], output: str, binarizer: Binarizer, progress: Progress) -> list[str]:
@@ -82,7 +87,7 @@ def run_jobs(jobs: Sequence[Job], output: str, binarizer: Binarizer, progress: P
             write_file(job.target, content)
         progress.advance(1)
     if lines:
-        write_file(jobs[0].target, "".join(f"{line}\n" for line in lines).encode())
+        write_file(jobs[0].target, "".join(lines).encode())
     return broken
 
 
@@ -111,5 +116,5 @@ def _binarize(source: Path, output: str, binarizer: Binarizer) -> bytes | Materi
         return error
     result = binarizer.binarize(picture)
     if output == BOXES:
-        return boxes_line(source.name, result).encode()
+        return boxes_line(result.lines, file=printable(source.name)).encode()
     return encode_png(PICTURES[output](picture, result))

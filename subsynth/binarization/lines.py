@@ -96,18 +96,19 @@ def _join_strokes(boxes: list[Box]) -> list[Box]:
 
 
 def _is_one_line(one: Box, other: Box) -> bool:
-    """Whether two boxes lie above each other as a character and its parts do."""
+    """Whether two boxes are beside each other, or above each other as the parts of a character are."""
     both = _union(one, other)
     low, high = sorted((one.height, other.height))
-    if both.width > one.width + other.width + GAP * max(low, high):
+    shared_rows = min(one.y1, other.y1) - max(one.y0, other.y0)
+    shared_columns = min(one.x1, other.x1) - max(one.x0, other.x0)
+    if shared_rows > 0.5 * low:
+        return both.height <= 1.3 * high and -shared_columns <= GAP * high
+    if shared_columns <= 0 or low > STROKE * both.height:
         return False
-    overlaps = min(one.y1, other.y1) - max(one.y0, other.y0)
-    if overlaps > 0.5 * low:  # beside each other, at most a gap apart
-        return both.height <= 1.3 * high
-    if low > STROKE * both.height:
-        return False
-    # A speck above a tall line, or two strokes with a gap between them that a character has.
-    return both.height <= (1.6 * high if high > STROKE * both.height else 1.3 * max(one.width, other.width))
+    if high > STROKE * both.height:  # a dot or an accent above or below a line
+        return both.height <= 1.6 * high
+    # Strokes of one character, such as 二: both are about as wide as they are apart.
+    return both.height <= 1.3 * min(one.width, other.width) and both.width <= 2 * both.height
 
 
 def _union(one: Box, other: Box) -> Box:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 
-from subsynth.binarization.result import Result
+from subsynth.binarization.result import Line, Result
 from subsynth.core.pixels import U8, luma
 
 BOXES = "boxes"  # JSON lines instead of pictures
@@ -44,10 +44,10 @@ PICTURES: dict[str, Callable[[U8, Result], U8]] = {"binary": binary, "soft": sof
 OUTPUTS = (*PICTURES, BOXES)
 
 
-def boxes_line(name: str, result: Result) -> str:
-    """One line of JSON: the name of the picture, and its lines of text with their boxes in px."""
-    lines = [{"box": list(line.box), "confidence": line.confidence} for line in result.lines]
-    return json.dumps({"file": name, "has_text": result.has_text, "lines": lines}, ensure_ascii=False)
+def boxes_line(lines: Sequence[Line], **facts: object) -> str:
+    """One line of JSON: `facts`, such as the name of the picture, and the lines of text with their boxes in px."""
+    records = [{"box": list(line.box), "confidence": line.confidence} for line in lines]
+    return json.dumps({**facts, "has_text": bool(records), "lines": records}, ensure_ascii=False) + "\n"
 
 
 def encode_png(pixels: U8) -> bytes:

@@ -16,6 +16,8 @@ from subsynth.core.pixels import U8
 
 MAX_FILE = 1 << 30  # bytes
 MAX_PIXELS = 1 << 27
+# Of damaged tags, which change no pixel, and of sizes, for which MAX_PIXELS is checked.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def read_picture(path: Path) -> U8:
@@ -26,7 +28,7 @@ def read_picture(path: Path) -> U8:
     """
     content = read_regular_file(path, "picture", "name a picture", MAX_FILE, MaterialError)
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content)) as image:
             return _decode(image)
     except MemoryError:
         raise
@@ -37,7 +39,7 @@ def read_picture(path: Path) -> U8:
 def _decode(image: Image.Image) -> U8:
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"{image.width} x {image.height} px are more than {MAX_PIXELS:,}; cut or reduce it")
-    if getattr(image, "is_animated", False):
+    if getattr(image, "is_animated", False) and image.format != "MPO":  # a photograph with a preview or a second view
         frames = getattr(image, "n_frames", 2)
         raise ValueError(f"it has {frames} frames; save the one that is meant, or convert it to a video")
     return np.array(flatten_alpha(ImageOps.exif_transpose(_to_8_bits(image))))
@@ -47,7 +49,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
     """An image with 8 bits per plane, the higher ones of 16."""
     if not image.mode.startswith(("I", "F")):
         return image
-    if not image.mode.startswith("I;16") and not (image.mode == "I" and image.format == "PNG"):
+    if not image.mode.startswith("I;16") and not (image.mode == "I" and image.format in ("PNG", "PPM")):
         raise ValueError(f"it has 32 bits per pixel (mode {image.mode}); save it with 8 or 16")
     reduced = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
     transparent = image.info.get("transparency")  # of a 16-bit PNG: the level that is transparent

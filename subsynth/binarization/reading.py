@@ -25,7 +25,9 @@ class TextReader:
         try:
             from rapidocr import RapidOCR  # noqa: PLC0415 - an extra
         except ImportError as error:
-            raise MaterialError(f"--read: rapidocr is not installed ({error}); pip install 'subsynth[ocr]'") from error
+            raise MaterialError(
+                f"--read: rapidocr is not installed ({error}); pip install '.[ocr]' in a clone of subsynth"
+            ) from error
         self._engine: Any = RapidOCR(params={"Global.log_level": "error"})
         self._output = output
         self._lock = threading.Lock()

@@ -28,7 +28,7 @@ class Box(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line of text: its box, and the mean probability of text over its ink, 0.5 to 1."""
+    """A line of text: its box, and the mean probability of text over its ink, 0.7 to 1."""
 
     box: Box
     confidence: float
@@ -38,8 +38,8 @@ class Line(NamedTuple):
 class Result:
     """What a picture of H x W px shows.
 
-    coverage    uint8 (H, W): the probability that a pixel is text (fill), 0 to 255
-    erase_mask  uint8 (H, W): 0 where the subtitle changed the picture (fill, outline, shadow, box), 255 elsewhere
+    coverage    uint8 (H, W): the probability that a pixel is text (fill), 0 to 255; 0 outside of the lines
+    erase_mask  uint8 (H, W): 0 where a subtitle changed the picture (fill, outline, shadow, box), 255 elsewhere
     lines       its lines of text, from top to bottom
     """
 

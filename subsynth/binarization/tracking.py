@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from subsynth.binarization.detection import Sample
-from subsynth.binarization.masks import SAME, Mask, dilated, share_inside, similarity
+from subsynth.binarization.detection import RATE, Sample
+from subsynth.binarization.masks import SAME, Mask, bounding_box, share_inside, similarity
 from subsynth.core.pixels import U8
 
 WITHIN = 0.85  # share of a mask inside of another one above which it is a part of that, as during a fade
+WHOLE = 0.6  # share of the area of a subtitle's box that a part of it spans during a fade
+FADE_SAMPLES = 4  # frames of a fade at most
 MIN_SAMPLES = 2  # frames that show a subtitle; what one frame shows alone is not one
 MAX_MISSES = 1  # frames without text that do not end a subtitle
 MAX_FRAMES = 3  # frames that are kept of a subtitle
@@ -26,16 +28,31 @@ class Track:
     begin: float
     end: float
     reference: Mask
-    last_seen: float
     samples: int = 1
+    fading: int = 0  # frames in a row that show only a part of the text
     frames: list[U8] = field(default_factory=list)
     stride: int = 1  # one in `stride` frames is kept
 
-    def add(self, sample: Sample) -> None:
+    def __post_init__(self) -> None:
+        self._shown, self._counts = 1, self.reference.astype(np.uint16)
+
+    def restart(self, mask: Mask) -> None:
+        """Take a mask as the first one that shows the whole text."""
+        self.reference, self._shown, self._counts = mask, 1, mask.astype(np.uint16)
+
+    def count(self, mask: Mask) -> None:
+        """Take the mask of another frame with the whole text."""
+        self._shown += 1
+        self._counts += mask
+
+    def typical(self) -> Mask:
+        """The pixels that are text in most of the frames."""
+        return np.asarray(2 * self._counts.astype(np.uint32) > self._shown)
+
+    def add(self, frame: U8) -> None:
         """Extend the track by a frame."""
-        self.last_seen = sample.seconds
         if self.samples % self.stride == 0:
-            self.frames.append(sample.frame)
+            self.frames.append(frame)
             if len(self.frames) > MAX_FRAMES:
                 self.frames, self.stride = self.frames[::2], 2 * self.stride
         self.samples += 1
@@ -46,7 +63,7 @@ class Tracker:
 
     def __init__(self) -> None:
         self._track: Track | None = None
-        self._previous = 0.0  # seconds of the frame before
+        self._previous: float | None = None  # seconds of the frame before
         self._misses = 0
         self._total = 0
         self._counts: NDArray[np.uint32] | None = None  # of the frames in which a pixel is text
@@ -60,32 +77,29 @@ class Tracker:
     def feed(self, sample: Sample) -> Iterator[Track]:
         """Take the next frame; the track that ends with it, if one does."""
         mask = self._without_static(sample.mask)
-        middle = (self._previous + sample.seconds) / 2 if self._total > 1 else sample.seconds
+        # Text that changed between two frames is taken to have changed in the middle.
+        half = 0.5 / RATE
+        middle = sample.seconds if self._previous is None else max(self._previous + half, sample.seconds - half)
         track = self._track
+        if track is not None and not self._misses:
+            track.end = min(middle, (self._previous or 0.0) + half)
         if not mask.any():
-            if track is not None:
-                if not self._misses:
-                    track.end = middle
-                self._misses += 1
-                if self._misses > MAX_MISSES:
-                    yield from self.finish()
-        elif track is not None and _continues(track, mask):
-            track.add(sample)
-            self._misses = 0
-        else:
-            if track is not None:
-                if not self._misses:
-                    track.end = middle
+            self._misses += track is not None
+            if self._misses > MAX_MISSES:
                 yield from self.finish()
-            self._track, self._misses = Track(middle, middle, mask, sample.seconds, frames=[sample.frame]), 0
+        elif track is not None and _continues(track, mask):
+            track.add(sample.frame)
+            track.end, self._misses = sample.seconds, 0
+        else:
+            yield from self.finish()
+            self._track = Track(middle, sample.seconds, mask, frames=[sample.frame])
         self._previous = sample.seconds
-        if self._track is not None and not self._misses:
-            self._track.end = sample.seconds
 
     def finish(self) -> Iterator[Track]:
         """The track that is still open, if it has enough frames."""
         track, self._track, self._misses = self._track, None, 0
         if track is not None and track.samples >= MIN_SAMPLES:
+            track.reference = track.typical()
             yield track
 
     def _without_static(self, mask: Mask) -> Mask:
@@ -94,16 +108,27 @@ class Tracker:
         self._counts += mask
         self._total += 1
         static = self.static()
-        return mask if static is None else mask & ~dilated(static)
+        return mask if static is None else mask & ~static
 
 
 def _continues(track: Track, mask: Mask) -> bool:
-    """Whether a mask shows the text of a track. A text that fades in replaces the reference of a single frame."""
+    """Whether a mask shows the text of a track, or a part of it during a fade."""
     if similarity(track.reference, mask) >= SAME:
-        if track.samples == 1:
-            track.reference = mask
+        if track.samples == 1:  # the first frame of a text often shows it less clearly
+            track.restart(mask)
+        else:
+            track.count(mask)
+        track.fading = 0
         return True
-    grows = track.samples == 1 and share_inside(track.reference, mask) >= WITHIN
-    if grows:
-        track.reference = mask
-    return grows or share_inside(mask, track.reference) >= WITHIN
+    if track.samples <= FADE_SAMPLES and share_inside(track.reference, mask) >= WITHIN:
+        track.restart(mask)
+        return True
+    track.fading += 1
+    # Text that is left over, such as a watermark, is a part of the mask too, but spans less of it.
+    spans = _area(mask & track.reference) >= WHOLE * _area(track.reference)
+    return track.fading <= FADE_SAMPLES and spans and share_inside(mask, track.reference) >= WITHIN
+
+
+def _area(mask: Mask) -> int:
+    box = bounding_box(mask)
+    return box.width * box.height

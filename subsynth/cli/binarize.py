@@ -29,11 +29,12 @@ from subsynth.core.terminal import echo, echo_error, one_line
 @click.option("--read", "reads", is_flag=True, help="Read the text of a film too, with the reader of the extra ocr.")
 @click.option("--model", type=click.Path(path_type=Path), help="ONNX file of your own.  [default: the bundled one]")
 def binarize(source: Path, out: Path | None, output: str, reads: bool, model: Path | None) -> None:
-    """Lift burned-in subtitles off a picture, the pictures of a folder, or a film.
+    """Separate burned-in subtitles from pictures and films.
 
-    Text of any colour is found. A film is written as a folder with one picture for each subtitle and the table
-    film.tsv (begin, end, file, box, confidence); with --read also as film.srt, or as the subtitle file --out names.
-    The exit code is 1 if some of the pictures of a folder could not be read.
+    SOURCE is a picture, a folder of pictures, or a film. Text of any colour is found. A film is written as a folder
+    with one picture for each subtitle and the table film.tsv (begin, end, file, box, confidence); with --read also as
+    film.srt, or as the subtitle file that --out names. The exit code is 1 if some of the pictures of a folder could
+    not be read.
 
     \b
     Examples:
@@ -58,20 +59,22 @@ def binarize(source: Path, out: Path | None, output: str, reads: bool, model: Pa
         raise MaterialError(broken[0])
     for message in broken:
         echo_error(f"subsynth: error: {message}")
-    echo(_summary(len(jobs) - len(broken), len(broken), others, jobs[0].target, output, source.is_dir()))
+    summary = _summary(len(jobs) - len(broken), len(broken), others, jobs[0].target, output, source.is_dir())
+    to_stream = jobs[0].target.exists() and not jobs[0].target.is_file()  # such as /dev/stdout
+    (echo_error if to_stream else echo)(summary)
     if broken:
         raise SystemExit(1)
 
 
 def _binarize_film(source: Path, out: Path | None, output: str, reads: bool, model: Path | None) -> None:
     out = out or source.with_name(f"{source.stem}-bw")
-    check_film_out(out, reads)
-    check_writable(out if out.suffix.lower() == ".srt" else out / "film.tsv")
+    check_film_out(source, out, reads)
     binarizer = Binarizer(model)
     reader = TextReader() if reads else None
     with ProgressBar("binarizing", " s") as progress:
-        count = binarize_film(source, out, output, binarizer, reader, progress)
-    echo(f"wrote {count:,} subtitles of {one_line(source.name)} to {one_line(str(out))}")
+        count, unread = binarize_film(source, out, output, binarizer, reader, progress)
+    note = f"; no text could be read in {unread:,} of them" if unread else ""
+    echo(f"wrote {_number(count, 'subtitle')} of {one_line(source.name)} to {one_line(str(out))}{note}")
 
 
 def _summary(written: int, broken: int, others: int, target: Path, output: str, is_folder: bool) -> str:
@@ -79,5 +82,9 @@ def _summary(written: int, broken: int, others: int, target: Path, output: str, 
         return f"wrote {one_line(str(target))}"
     place = target if output == BOXES else target.parent
     notes = [f"{broken:,} could not be read"] if broken else []
-    notes += [f"{others:,} other files were left out"] if others else []
-    return f"wrote {written:,} pictures to {one_line(str(place))}" + (f"; {', '.join(notes)}" if notes else "")
+    notes += [f"{_number(others, 'other entry', 'other entries')} left out"] if others else []
+    return f"wrote {_number(written, 'picture')} to {one_line(str(place))}" + (f"; {', '.join(notes)}" if notes else "")
+
+
+def _number(count: int, noun: str, plural: str = "") -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or f'{noun}s'}"

@@ -112,7 +112,8 @@ def merge(base: Any, raw: dict[Any, Any], prefix: str = "") -> Any:
         if name not in known:
             near = difflib.get_close_matches(str(name)[:MAX_SHOWN], known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
-            raise SpecError(f"unknown key {prefix}{str(name)[:MAX_SHOWN]}; {hint}")
+            shown_name = str(name)[:MAX_SHOWN] if str(name).isprintable() else repr(str(name)[:MAX_SHOWN])
+            raise SpecError(f"unknown key {prefix}{shown_name}; {hint}")
         if dataclasses.is_dataclass(known[name]):
             if not isinstance(value, dict):
                 raise SpecError(f"{prefix}{name} is {shown(value)}; a mapping of keys is needed")

@@ -62,7 +62,6 @@ def test_onnx_equals_torch_at_any_size(trained, tmp_path):
 def test_from_pretrained_reads_exported_weights(trained, tmp_path):
     path, network = trained
     assert run(path, "--out", tmp_path / "hub/model.safetensors").exit_code == 0
-    (tmp_path / "hub/config.json").write_text('{"width": 8}')
     loaded = Compact.from_pretrained(tmp_path / "hub").eval()
     images = torch.rand(1, 3, 40, 60) * 2 - 1
     with torch.no_grad():

@@ -117,6 +117,7 @@ def test_errors_are_one_line(run, strip, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"x")
     (tmp_path / "text.mkv").write_text("no film" * 100)
     (tmp_path / "cut.avi").write_bytes(write_clip(tmp_path / "whole.avi", [BLACK, 1]).read_bytes()[:100])
+    before = sorted(p.name for p in tmp_path.iterdir())
     for arguments, words in (
         (["nothing.png"], "no such file"),
         (["broken.png"], "format is not known"),
@@ -126,6 +127,10 @@ def test_errors_are_one_line(run, strip, tmp_path):
         (["cut.avi"], "not a video"),
         (["good.png", "--out", "x.jpg"], "name a .png file"),
         (["good.png", "--out", "/proc/x.png"], "/proc/x.png"),
+        (["good.png", "--out", "good.png"], "is the source itself"),
+        (["whole.avi", "--out", "whole.avi"], "is the source itself"),
+        (["whole.avi", "--out", "good"], "not an empty folder"),
+        (["good", "--out", "good"], "is the folder of the pictures"),
         (["good.png", "--read"], "--read is for films"),
         (["whole.avi", "--out", "x.srt"], "add --read"),
         (["good.png", "--model", "broken.png"], "model broken.png"),
@@ -133,7 +138,7 @@ def test_errors_are_one_line(run, strip, tmp_path):
     ):
         result = run("binarize", *arguments)
         assert result.code == 2 and len(result.err.splitlines()) == 1 and words in result.err, (arguments, result.err)
-    assert not [p for p in tmp_path.iterdir() if "bw" in p.name and any(p.iterdir())]
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
 def test_a_film_without_subtitles(run, tmp_path):
@@ -181,6 +186,7 @@ def test_a_full_disk_leaves_whole_files_only(strip, tmp_path):
         cwd=tmp_path, env=os.environ, preexec_fn=limit, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 2 and len(result.stderr.splitlines()) == 1 and "b.png" in result.stderr
+    assert "free some space" in result.stderr
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["a.png"]
 
 
