@@ -106,7 +106,7 @@ def face_of(name: str) -> Path:
 
 
 def fonts_folder(folder: Path) -> dict[str, Path]:
-    """Copies of all faces of the styles in one folder, as ffmpeg takes them; the name of each family -> its file."""
+    """Copies of all faces of the styles in one folder, as ffmpeg takes them; family and file name -> file."""
     names = {name for style in STYLES.values() for name in (style.en, style.zh)} | {"Open Sans", "Anton"}
     folder.mkdir(exist_ok=True)
     fonts = {}

@@ -51,11 +51,11 @@ class Strip:
     style: str
     lang: str
     codec: str
-    kind: str  # "text", "blank", "watermark" or "sign"
+    kind: str  # "text", or "blank" for the same place in a pause
 
 
 def make_strips(clips: list[Path], count: int, folder: Path) -> list[Strip]:
-    """`count` subtitles for each encoder, and frames without text, with a watermark and with a sign."""
+    """`count` subtitles for each encoder, and the same places in pauses; the second half has a watermark."""
     fonts, strips, number = fonts_folder(folder / "fonts"), [], 0
     lines = {"en": texts("en", 600), "zh": texts("zh", 600)}
     for round_number, (codec, encoder) in enumerate(ENCODERS.items()):

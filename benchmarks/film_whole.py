@@ -46,24 +46,35 @@ def whole_command(arguments: argparse.Namespace) -> None:
     print(f"{arguments.seconds:.0f} s of film in {seconds:.0f} s: {faster:.2f} times as fast as it plays")
 
 
-def overlaps(event: Event, subtitle: Subtitle) -> bool:
-    """Whether they share more than half of the shorter one."""
-    shared = min(event.end, subtitle.end) - max(event.begin, subtitle.begin)
-    return shared > 0.5 * min(event.end - event.begin, subtitle.end - subtitle.begin)
+def overlap(event: Event, subtitle: Subtitle) -> float:
+    """The seconds that both are shown."""
+    return max(0.0, min(event.end, subtitle.end) - max(event.begin, subtitle.begin))
 
 
 def compare(events: list[Event], found: list[Subtitle], reads: bool) -> None:
-    """Print how many events were found once, missed, or in pieces, and how exact their times and texts are."""
-    matches = [(event, [f for f in found if overlaps(event, f)]) for event in events]
+    """Print how many events were found once, missed, merged or in pieces, and how exact their times and texts are.
+
+    Each found subtitle belongs to the event with which it shares most of its time, if that is more than half of it.
+    """
+    owners: list[int | None] = []
+    for subtitle in found:
+        shares = [overlap(event, subtitle) for event in events]
+        best = int(np.argmax(shares))
+        owners.append(best if shares[best] > 0.5 * (subtitle.end - subtitle.begin) else None)
+    matches = [(e, [f for f, owner in zip(found, owners, strict=True) if owner == i]) for i, e in enumerate(events)]
     once = [(event, parts[0]) for event, parts in matches if len(parts) == 1]
     others = [(event, parts) for event, parts in matches if len(parts) != 1]
-    used = {id(f) for _, parts in matches for f in parts}
-    phantoms = [f for f in found if id(f) not in used]
+    phantoms = [
+        f for f, owner in zip(found, owners, strict=True) if owner is None and not any(overlap(e, f) for e in events)
+    ]
+    merged = sum(owner is None for owner in owners) - len(phantoms)
     missed = sum(not parts for _, parts in others)
     print(
         f"{len(events)} subtitles: {len(once)} found once, {missed} missed, {len(others) - missed} in pieces, "
-        f"{len(phantoms)} phantoms"
+        f"{merged} found that span several, {len(phantoms)} phantoms"
     )
+    if not once:
+        return
     errors = np.abs([[event.begin - f.begin, event.end - f.end] for event, f in once])
     print(
         f"times: mean error {1000 * errors.mean():.0f} ms, largest {1000 * errors.max():.0f} ms, "

@@ -1,6 +1,8 @@
 """Films: which frames are one subtitle, and a short film that libass burnt in, from its frames to its files."""
 
 import csv
+import itertools
+import json
 from pathlib import Path
 
 import cv2
@@ -8,12 +10,14 @@ import libass
 import numpy as np
 import pysubs2
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from subsynth import Binarizer
 from subsynth.assets.pictures import bundled_pictures, decode_picture
+from subsynth.assets.video_reading import open_video
 from subsynth.binarization.detection import RATE, Sample
 from subsynth.binarization.films import find_subtitles
-from subsynth.binarization.masks import similarity
+from subsynth.binarization.masks import SAME, show_the_same, similarity
 from subsynth.binarization.tracking import STATIC_SAMPLES, Tracker
 from subsynth.core.progress import NoProgress
 from subsynth.data import font_catalogue
@@ -43,10 +47,29 @@ def tracks_of(masks):
     return tracks
 
 
+@pytest.mark.parametrize("family, lang, size", [("Open Sans", "en", 18), ("Noto Sans SC", "hans", 18)])
+def test_lines_of_equal_length_in_one_place_are_not_alike(family, lang, size):
+    """At the size of the detection, where strokes are two pixels wide."""
+    (face, *_) = font_catalogue.bundled(family)
+    font = ImageFont.truetype(face.path, size)
+    texts = {
+        "en": ["He went back to the city alone.", "We have never seen it there yet", "They asked him what she wanted."],
+        "hans": ["他昨天晚上一个人回到城里去了", "我们从来没有在那里见过这个人", "她问他们明天早上要到哪里去看"],
+    }[lang]
+    masks = []
+    for text in texts:
+        image = Image.new("L", (360, 40))
+        ImageDraw.Draw(image).text((180, 20), text, 255, font, anchor="mm")
+        masks.append(np.asarray(image) >= 128)
+    for one, other in itertools.combinations(masks, 2):
+        assert not show_the_same(one, other)
+    assert all(show_the_same(mask, mask & (np.random.default_rng(0).random(mask.shape) < 0.8)) for mask in masks)
+
+
 def test_masks_of_different_words_are_not_alike():
     noisy = word(1) & (np.random.default_rng(0).random(SHAPE) < 0.9)
     assert similarity(word(1), word(1)) == 1 and similarity(word(1), noisy) > 0.85
-    assert max(similarity(word(1), word(seed)) for seed in range(2, 40)) < 0.72
+    assert max(similarity(word(1), word(seed)) for seed in range(2, 40)) < SAME
     assert similarity(word(1), EMPTY) == similarity(EMPTY, EMPTY) == 0
 
 
@@ -74,10 +97,28 @@ def test_a_fade_is_a_part_of_its_subtitle():
     assert tracks[0].begin == pytest.approx(0.1) and tracks[0].end == pytest.approx(9.5 / RATE)
 
 
+MARK = np.zeros(SHAPE, bool)
+MARK[5:12, 120:150:2] = True
+
+
+def test_text_that_outlasts_a_subtitle_does_not_continue_it():
+    """From the first frame on: such as a watermark before it is known to be static, or a sign."""
+    one, two = word(1), word(2)
+    tracks = tracks_of([MARK] * 10 + [MARK | one] * 10 + [MARK] * 10 + [MARK | two] * 10 + [MARK] * 10)
+    times = [(round(t.begin, 3), round(t.end, 3)) for t in tracks]
+    assert times[1] == (1.9, 3.9) and times[3] == (5.9, 7.9) and len(tracks) == 5
+
+
+def test_text_that_grows_within_a_second_is_one_subtitle():
+    shares = [0.3, 0.6, 0.8] + [1.0] * 8
+    tracks = tracks_of([EMPTY] * 3 + [word(4, share) for share in shares] + [EMPTY] * 3)
+    assert len(tracks) == 1 and tracks[0].begin == pytest.approx(0.5)
+    assert np.array_equal(tracks[0].reference, word(4))
+
+
 def test_static_text_is_left_out():
     """A watermark that is never gone ends no subtitle, and is none, once enough frames were seen."""
-    mark = np.zeros(SHAPE, bool)
-    mark[5:12, 120:150:2] = True
+    mark = MARK
     masks = [mark] * STATIC_SAMPLES
     for seed in range(10):
         masks += [mark | word(seed)] * 6 + [mark] * 4
@@ -162,3 +203,39 @@ def test_a_subtitle_file(run, film, tmp_path):
     assert len(texts) == 4 and sum(one == other for one, other in zip(texts, expected, strict=True)) >= 3
     missing = run("binarize", film, "--out", "other.srt")
     assert missing.code == 2 and "add --read" in missing.err and not (tmp_path / "other.srt").exists()
+
+
+@pytest.mark.parametrize("output", ["boxes", "erase"])
+def test_other_outputs_of_a_film(run, film, tmp_path, output):
+    result = run("binarize", film, "--out", "film", "--output", output)
+    assert result.code == 0, result.err
+    names = sorted(p.name for p in (tmp_path / "film").iterdir())
+    if output == "erase":
+        assert names == ["0001.png", "0002.png", "0003.png", "0004.png", "film.tsv"]
+        return
+    assert names == ["boxes.jsonl", "film.tsv"]
+    records = [json.loads(line) for line in (tmp_path / "film/boxes.jsonl").read_text().splitlines()]
+    for record, (begin, end, text) in zip(records, SUBTITLES, strict=True):
+        assert abs(record["begin"] - begin) <= 0.2 and abs(record["end"] - end) <= 0.2
+        assert len(record["lines"]) == text.count("\\N") + 1
+        assert all(180 < line["box"][1] < line["box"][3] <= SIZE[1] for line in record["lines"])  # px of the film
+
+
+def test_frames_of_a_low_rate_are_shown_until_the_next(tmp_path):
+    """At one frame a second, a subtitle of two frames is two seconds long."""
+    writer = cv2.VideoWriter(str(tmp_path / "slow.avi"), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"MJPG"), 1, (64, 48))
+    for level in range(0, 250, 25):
+        writer.write(np.full((48, 64, 3), level, np.uint8))
+    writer.release()
+    with open_video(str(tmp_path / "slow.avi")) as video:
+        frames = list(video.at_rate(RATE))
+    assert [round(frame.seconds, 3) for frame in frames] == [i / 5 for i in range(46)]
+    assert all(abs(int(frame.image.mean()) - 25 * int(frame.seconds)) <= 3 for frame in frames)
+
+
+def test_a_film_that_is_cut_off_is_read_to_its_end(run, film, tmp_path):
+    content = film.read_bytes()
+    (tmp_path / "cut.avi").write_bytes(content[: len(content) * 6 // 10])
+    result = run("binarize", "cut.avi", "--out", "film")
+    assert result.code == 0 and "wrote 2 subtitles" in result.out, result.err
+    assert len(result.err.splitlines()) == 1 and "truncated or damaged" in result.err
