@@ -80,6 +80,7 @@ def compare(events: list[Event], found: list[Subtitle], reads: bool) -> None:
         f"times: mean error {1000 * errors.mean():.0f} ms, largest {1000 * errors.max():.0f} ms, "
         f"within 200 ms {(errors <= 0.2).mean():.4f}"
     )
+    print("confidence of the least certain:", sorted(round(f.confidence, 2) for _, f in once)[:5])
     for event, parts in others[:10]:
         times = [(round(f.begin, 2), round(f.end, 2)) for f in parts]
         print(f"    {event.begin:.2f}-{event.end:.2f} {event.text!r} found as {times}")

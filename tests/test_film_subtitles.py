@@ -18,7 +18,7 @@ from subsynth.assets.video_reading import open_video
 from subsynth.binarization.detection import RATE, Sample
 from subsynth.binarization.films import find_subtitles
 from subsynth.binarization.masks import SAME, show_the_same, similarity
-from subsynth.binarization.tracking import STATIC_SAMPLES, Tracker
+from subsynth.binarization.tracking import STATIC_SECONDS, Tracker
 from subsynth.core.progress import NoProgress
 from subsynth.data import font_catalogue
 
@@ -119,7 +119,7 @@ def test_text_that_grows_within_a_second_is_one_subtitle():
 def test_static_text_is_left_out():
     """A watermark that is never gone ends no subtitle, and is none, once enough frames were seen."""
     mark = MARK
-    masks = [mark] * STATIC_SAMPLES
+    masks = [mark] * round(1.2 * RATE * STATIC_SECONDS)
     for seed in range(10):
         masks += [mark | word(seed)] * 6 + [mark] * 4
     tracks = tracks_of(masks)

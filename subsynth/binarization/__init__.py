@@ -1,1 +1,1 @@
-"""Binarization: subtitles lifted off pictures and films by the bundled network, with onnxruntime and without torch."""
+"""Binarization: subtitles separated from pictures and films by the bundled network, with onnxruntime, without torch."""

@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsynth.binarization.lines import find_lines, ink_of_lines
-from subsynth.binarization.result import Line, Result
+from subsynth.binarization.result import Box, Line, Result
 from subsynth.core.errors import MaterialError
 from subsynth.core.pixels import U8
 from subsynth.data.folders import bundled_folder
 
 MODEL = "compact.onnx"
 MAX_HEIGHT = 58  # px of a line: that of the largest text the network was trained on; larger text is read reduced
-LARGE = 0.6  # share of that height from which on a line of the reduced picture is taken
-MAX_SIDE = 1920  # px: larger pictures are read at a reduced size
+LARGE = 0.9  # share of that height from which on a line of the reduced picture is taken
+MAX_SIDE = 1440  # px: larger pictures are read at a reduced size
 MIN_SIDE = 32  # px: smaller pictures are not reduced any further
-MIN_SEARCHED = 70  # px: in smaller pictures than this, no text is searched for that is too large to be seen
+MIN_SEARCHED = 240  # px: in smaller pictures, no text is looked for that the network cannot see
 MAX_PIXELS = 1 << 22  # px of a batch; more are read one after the other
 
 
@@ -40,11 +40,15 @@ class Binarizer:
         self._session = _open_session(path, threads)
         self._input = self._session.get_inputs()[0].name
 
-    def binarize(self, image: U8) -> Result:
-        """Binarize a picture, RGB uint8 (H, W, 3), or grey (H, W). Raises ValueError for another shape or type."""
-        return self.binarize_batch([image])[0]
+    def binarize(self, image: U8, large_text: bool = True) -> Result:
+        """Binarize a picture, RGB uint8 (H, W, 3), or grey (H, W). Raises ValueError for another shape or type.
 
-    def binarize_batch(self, images: Sequence[U8]) -> list[Result]:
+        With `large_text`, text that is larger than the network reads is looked for too, in pictures of which both
+        sides have at least 240 px; this takes a third longer.
+        """
+        return self.binarize_batch([image], large_text)[0]
+
+    def binarize_batch(self, images: Sequence[U8], large_text: bool = True) -> list[Result]:
         """Binarize pictures as `binarize` does, in their order; those of equal size are read together.
 
         A level of `coverage` may differ by 1 from that of a single call.
@@ -61,7 +65,7 @@ class Binarizer:
                 for i, planes in zip(batch, self._read([pictures[i] for i in batch]), strict=True):
                     probabilities[i] = planes
         return [
-            self._result(picture, planes)
+            self._result(picture, planes, large_text)
             for picture, planes in zip(pictures, probabilities, strict=True)
             if planes is not None
         ]
@@ -81,40 +85,48 @@ class Binarizer:
             return [np.stack([cv2.resize(plane, (width, height)) for plane in planes]) for planes in outputs]
         return list(outputs)
 
-    def _result(self, picture: U8, probabilities: NDArray[np.float32]) -> Result:
+    def _result(self, picture: U8, probabilities: NDArray[np.float32], large_text: bool) -> Result:
         text, erase = _levels(probabilities)
         found = find_lines(text)
-        lines = tuple(line for line in found if line.box.height <= MAX_HEIGHT)
-        text = ink_of_lines(text, lines)
-        for reduction in self._reductions(picture, found):
+        lines = [line for line in found if line.box.height <= MAX_HEIGHT]
+        readings = [(text, line) for line in lines]
+        for reduction in _reductions(picture, found) if large_text else ():
             reduced_text, reduced_erase = _levels(self._read([picture], reduction)[0])
-            large = tuple(line for line in find_lines(reduced_text) if _is_new(line, lines))
-            if large:
-                lines = tuple(sorted((*lines, *large), key=lambda line: (line.box.y0, line.box.x0)))
-                text = np.maximum(text, ink_of_lines(reduced_text, large))
-                erase = np.maximum(erase, reduced_erase)
-                break
-        return Result(text, np.where(erase >= 128, np.uint8(0), np.uint8(255)), lines)
-
-    def _reductions(self, picture: U8, found: tuple[Line, ...]) -> list[float]:
-        """By which factors to reduce a picture, to find text that is too large for the network at its full size.
-
-        Such text is found in parts, or not at all.
-        """
-        first = max(1.0, max(picture.shape[:2]) / MAX_SIDE)  # by which it was reduced already
-        tallest = max((line.box.height for line in found), default=0)
-        wanted = [tallest / MAX_HEIGHT * first] if found else [2.0 * first, 4.0 * first]
-        smallest = MIN_SIDE if found else MIN_SEARCHED
-        return [r for r in wanted if r > first and min(picture.shape[:2]) / r >= smallest]
+            large = [line for line in find_lines(reduced_text) if line.box.height > LARGE * MAX_HEIGHT]
+            for line in large:  # its parts, which were taken for small text, are replaced
+                readings = [(plane, other) for plane, other in readings if not _is_part(other, line)]
+                if not any(_overlap(line.box, other.box) for _, other in readings):
+                    readings.append((reduced_text, line))
+                    erase = np.maximum(erase, reduced_erase)
+        coverage = np.zeros_like(text)
+        for plane, line in readings:
+            coverage = np.maximum(coverage, ink_of_lines(plane, (line,)))
+        ordered = tuple(sorted((line for _, line in readings), key=lambda line: (line.box.y0, line.box.x0)))
+        return Result(coverage, np.where(erase >= 128, np.uint8(0), np.uint8(255)), ordered)
 
 
-def _is_new(line: Line, others: tuple[Line, ...]) -> bool:
-    """Whether a line is larger than the network reads at full size, and covers none of the others."""
-    box = line.box
-    return box.height > LARGE * MAX_HEIGHT and not any(
-        min(box.x1, other.x1) > max(box.x0, other.x0) and min(box.y1, other.y1) > max(box.y0, other.y0)
-        for other, _ in others
-    )
+def _reductions(picture: U8, found: tuple[Line, ...]) -> list[float]:
+    """By which factors to reduce a picture, to find text that is too large for the network at its full size.
+
+    Such text is found in parts, or not at all.
+    """
+    side = min(picture.shape[:2])
+    first = max(1.0, max(picture.shape[:2]) / MAX_SIDE)  # by which it was reduced already
+    tallest = max((line.box.height for line in found), default=0)
+    wanted = [2 * first, 4 * first] if side >= MIN_SEARCHED else [tallest / MAX_HEIGHT * first]
+    return [r for r in wanted if r > first and side / r >= MIN_SIDE]
+
+
+def _overlap(one: Box, other: Box) -> int:
+    """The area that two boxes share, px."""
+    width = min(one.x1, other.x1) - max(one.x0, other.x0)
+    height = min(one.y1, other.y1) - max(one.y0, other.y0)
+    return max(0, width) * max(0, height)
+
+
+def _is_part(line: Line, large: Line) -> bool:
+    """Whether most of a line lies inside of a larger one."""
+    return _overlap(line.box, large.box) > 0.7 * line.box.width * line.box.height
 
 
 def _levels(probabilities: NDArray[np.float32]) -> tuple[U8, U8]:

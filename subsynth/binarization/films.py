@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from subsynth.binarization.detection import detect_text
 from subsynth.binarization.lines import find_lines, ink_of_lines
 from subsynth.binarization.masks import SAME, Mask, bounding_box, similarity
 from subsynth.binarization.result import Box, Line, Result
-from subsynth.binarization.tracking import Track, Tracker
+from subsynth.binarization.tracking import STATIC_SECONDS, Track, Tracker
 from subsynth.core.errors import MaterialError
 from subsynth.core.files import open_regular_file
 from subsynth.core.pixels import U8
@@ -25,7 +26,8 @@ from subsynth.core.progress import Progress
 
 MARGIN = 0.5  # heights of a line around the text of a cropped frame
 MAX_GAP = 0.7  # seconds between two parts of a subtitle that are joined
-STATIC = 0.7  # share of a subtitle's mask that is static text, such as a watermark, above which it is left out
+MIN_CONFIDENCE = 0.85  # of a line: lower than that of clear text, higher than that of most texture
+MAX_WAITING = 8_000_000  # bytes of a frame: of larger ones, one is kept of each subtitle that waits
 CLEAR = 0.6  # share of the ink of the clearest frame: frames with less, as at the start of a fade, are not used
 CURE = "name a video, or a picture with the ending of its format"
 Made = TypeVar("Made")
@@ -82,38 +84,38 @@ def find_subtitles(
     """
     _check_film(path)
     threads, tracker, reported = available_cores(), Tracker(), 0
-    waiting: list[Track] = []  # until it is known which text is static
+    waiting: deque[Track] = deque()  # until it is known which of their text is static
     found: list[_Found[Made]] = []
     with open_video(str(path.absolute()), CURE) as video, ThreadPoolExecutor(threads) as pool:
 
-        def make_subtitles(static: Mask | None) -> None:
-            for track in waiting:
-                if static is not None:
-                    track.reference = track.reference & ~static
-                if track.reference.any():
-                    crop = _crop(track, video)
-                    found.append(_Found(track, pool.submit(_subtitle, track.begin, track.end, crop, binarizer, make)))
-            waiting.clear()
+        def make_subtitle(track: Track) -> None:
+            static = tracker.static()
+            if static is not None:
+                track.reference = track.reference & ~static
+            if track.reference.any():
+                crop = _crop(track, video)
+                found.append(_Found(track, pool.submit(_subtitle, track.begin, track.end, crop, binarizer, make)))
 
         progress.start(max(1, int(video.duration)))
         try:
             for sample in detect_text(video, binarizer, pool, threads):
                 for track in tracker.feed(sample):
-                    waiting.append(track)
-                    if tracker.static() is None:  # memory: full frames wait
+                    if sample.frame.nbytes > MAX_WAITING:
                         track.frames = track.frames[len(track.frames) // 2 :][:1]
-                if tracker.static() is not None:
-                    make_subtitles(tracker.static())
+                    waiting.append(track)
+                while waiting and waiting[0].end < sample.seconds - STATIC_SECONDS:
+                    make_subtitle(waiting.popleft())
                 if int(sample.seconds) > reported:
                     progress.advance(int(sample.seconds) - reported)
                     reported = int(sample.seconds)
             waiting.extend(tracker.finish())
-            make_subtitles(tracker.static())
+            while waiting:
+                make_subtitle(waiting.popleft())
             for each in found:
                 each.subtitle.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-    return _joined(found, tracker.static())
+    return _joined(found)
 
 
 def _check_film(path: Path) -> None:
@@ -140,7 +142,7 @@ def _crop(track: Track, video: Video) -> _Crop:
 def _subtitle(
     begin: float, end: float, crop: _Crop, binarizer: Binarizer, make: Callable[[U8, Result], Made]
 ) -> Subtitle[Made] | None:
-    """The subtitle of a track; None if its frames show no text at their full size."""
+    """The subtitle of a track; None if its frames show no text, or nothing certain, at their full size."""
     results = binarizer.binarize_batch(crop.frames)
     ink = [np.count_nonzero(result.coverage >= 128) for result in results]
     clear = [i for i, count in enumerate(ink) if count and count >= CLEAR * max(ink)]
@@ -148,10 +150,12 @@ def _subtitle(
         return None
     # Text stays while the picture behind it moves: the mean has less of what is not text.
     mean = np.asarray(np.mean([results[i].coverage for i in clear], axis=0) + 0.5, np.uint8)
-    lines = find_lines(mean)
+    lines = _confident(find_lines(mean))
     if not lines:
         best = max(clear, key=lambda i: ink[i])
-        mean, lines, clear = results[best].coverage, results[best].lines, [best]
+        mean, lines, clear = results[best].coverage, _confident(results[best].lines), [best]
+    if not lines:
+        return None
     erased = np.median([results[i].erase_mask for i in clear], axis=0)
     result = Result(ink_of_lines(mean, lines), np.where(erased < 128, np.uint8(0), np.uint8(255)), lines)
     x, y = crop.left, crop.top
@@ -160,15 +164,17 @@ def _subtitle(
     return Subtitle(begin, end, moved, result.confidence, made)
 
 
-def _joined(found: Sequence[_Found[Made]], static: Mask | None) -> list[Subtitle[Made]]:
-    """The subtitles without static text, and with parts of one that follow each other joined."""
+def _confident(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    return tuple(line for line in lines if line.confidence >= MIN_CONFIDENCE)
+
+
+def _joined(found: Sequence[_Found[Made]]) -> list[Subtitle[Made]]:
+    """The subtitles, with parts of one that follow each other joined."""
     kept: list[Subtitle[Made]] = []
     last_mask: Mask | None = None
     for each in found:
         subtitle, mask = each.subtitle.result(), each.mask()
         if subtitle is None:
-            continue
-        if static is not None and np.count_nonzero(mask & static) > STATIC * np.count_nonzero(mask):
             continue
         if last_mask is not None and subtitle.begin - kept[-1].end <= MAX_GAP and similarity(last_mask, mask) >= SAME:
             longer = max(kept[-1], subtitle, key=lambda s: s.end - s.begin)

@@ -16,7 +16,7 @@ GAP = 2.5  # heights of a line: a wider gap between columns separates two lines
 WEAK = 0.06  # share of the ink of the fullest row: rows with less do not connect lines
 REACH = 0.5  # heights of a line that ascenders and descenders reach beyond its full rows
 MIN_HEIGHT, MIN_INK = 5, 12  # px; less is not a line of text
-MIN_CONFIDENCE = 0.7
+MIN_CONFIDENCE = 0.75
 MAX_BOXES = 300  # of a picture; the largest are kept
 STROKE = 0.3  # share of the height of a character: parts that are lower belong to the line above or below
 

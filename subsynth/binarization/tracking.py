@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -18,7 +19,8 @@ FADE_SAMPLES = 4  # frames of a fade at most
 MIN_SAMPLES = 2  # frames that show a subtitle; what one frame shows alone is not one
 MAX_MISSES = 1  # frames without text that do not end a subtitle
 MAX_FRAMES = 3  # frames that are kept of a subtitle
-STATIC_SHARE, STATIC_SAMPLES = 0.5, 150  # of all frames, and frames at least: what is there longer is no subtitle
+STATIC_SECONDS = 20.0  # how fast it is learned and forgotten which text is static
+STATIC_SHARE = 0.6  # of recent frames that show it: reached by text that is there for 18 s
 
 
 @dataclass
@@ -65,14 +67,11 @@ class Tracker:
         self._track: Track | None = None
         self._previous: float | None = None  # seconds of the frame before
         self._misses = 0
-        self._total = 0
-        self._counts: NDArray[np.uint32] | None = None  # of the frames in which a pixel is text
+        self._shares: NDArray[np.float32] | None = None  # of recent frames in which a pixel is text
 
     def static(self) -> Mask | None:
-        """Pixels that are text in most frames, such as those of a watermark; None while too few frames were seen."""
-        if self._counts is None or self._total < STATIC_SAMPLES:
-            return None
-        return np.asarray(self._counts > STATIC_SHARE * self._total)
+        """Pixels that were text for so long that it is no subtitle, such as those of a watermark; None at the start."""
+        return None if self._shares is None else np.asarray(self._shares > STATIC_SHARE)
 
     def feed(self, sample: Sample) -> Iterator[Track]:
         """Take the next frame; the track that ends with it, if one does."""
@@ -103,12 +102,11 @@ class Tracker:
             yield track
 
     def _without_static(self, mask: Mask) -> Mask:
-        if self._counts is None:
-            self._counts = np.zeros(mask.shape, np.uint32)
-        self._counts += mask
-        self._total += 1
-        static = self.static()
-        return mask if static is None else mask & ~static
+        if self._shares is None:
+            self._shares = np.zeros(mask.shape, np.float32)
+        weight = np.float32(1 - math.exp(-1 / (RATE * STATIC_SECONDS)))
+        self._shares += weight * (mask - self._shares)
+        return mask & (self._shares <= STATIC_SHARE)
 
 
 def _continues(track: Track, mask: Mask) -> bool:
