@@ -19,6 +19,7 @@ from dbram_baseline.errors import BaselineError
 from dbram_baseline.files import check_output, write_file
 from dbram_baseline.networks.compact import Compact
 from dbram_baseline.networks.folding import fold_batch_norms
+from dbram_baseline.reproduction import provenance
 from dbram_baseline.training.checkpoint import CheckpointInfo, load_generator
 from subsynth import __version__
 from subsynth.core.terminal import echo
@@ -48,7 +49,7 @@ class Exported(nn.Module):
         return torch.sigmoid(logits[:, :, top : top + height, left : left + width])
 
 
-def to_onnx(network: Compact, info: CheckpointInfo) -> bytes:
+def to_onnx(network: Compact, info: CheckpointInfo, commit: str) -> bytes:
     """The network as an ONNX model with `info` in its metadata. Raises BaselineError without the package onnx."""
     try:
         import onnx  # noqa: PLC0415 - an extra
@@ -63,21 +64,21 @@ def to_onnx(network: Compact, info: CheckpointInfo) -> bytes:
             dynamic_axes={"images": axes, "probabilities": axes},
         )  # fmt: skip
     model = onnx.load_from_string(file.getvalue())
-    onnx.helper.set_model_props(model, metadata(info))
+    onnx.helper.set_model_props(model, metadata(info, commit))
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 
 
-def to_safetensors(network: nn.Module, info: CheckpointInfo) -> bytes:
+def to_safetensors(network: nn.Module, info: CheckpointInfo, commit: str) -> bytes:
     """The weights in fp16 with `info` in the metadata; `from_pretrained` needs a config.json beside them."""
     weights = {key: value.half() if value.is_floating_point() else value for key, value in network.state_dict().items()}
-    return bytes(save({key: value.contiguous() for key, value in weights.items()}, metadata(info)))
+    return bytes(save({key: value.contiguous() for key, value in weights.items()}, metadata(info, commit)))
 
 
-def metadata(info: CheckpointInfo) -> dict[str, str]:
-    """How the weights were made: the data, the steps, the hyperparameters with the seed, and the version."""
+def metadata(info: CheckpointInfo, commit: str) -> dict[str, str]:
+    """How the weights were made: commit, data, steps, hyperparameters with the seed, and version."""
     return {
-        "format": "pt", "data": info.data, "preset": info.preset, "steps": str(info.step),
+        "format": "pt", "commit": commit, "data": info.data, "preset": info.preset, "steps": str(info.step),
         "seed": str(info.config.seed), "config": json.dumps(dataclasses.asdict(info.config)), "subsynth": __version__,
     }  # fmt: skip
 
@@ -86,7 +87,8 @@ def metadata(info: CheckpointInfo) -> dict[str, str]:
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path),
               help="File to write, .onnx, or .safetensors with config.json.  [default: compact.onnx]")  # fmt: skip
-def command(checkpoint: Path, out: Path | None) -> None:
+@click.option("--commit", help="Commit of the code that trained it.  [default: that of this checkout]")
+def command(checkpoint: Path, out: Path | None, commit: str | None) -> None:
     """Export a trained network of --model compact as ONNX, or as safetensors in fp16.
 
     \b
@@ -95,13 +97,14 @@ def command(checkpoint: Path, out: Path | None) -> None:
       python -m dbram_baseline.export runs/compact/last.safetensors --out model.safetensors
     """
     out = out or Path("compact.onnx")
+    commit = commit or provenance.commit()
     if out.suffix.lower() not in SUFFIXES:
         raise BaselineError(f"--out {out}: name a file that ends in {' or '.join(SUFFIXES)}")
     check_output(out)
     network, info = load_generator(checkpoint)
     if not isinstance(network, Compact):
         raise BaselineError(f"{checkpoint}: its model is {info.config.model}; only compact can be exported")
-    content = to_onnx(network, info) if out.suffix.lower() == ".onnx" else to_safetensors(network, info)
+    content = to_onnx(network, info, commit) if out.suffix.lower() == ".onnx" else to_safetensors(network, info, commit)
     write_file(out, content)
     if out.suffix.lower() == ".safetensors":  # what `from_pretrained` needs beside it
         arguments = {"width": info.config.width, "norm": info.config.norm, "dropout": info.config.dropout}

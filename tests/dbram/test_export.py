@@ -44,12 +44,17 @@ def run(*arguments):
 
 def test_onnx_equals_torch_at_any_size(trained, tmp_path):
     path, network = trained
-    assert run(path, "--out", tmp_path / "net.onnx").exit_code == 0
+    assert run(path, "--out", tmp_path / "net.onnx", "--commit", "abc").exit_code == 0
     model = onnx.load(tmp_path / "net.onnx")
     onnx.checker.check_model(model, full_check=True)
     assert [(o.domain, o.version >= 17) for o in model.opset_import] == [("", True)]  # no operators of others
     facts = {prop.key: prop.value for prop in model.metadata_props}
-    assert facts["data"] == "render:film_en" and facts["steps"] == "7" and json.loads(facts["config"])["width"] == 8
+    assert (
+        facts["commit"] == "abc"
+        and facts["data"] == "render:film_en"
+        and facts["steps"] == "7"
+        and json.loads(facts["config"])["width"] == 8
+    )
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
     for shape in ((1, 3, 32, 280), (2, 3, 135, 210), (1, 3, 1, 1), (3, 3, 17, 31)):
         images = np.random.default_rng(1).random(shape, np.float32) * 2 - 1
