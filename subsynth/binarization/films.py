@@ -136,7 +136,9 @@ def _crop(track: Track, video: Video) -> _Crop:
     margin = max(8, round(MARGIN * tallest * scale))
     left, right = max(0, int(box.x0 * scale) - margin), min(video.width, int(box.x1 * scale) + margin)
     top, bottom = max(0, int(box.y0 * scale) - margin), min(video.height, int(box.y1 * scale) + margin)
-    return _Crop([frame[top:bottom, left:right].copy() for frame in track.frames], left, top)
+    size = video.height, video.width  # of a film whose size changes, only frames of the first size can be compared
+    frames = [frame[top:bottom, left:right].copy() for frame in track.frames if frame.shape[:2] == size]
+    return _Crop(frames, left, top)
 
 
 def _subtitle(

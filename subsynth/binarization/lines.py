@@ -81,17 +81,19 @@ def _runs(filled: NDArray[Any], gap: int) -> Iterator[tuple[int, int]]:
 
 def _join_strokes(boxes: list[Box]) -> list[Box]:
     """Join boxes that are parts of one line, such as the dots of "...", accents, or the strokes of 二."""
-    boxes = sorted(boxes, key=lambda box: box.width * box.height)[-MAX_BOXES:]
-    boxes.sort()
-    joined = True
-    while joined:
-        joined = False
-        for i, one in enumerate(boxes):
-            j = next((j for j in range(i + 1, len(boxes)) if _is_one_line(one, boxes[j])), None)
-            if j is not None:
-                boxes[i] = _union(one, boxes.pop(j))
-                joined = True
-                break
+    boxes = sorted(sorted(boxes, key=lambda box: box.width * box.height)[-MAX_BOXES:])
+    count = len(boxes) + 1
+    while len(boxes) < count:  # a joined box may be beside others
+        count, rest, boxes = len(boxes), boxes, []
+        while rest:
+            one, others = rest[0], []
+            for other in rest[1:]:
+                if _is_one_line(one, other):
+                    one = _union(one, other)
+                else:
+                    others.append(other)
+            boxes.append(one)
+            rest = others
     return boxes
 
 
