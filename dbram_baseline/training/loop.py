@@ -44,7 +44,7 @@ from dbram_baseline.training.step import Learner, Step, paired_step
 from dbram_baseline.training.threads import advice_for_this_machine
 from dbram_baseline.training.validation import validate
 from subsynth.core.main_guard import StoppedError
-from subsynth.core.terminal import echo, echo_error
+from subsynth.core.terminal import echo
 
 UNLOGGED_STEPS = 50  # steps whose losses may stay on a GPU, so that it is not waited for at each step
 
@@ -160,7 +160,7 @@ class Trainer:
             echo(self._description())
             advice = advice_for_this_machine() if self.device.type == "cpu" else ""
             if advice:
-                echo_error(f"train: warning: {advice}")
+                echo(f"note: {advice}")
             self.log = RunLog(self.out, self.info.step)
         self.started = time.monotonic()
         bar = tqdm(total=self.steps, initial=self.info.step, disable=self.quiet, unit=" steps", smoothing=0.05)

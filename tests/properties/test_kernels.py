@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from subsynth import film_en, film_zh, sub_en, sub_zh
 from subsynth.assets.assets import Assets
+from subsynth.kernels import compilation
 from subsynth.planning import layout
 from subsynth.planning.planner import plan_recipes
 from subsynth.rendering.numpy_backend import NumpyBackend
@@ -26,7 +27,11 @@ PLAIN = NumpyBackend()
 
 @functools.cache
 def compiled_backend():
-    """The compiled backend, imported when a test needs it: every process of a test run imports this file."""
+    """The compiled backend, imported when a test needs it: every process of a test run imports this file.
+
+    It is compiled into the cache of the test run, for all later processes.
+    """
+    compilation.compile_all()
     from subsynth.rendering.numba_backend import NumbaBackend
 
     return NumbaBackend()
@@ -98,7 +103,7 @@ def assert_backends_agree(assets, start, stop):
 
 @pytest.mark.parametrize(
     ("spec", "count"),
-    [pytest.param(s, n, id=s.name) for s, n in ((sub_en(), 250), (sub_zh(), 250), (film_en(), 60), (film_zh(), 60))],
+    [pytest.param(s, n, id=s.name) for s, n in ((sub_en(), 150), (sub_zh(), 150), (film_en(), 40), (film_zh(), 40))],
 )
 def test_backends_agree_on_the_presets(spec, count):
     assert_backends_agree(Assets.open(spec, "train"), 50_000, 50_000 + count)
@@ -174,10 +179,11 @@ def test_the_environment_selects_the_backend(tmp_path):
     assert "SUBSYNTH_KERNELS is 'fast'; use numba or numpy" in run_python(code, SUBSYNTH_KERNELS="fast").stderr
 
 
-def test_compiled_kernels_are_reused_by_the_next_process(tmp_path):
+def test_compiled_kernels_are_reused_by_the_next_process():
     code = (
         "from subsynth.kernels import compilation; child = compilation.start(); print(child is None); "
         "child and compilation.finish(child); print(compilation.description())"
     )
-    outputs = [run_python(code, SUBSYNTH_CACHE=str(tmp_path), SUBSYNTH_KERNELS="").stdout.split() for _ in range(2)]
-    assert outputs == [["False", "numba"], ["True", "numba"]]
+    first, second = (run_python(code, SUBSYNTH_KERNELS="").stdout.split() for _ in range(2))
+    assert first[1] == "numba"  # compiled now, unless another test did it
+    assert second == ["True", "numba"]
