@@ -74,16 +74,16 @@ class Track:
 
     def __init__(self, script: str, fonts: dict[str, Path], shape):
         self.ass, (self.height, self.width) = load(), shape
-        self.library = self.ass.ass_library_init()
-        self.ass.ass_set_message_cb(self.library, ctypes.cast(SILENT, ctypes.c_void_p), None)
+        self.context = self.ass.ass_library_init()
+        self.ass.ass_set_message_cb(self.context, ctypes.cast(SILENT, ctypes.c_void_p), None)
         for name, path in fonts.items():
             content = path.read_bytes()
-            self.ass.ass_add_font(self.library, name.encode(), content, len(content))
-        self.renderer = self.ass.ass_renderer_init(self.library)
+            self.ass.ass_add_font(self.context, name.encode(), content, len(content))
+        self.renderer = self.ass.ass_renderer_init(self.context)
         self.ass.ass_set_frame_size(self.renderer, self.width, self.height)
         self.ass.ass_set_fonts(self.renderer, None, next(iter(fonts)).encode(), PROVIDER_NONE, None, 1)
         content = script.encode()
-        self.track = self.ass.ass_read_memory(self.library, content, len(content), None)
+        self.track = self.ass.ass_read_memory(self.context, content, len(content), None)
 
     def layers(self, milliseconds: int):
         """What is shown at a time -> uint8 (3, H, W): fill, outline and shadow, with their opacity."""
@@ -104,7 +104,7 @@ class Track:
     def close(self):
         self.ass.ass_free_track(self.track)
         self.ass.ass_renderer_done(self.renderer)
-        self.ass.ass_library_done(self.library)
+        self.ass.ass_library_done(self.context)
 
 
 def draw(font: Path, family: str, size: float, text: str, shape, outline=0.0, shadow=0.0):

@@ -114,7 +114,8 @@ class Video:
         image: U8 | None = None
         while self._grab():
             seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            if not (math.isfinite(seconds) and seconds > last):  # a stream without times
+            # A stream without times, or a damaged time: it must not be filled with repeated frames for years.
+            if not (math.isfinite(seconds) and last < seconds <= 2 * self.duration + 60):
                 seconds = last + 1 / self._fps if last >= 0 else 0.0
             last, now = seconds, math.floor(seconds * rate + 1e-6)
             if now > interval:
