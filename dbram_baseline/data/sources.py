@@ -19,12 +19,13 @@ import torch
 from torch import Tensor
 
 from dbram_baseline.arrays import U8
+from dbram_baseline.data.augmentation import render_augmented
 from dbram_baseline.data.documents import load_pages
 from dbram_baseline.data.istd import load_shadows
 from dbram_baseline.data.pages import cut_patches
 from dbram_baseline.data.pairs import decode_pairs
 from dbram_baseline.data.refs import DataRef, Kind
-from dbram_baseline.data.rendering import SPECS, render_labels, render_pairs
+from dbram_baseline.data.rendering import SPECS, render_pairs
 from dbram_baseline.data.sizes import check_size
 from dbram_baseline.data.tensors import to_batch
 from dbram_baseline.errors import BaselineError
@@ -161,7 +162,7 @@ def open_source(refs: tuple[DataRef, ...], validation: int, seed: int, epoch_pai
     pages are shuffled once, so that the validation set has some of each.
     """
     if refs[0].scheme == "render":
-        presets, pool = refs[0].path.split(","), RenderPool(workers, render_labels if labelled else render_pairs)
+        presets, pool = refs[0].path.split(","), RenderPool(workers, render_augmented if labelled else render_pairs)
         sources = [Rendered(preset, epoch_pairs, validation, seed, pool) for preset in presets]
         return sources[0] if len(sources) == 1 else Alternating(sources)
     if labelled:

@@ -19,6 +19,7 @@ from subsynth.planning.distractor import CORNER_GRID, KINDS, MAX_BLUR, Corners, 
 from subsynth.planning.layout import Box
 from subsynth.planning.placement import Placement
 from subsynth.planning.style import StyleChoice
+from subsynth.spec.spec import Spec
 
 ATTEMPTS = 4  # positions that are tried for one distractor
 CLEARANCE = 4  # px between a distractor and the subtitle, with its outline, shadow or box
@@ -87,7 +88,7 @@ def _choose(assets: Assets, kind: str, draws: list[float], protected: Box | None
     aspect = (box[2] - box[0]) / (box[3] - box[1])
     for start in range(3, len(draws), DRAWS):
         numbers = iter(draws[start : start + DRAWS])
-        look = LOOKS[kind](numbers, aspect, assets.spec.width, assets.spec.height)
+        look = LOOKS[kind](numbers, aspect, assets.spec)
         corners = _rounded(look)
         if is_convex(corners) and not _overlaps(corners, look.blur_px, protected):
             color, plate_color = _colors(kind, numbers)
@@ -125,8 +126,9 @@ def _covering_face(assets: Assets, text: str, draw: float) -> FaceGlyphs | None:
     return next((face for face in candidates if len(codes) and face.covers(codes).all()), None)
 
 
-def _watermark(draws: Iterator[float], aspect: float, width: int, height: int) -> _Look:
+def _watermark(draws: Iterator[float], aspect: float, spec: Spec) -> _Look:
     """Small, upright and translucent, near a corner."""
+    width, height = spec.width, spec.height
     ink = _limited(height * (0.08 + 0.12 * next(draws)), aspect, 0.35 * width)
     corners = _rectangle(ink * aspect, ink)
     gap = 3 + next(draws) * 0.03 * width, 3 + next(draws) * 0.06 * height
@@ -135,12 +137,14 @@ def _watermark(draws: Iterator[float], aspect: float, width: int, height: int) -
         width - gap[0] - corners[1, 0] if right else gap[0] + corners[1, 0],
         height - gap[1] - corners[2, 1] if low else gap[1] + corners[2, 1],
     )
-    opacity, plated = 50 + int(80 * next(draws)), next(draws) < 0.3
+    low_opacity, high_opacity = spec.distractors.watermark_opacity_range
+    opacity, plated = low_opacity + int((high_opacity - low_opacity) * next(draws)), next(draws) < 0.3
     return _Look(opacity, plated, 40 + int(70 * next(draws)), 30, 0, 0, corners, centre)
 
 
-def _sign(draws: Iterator[float], aspect: float, width: int, height: int) -> _Look:
+def _sign(draws: Iterator[float], aspect: float, spec: Spec) -> _Look:
     """On an opaque plate in perspective: one side is shorter than the other, and both lean."""
+    width, height = spec.width, spec.height
     ink = _limited(height * (0.12 + 0.4 * next(draws)), aspect, 0.5 * width)
     corners = _rectangle(ink * (aspect + 0.6), ink * 1.6)
     far, lean, slope = 0.45 + 0.4 * next(draws), 0.25 * (next(draws) - 0.5), 0.2 * (next(draws) - 0.5)
@@ -153,8 +157,9 @@ def _sign(draws: Iterator[float], aspect: float, width: int, height: int) -> _Lo
     return _Look(opacity, True, plate_opacity, 35, 12, blur, corners, centre)
 
 
-def _patch(draws: Iterator[float], aspect: float, width: int, height: int) -> _Look:
+def _patch(draws: Iterator[float], aspect: float, spec: Spec) -> _Look:
     """Tilted by 8 to 38 degrees, on a plate of cloth."""
+    width, height = spec.width, spec.height
     ink = _limited(height * (0.1 + 0.25 * next(draws)), aspect, 0.35 * width)
     corners = _rectangle(ink * (aspect + 0.8), ink * 1.8)
     half_tangent = (0.07 + 0.27 * next(draws)) * (1 if next(draws) < 0.5 else -1)
@@ -167,8 +172,9 @@ def _patch(draws: Iterator[float], aspect: float, width: int, height: int) -> _L
     return _Look(opacity, True, plate_opacity, 40, 0, blur, corners, centre)
 
 
-def _credits(draws: Iterator[float], aspect: float, width: int, height: int) -> _Look:
+def _credits(draws: Iterator[float], aspect: float, spec: Spec) -> _Look:
     """Upright without a plate: out of focus, or faint and cut off by the upper or lower border."""
+    width, height = spec.width, spec.height
     ink = _limited(height * (0.08 + 0.1 * next(draws)), aspect, 0.35 * width)
     x, y = _anywhere(draws, width, height)
     blurred = next(draws) < 0.6
@@ -182,7 +188,7 @@ def _credits(draws: Iterator[float], aspect: float, width: int, height: int) -> 
     return _Look(look[0], False, 0, 0, 0, look[1], _rectangle(ink * aspect, ink), (x, y))
 
 
-LOOKS: dict[str, Callable[[Iterator[float], float, int, int], _Look]] = {
+LOOKS: dict[str, Callable[[Iterator[float], float, Spec], _Look]] = {
     "watermark": _watermark,
     "sign": _sign,
     "patch": _patch,

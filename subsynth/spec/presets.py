@@ -97,7 +97,9 @@ def _film(strips: Spec) -> Spec:
             p_fade=0.08,
         ),
         background=Background(p_texture=0.2),
-        distractors=Distractors(p_watermark=0.25, p_sign=0.12, p_patch=0.1, p_credits=0.1),
+        distractors=Distractors(
+            p_watermark=0.25, watermark_opacity_range=(50, 170), p_sign=0.12, p_patch=0.1, p_credits=0.1
+        ),
         labels=Labels(line_boxes=True, erase_mask=True),
         image_format="jpeg",  # a band of video has been through a codec; files are two fifths of the size
     )

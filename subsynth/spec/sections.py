@@ -177,6 +177,7 @@ class Distractors:
     """
 
     p_watermark: float = _probability(0.0, "probability of a translucent watermark or logo near a corner")
+    watermark_opacity_range: tuple[int, int] = key((50, 130), "opacity of watermarks", "levels of 255", (0, 255))
     p_sign: float = _probability(0.0, "probability of a sign in perspective")
     p_patch: float = _probability(0.0, "probability of text on a tilted patch, as on a shirt")
     p_credits: float = _probability(0.0, "probability of credits that are blurred, or cut off by the border")
