@@ -22,6 +22,7 @@ MAX_HEIGHT = 58  # px of a line: that of the largest text the network was traine
 LARGE = 0.9  # share of that height from which on a line of the reduced picture is taken
 MAX_SIDE = 1440  # px: larger pictures are read at a reduced size
 MIN_SIDE = 32  # px: smaller pictures are not reduced any further
+STRIP_HEIGHT, MAX_ENLARGEMENT = 64, 2.0  # px: lower pictures, strips with one line, are enlarged towards this height
 MIN_SEARCHED = 240  # px: in smaller pictures, no text is looked for that the network cannot see
 MAX_PIXELS = 1 << 22  # px of a batch; more are read one after the other
 
@@ -73,17 +74,14 @@ class Binarizer:
     def _read(self, pictures: list[U8], reduction: float = 1.0) -> list[NDArray[np.float32]]:
         """The probabilities of text and of the erase mask, float32 (2, H, W), of pictures of one size."""
         height, width = pictures[0].shape[:2]
-        reduction = max(reduction, max(height, width) / MAX_SIDE)
-        if reduction > 1:
-            size = max(1, round(width / reduction)), max(1, round(height / reduction))
-            batch = np.stack([cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures])
-        else:
-            batch = np.stack(pictures)
+        scale = min(1 / reduction, MAX_SIDE / max(height, width))
+        if reduction == 1 and height < STRIP_HEIGHT:
+            scale = min(STRIP_HEIGHT / height, MAX_ENLARGEMENT, MAX_SIDE / max(height, width))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        batch = np.stack([_resized(picture, size) for picture in pictures])
         planes = batch.astype(np.float32).transpose(0, 3, 1, 2) / np.float32(127.5) - np.float32(1)
         outputs = self._session.run(None, {self._input: np.ascontiguousarray(planes)})[0]
-        if reduction > 1:
-            return [np.stack([cv2.resize(plane, (width, height)) for plane in planes]) for planes in outputs]
-        return list(outputs)
+        return [np.stack([_resized(plane, (width, height)) for plane in planes]) for planes in outputs]
 
     def _result(self, picture: U8, probabilities: NDArray[np.float32], large_text: bool) -> Result:
         text, erase = _levels(probabilities)
@@ -115,6 +113,15 @@ def _reductions(picture: U8, found: tuple[Line, ...]) -> list[float]:
     tallest = max((line.box.height for line in found), default=0)
     wanted = [2 * first, 4 * first] if side >= MIN_SEARCHED else [tallest / MAX_HEIGHT * first]
     return [r for r in wanted if r > first and side / r >= MIN_SIDE]
+
+
+def _resized(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """An array (H, W) or (H, W, 3), resized to (width, height)."""
+    height, width = plane.shape[:2]
+    if size == (width, height):
+        return plane
+    reduces = size[0] < width or size[1] < height
+    return cv2.resize(plane, size, interpolation=cv2.INTER_AREA if reduces else cv2.INTER_CUBIC)
 
 
 def _overlap(one: Box, other: Box) -> int:
