@@ -31,7 +31,7 @@ from dbram_baseline.data.tensors import to_batch
 from dbram_baseline.errors import BaselineError
 from subsynth.core.worker_processes import become_worker, submit
 
-PREFETCH = 8  # batches rendered ahead of the current step
+RENDERED_AT_ONCE = 128  # pairs, if a batch has no more: planning few pairs takes almost as long as planning many
 
 
 class Source(Protocol):
@@ -103,7 +103,8 @@ class Rendered:
             raise BaselineError(f"--data render:{preset}: no such preset; choose from render:{', render:'.join(SPECS)}")
         self.preset, self.pairs, self.validation_pairs = preset, pairs, validation
         self.seed, self.pool = seed, pool
-        self.pending: dict[int, Future[tuple[U8, U8]]] = {}  # by step
+        self.pending: dict[int, Future[tuple[U8, U8]]] = {}  # by the number of their block of steps
+        self.block: tuple[int, tuple[U8, U8]] | None = None  # the one that is in use
 
     def batch(self, step: int, size: int, rank: int = 0, world: int = 1) -> tuple[Tensor, Tensor]:
         """The pairs of train in their order, each once."""
@@ -119,11 +120,18 @@ class Rendered:
             ) from error
 
     def _next_rendered(self, step: int, size: int, rank: int, world: int) -> tuple[U8, U8]:
-        """The pairs of a step from the other processes, which are already rendering the next ones."""
-        for s in range(step, step + PREFETCH):
-            if s not in self.pending:
-                self.pending[s] = self.pool.submit(self.preset, self.seed, s * size + rank, (s + 1) * size, world)
-        return self.pending.pop(step).result()
+        """The pairs of a step from the other processes, which are already rendering the next blocks of steps."""
+        steps = max(1, RENDERED_AT_ONCE * world // size)
+        number, place = divmod(step, steps)
+        if self.block is None or self.block[0] != number:
+            for n in range(number, number + 1 + self.pool.workers):
+                if n not in self.pending:
+                    first, last = n * steps * size + rank, (n + 1) * steps * size
+                    self.pending[n] = self.pool.submit(self.preset, self.seed, first, last, world)
+            self.block = number, self.pending.pop(number).result()
+        rows = slice(place * size // world, (place + 1) * size // world)
+        images, truths = self.block[1]
+        return images[rows], truths[rows]
 
     def validation(self) -> tuple[Tensor, Tensor]:
         """The first pairs of test, with other texts on other photographs."""
