@@ -100,7 +100,7 @@ PRESETS: dict[str, dict[str, Value]] = {
     "small": {"width": 32, "discriminator_width": 32, "dropout": 0.0, "epochs": 20},
     "paper": {},
     "compact": {  # bands and strips in turn
-        "width": 16, "dropout": 0.0, "batch": 16, "crop": 240, "steps": 50_000, "lr": 2e-3, "validation": 128,
+        "width": 16, "dropout": 0.0, "batch": 16, "crop": 240, "steps": 40_000, "lr": 2e-3, "validation": 128,
         "validate_every": 1000, "epoch_pairs": 20_000, "adversarial": 0.0,
     },
     # As the paper trains on documents, in patches of 256 x 256 px.
