@@ -20,13 +20,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+import subsynth
 from dbram_baseline.errors import BaselineError, reason
 from dbram_baseline.files import check_regular, temporary_file
 from dbram_baseline.networks.factory import build_generator
 from dbram_baseline.training.config import MAX_COUNT, Config
 from dbram_baseline.training.state import training_state
 from dbram_baseline.training.step import Learner
-from subsynth.data.folders import bundled_folder
 
 LAST = "last.safetensors"
 AVERAGE = "average"  # the network with the moving average of the generator's weights, of models that have one
@@ -177,10 +177,12 @@ def _resolve(path: Path) -> Path:
     """The file of a checkpoint that is given by its path, or as "bundled:NAME"."""
     if not str(path).startswith(BUNDLED):
         return path
-    name, folder = str(path).removeprefix(BUNDLED), bundled_folder("weights")
+    name, folder = str(path).removeprefix(BUNDLED), Path(subsynth.__file__).parent / "data/weights"
     files = {file.stem: file for file in sorted(folder.glob("*.safetensors"))}
     if name not in files:
-        raise BaselineError(f"{path}: no such weights in the package; choose from {BUNDLED}{f', {BUNDLED}'.join(files)}")
+        raise BaselineError(
+            f"{path}: no such weights in the package; choose from {BUNDLED}{f', {BUNDLED}'.join(files)}"
+        )
     return files[name]
 
 

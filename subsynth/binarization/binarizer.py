@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from subsynth.binarization.edges import refine_borders
 from subsynth.binarization.lines import find_lines, ink_of_lines
 from subsynth.binarization.result import Box, Line, Result
 from subsynth.core.errors import MaterialError
@@ -22,8 +23,11 @@ MAX_HEIGHT = 58  # px of a line: that of the largest text the network was traine
 LARGE = 0.9  # share of that height from which on a line of the reduced picture is taken
 MAX_SIDE = 1440  # px: larger pictures are read at a reduced size
 MIN_SIDE = 32  # px: smaller pictures are not reduced any further
-STRIP_HEIGHT, MAX_ENLARGEMENT = 64, 2.0  # px: lower pictures, strips with one line, are enlarged towards this height
+# Pictures of less than the first height, px, are strips with one line: they are enlarged to both heights, but at most
+# twice, and the mean is taken.
+STRIP_HEIGHTS, MAX_ENLARGEMENT = (64, 51), 2.0
 MIN_SEARCHED = 240  # px: in smaller pictures, no text is looked for that the network cannot see
+AROUND = 4  # px around a line where the colours beside its strokes are taken from
 MAX_PIXELS = 1 << 22  # px of a batch; more are read one after the other
 
 
@@ -71,12 +75,19 @@ class Binarizer:
             if planes is not None
         ]
 
-    def _read(self, pictures: list[U8], reduction: float = 1.0) -> list[NDArray[np.float32]]:
+    def _read(self, pictures: list[U8]) -> list[NDArray[np.float32]]:
         """The probabilities of text and of the erase mask, float32 (2, H, W), of pictures of one size."""
+        height = pictures[0].shape[0]
+        if height >= STRIP_HEIGHTS[0]:
+            return self._read_at(pictures, 1.0)
+        scales = {min(MAX_ENLARGEMENT, max(1.0, h / height)) for h in STRIP_HEIGHTS}
+        readings = [self._read_at(pictures, scale) for scale in sorted(scales)]
+        return [np.mean(planes, axis=0, dtype=np.float32) for planes in zip(*readings, strict=True)]
+
+    def _read_at(self, pictures: list[U8], scale: float) -> list[NDArray[np.float32]]:
+        """As `_read`, of the pictures at a multiple of their size, if that does not exceed MAX_SIDE."""
         height, width = pictures[0].shape[:2]
-        scale = min(1 / reduction, MAX_SIDE / max(height, width))
-        if reduction == 1 and height < STRIP_HEIGHT:
-            scale = min(STRIP_HEIGHT / height, MAX_ENLARGEMENT, MAX_SIDE / max(height, width))
+        scale = min(scale, MAX_SIDE / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
         batch = np.stack([_resized(picture, size) for picture in pictures])
         planes = batch.astype(np.float32).transpose(0, 3, 1, 2) / np.float32(127.5) - np.float32(1)
@@ -89,7 +100,7 @@ class Binarizer:
         lines = [line for line in found if line.box.height <= MAX_HEIGHT]
         readings = [(text, line) for line in lines]
         for reduction in _reductions(picture, found) if large_text else ():
-            reduced_text, reduced_erase = _levels(self._read([picture], reduction)[0])
+            reduced_text, reduced_erase = _levels(self._read_at([picture], 1 / reduction)[0])
             large = [line for line in find_lines(reduced_text) if line.box.height > LARGE * MAX_HEIGHT]
             for line in large:  # its parts, which were taken for small text, are replaced
                 readings = [(plane, other) for plane, other in readings if not _is_part(other, line)]
@@ -99,6 +110,7 @@ class Binarizer:
         coverage = np.zeros_like(text)
         for plane, line in readings:
             coverage = np.maximum(coverage, ink_of_lines(plane, (line,)))
+        coverage = _with_refined_borders(picture, coverage, [line.box for _, line in readings])
         ordered = tuple(sorted((line for _, line in readings), key=lambda line: (line.box.y0, line.box.x0)))
         return Result(coverage, np.where(erase >= 128, np.uint8(0), np.uint8(255)), ordered)
 
@@ -113,6 +125,14 @@ def _reductions(picture: U8, found: tuple[Line, ...]) -> list[float]:
     tallest = max((line.box.height for line in found), default=0)
     wanted = [2 * first, 4 * first] if side >= MIN_SEARCHED else [tallest / MAX_HEIGHT * first]
     return [r for r in wanted if r > first and side / r >= MIN_SIDE]
+
+
+def _with_refined_borders(picture: U8, coverage: U8, boxes: Sequence[Box]) -> U8:
+    refined = coverage.copy()
+    for box in boxes:
+        area = slice(max(0, box.y0 - AROUND), box.y1 + AROUND), slice(max(0, box.x0 - AROUND), box.x1 + AROUND)
+        refined[area] = refine_borders(picture[area], coverage[area])
+    return refined
 
 
 def _resized(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
