@@ -126,6 +126,21 @@ def test_static_text_is_left_out():
     assert len(tracks) - 1 == 10  # and the first one is the watermark alone
 
 
+def test_static_text_that_is_found_only_in_part_is_left_out():
+    """Its borders flicker, and for some seconds it is not found at all."""
+    random = np.random.default_rng(0)
+    thick = cv2.dilate(MARK.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool)
+
+    def flickering():
+        return MARK | (thick & (random.random(SHAPE) < 0.4))
+
+    masks = [flickering() for _ in range(round(1.2 * RATE * STATIC_SECONDS))]
+    for seed in range(10):
+        masks += [flickering() | word(seed) for _ in range(6)] + [flickering() for _ in range(4)]
+        masks += [word(seed + 20)] * 6 + [EMPTY] * 4
+    assert len(tracks_of(masks)) - 1 == 20
+
+
 # A film --------------------------------------------------------------------------------------------------------------
 
 FPS, SIZE = 25, (640, 360)

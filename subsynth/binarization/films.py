@@ -17,7 +17,7 @@ from subsynth.binarization.detection import detect_text
 from subsynth.binarization.lines import find_lines, ink_of_lines
 from subsynth.binarization.masks import SAME, Mask, bounding_box, similarity
 from subsynth.binarization.result import Box, Line, Result
-from subsynth.binarization.tracking import STATIC_SECONDS, Track, Tracker
+from subsynth.binarization.tracking import MIN_INK, STATIC_SECONDS, Track, Tracker
 from subsynth.core.errors import MaterialError
 from subsynth.core.files import open_regular_file
 from subsynth.core.pixels import U8
@@ -92,7 +92,7 @@ def find_subtitles(
             static = tracker.static()
             if static is not None:
                 track.reference = track.reference & ~static
-            if track.reference.any():
+            if np.count_nonzero(track.reference) >= MIN_INK:
                 crop = _crop(track, video)
                 found.append(_Found(track, pool.submit(_subtitle, track.begin, track.end, crop, binarizer, make)))
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,9 +19,12 @@ WHOLE = 0.6  # share of the area of a subtitle's box that a part of it spans dur
 FADE_SAMPLES = 4  # frames of a fade at most
 MIN_SAMPLES = 2  # frames that show a subtitle; what one frame shows alone is not one
 MAX_MISSES = 1  # frames without text that do not end a subtitle
+MIN_INK = 12  # px of a mask; less is no text, such as what is left of a watermark
 MAX_FRAMES = 3  # frames that are kept of a subtitle
 STATIC_SECONDS = 20.0  # how fast it is learned and forgotten which text is static
 STATIC_SHARE = 0.6  # of recent frames that show it: reached by text that is there for 18 s
+FORGOTTEN_SHARE = 0.25  # below it, static text is forgotten: a watermark may be invisible on some pictures
+STATIC_BORDER = np.ones((5, 5), np.uint8)  # around static text, whose borders are found in some frames only
 
 
 @dataclass
@@ -68,10 +72,15 @@ class Tracker:
         self._previous: float | None = None  # seconds of the frame before
         self._misses = 0
         self._shares: NDArray[np.float32] | None = None  # of recent frames in which a pixel is text
+        self._lasting: Mask | None = None  # pixels of static text
+        self._static: Mask | None = None  # these and the pixels around them
 
     def static(self) -> Mask | None:
-        """Pixels that were text for so long that it is no subtitle, such as those of a watermark; None at the start."""
-        return None if self._shares is None else np.asarray(self._shares > STATIC_SHARE)
+        """Pixels of and around text that was there for so long that it is no subtitle, such as that of a watermark.
+
+        None before the first frame.
+        """
+        return self._static
 
     def feed(self, sample: Sample) -> Iterator[Track]:
         """Take the next frame; the track that ends with it, if one does."""
@@ -82,7 +91,7 @@ class Tracker:
         track = self._track
         if track is not None and not self._misses:
             track.end = min(middle, (self._previous or 0.0) + half)
-        if not mask.any():
+        if np.count_nonzero(mask) < MIN_INK:
             self._misses += track is not None
             if self._misses > MAX_MISSES:
                 yield from self.finish()
@@ -102,11 +111,14 @@ class Tracker:
             yield track
 
     def _without_static(self, mask: Mask) -> Mask:
-        if self._shares is None:
-            self._shares = np.zeros(mask.shape, np.float32)
+        if self._shares is None or self._lasting is None:
+            self._shares, self._lasting = np.zeros(mask.shape, np.float32), np.zeros(mask.shape, bool)
         weight = np.float32(1 - math.exp(-1 / (RATE * STATIC_SECONDS)))
         self._shares += weight * (mask - self._shares)
-        return mask & (self._shares <= STATIC_SHARE)
+        self._lasting &= self._shares > FORGOTTEN_SHARE
+        self._lasting |= self._shares > STATIC_SHARE
+        self._static = cv2.dilate(self._lasting.view(np.uint8), STATIC_BORDER).view(np.bool_)
+        return mask & ~self._static
 
 
 def _continues(track: Track, mask: Mask) -> bool:
