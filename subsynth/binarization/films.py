@@ -28,6 +28,7 @@ MARGIN = 0.5  # heights of a line around the text of a cropped frame
 MAX_GAP = 0.7  # seconds between two parts of a subtitle that are joined
 MIN_CONFIDENCE = 0.92  # of a line: lower than that of clear text, higher than that of most texture
 MAX_WAITING = 8_000_000  # bytes of a frame: of larger ones, one is kept of each subtitle that waits
+TRACKED = 0.3  # share of the ink of a line that was found at the reduced size
 CLEAR = 0.6  # share of the ink of the clearest frame: frames with less, as at the start of a fade, are not used
 CURE = "name a video, or a picture with the ending of its format"
 Made = TypeVar("Made")
@@ -67,11 +68,30 @@ class _Found(Generic[Made]):
 
 @dataclass(frozen=True)
 class _Crop:
-    """The frames of a track, cut to the surroundings of its text; `left` and `top` are where they were cut."""
+    """The frames of a track, cut to the surroundings of its text; `left` and `top` are where they were cut.
+
+    `mask` is the text of the track in the whole frame, reduced by `scale`.
+    """
 
     frames: list[U8]
     left: int
     top: int
+    mask: Mask
+    scale: float
+
+    def tracked(self, result: Result) -> tuple[Line, ...]:
+        """The lines that are the text of the track, of which most was found at the reduced size, too.
+
+        Others, such as a watermark beside it, only lie between its lines.
+        """
+        return tuple(line for line in result.lines if self._share(line.box, result.coverage) >= TRACKED)
+
+    def _share(self, box: Box, coverage: U8) -> float:
+        """The ink of the track inside of a box of the crop, as a share of the ink in a coverage map of the crop."""
+        ink = int(np.count_nonzero(coverage[box.y0 : box.y1, box.x0 : box.x1] >= 128))
+        x0, x1 = (int((x + self.left) / self.scale) for x in (box.x0, box.x1))
+        y0, y1 = (int((y + self.top) / self.scale) for y in (box.y0, box.y1))
+        return np.count_nonzero(self.mask[y0 : y1 + 1, x0 : x1 + 1]) * self.scale**2 / max(1, ink)
 
 
 def find_subtitles(
@@ -138,14 +158,14 @@ def _crop(track: Track, video: Video) -> _Crop:
     top, bottom = max(0, int(box.y0 * scale) - margin), min(video.height, int(box.y1 * scale) + margin)
     size = video.height, video.width  # of a film whose size changes, only frames of the first size can be compared
     frames = [frame[top:bottom, left:right].copy() for frame in track.frames if frame.shape[:2] == size]
-    return _Crop(frames, left, top)
+    return _Crop(frames, left, top, mask, scale)
 
 
 def _subtitle(
     begin: float, end: float, crop: _Crop, binarizer: Binarizer, make: Callable[[U8, Result], Made]
 ) -> Subtitle[Made] | None:
     """The subtitle of a track; None if its frames show no text, or nothing certain, at their full size."""
-    results = binarizer.binarize_batch(crop.frames)
+    results = [_restricted(result, crop.tracked(result)) for result in binarizer.binarize_batch(crop.frames)]
     ink = [np.count_nonzero(result.coverage >= 128) for result in results]
     clear = [i for i, count in enumerate(ink) if count and count >= CLEAR * max(ink)]
     if not clear:
@@ -164,6 +184,10 @@ def _subtitle(
     moved = tuple(Line(Box(b.x0 + x, b.y0 + y, b.x1 + x, b.y1 + y), confidence) for b, confidence in lines)
     made = make(crop.frames[clear[len(clear) // 2]], result)
     return Subtitle(begin, end, moved, result.confidence, made)
+
+
+def _restricted(result: Result, lines: tuple[Line, ...]) -> Result:
+    return replace(result, coverage=ink_of_lines(result.coverage, lines), lines=lines)
 
 
 def _confident(lines: tuple[Line, ...]) -> tuple[Line, ...]:
