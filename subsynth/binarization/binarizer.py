@@ -64,7 +64,8 @@ class Binarizer:
         for i, picture in enumerate(pictures):
             by_shape.setdefault(picture.shape, []).append(i)
         for (height, width, _), indices in by_shape.items():
-            size = max(1, MAX_PIXELS // (height * width))
+            enlargement = MAX_ENLARGEMENT if height < STRIP_HEIGHTS[0] else 1
+            size = max(1, int(MAX_PIXELS / (height * width * enlargement**2)))
             for start in range(0, len(indices), size):
                 batch = indices[start : start + size]
                 for i, planes in zip(batch, self._read([pictures[i] for i in batch]), strict=True):

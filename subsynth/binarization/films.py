@@ -80,10 +80,7 @@ class _Crop:
     scale: float
 
     def tracked(self, result: Result) -> tuple[Line, ...]:
-        """The lines that are the text of the track, of which most was found at the reduced size, too.
-
-        Others, such as a watermark beside it, only lie between its lines.
-        """
+        """The lines that were found at the reduced size, too; others are a watermark, or lie beside the text."""
         return tuple(line for line in result.lines if self._share(line.box, result.coverage) >= TRACKED)
 
     def _share(self, box: Box, coverage: U8) -> float:
