@@ -67,11 +67,11 @@ def compare(events: list[Event], found: list[Subtitle], reads: bool) -> None:
     phantoms = [
         f for f, owner in zip(found, owners, strict=True) if owner is None and not any(overlap(e, f) for e in events)
     ]
-    merged = sum(owner is None for owner in owners) - len(phantoms)
+    merged = [f for f, owner in zip(found, owners, strict=True) if owner is None and f not in phantoms]
     missed = sum(not parts for _, parts in others)
     print(
         f"{len(events)} subtitles: {len(once)} found once, {missed} missed, {len(others) - missed} in pieces, "
-        f"{merged} found that span several, {len(phantoms)} phantoms"
+        f"{len(merged)} found that span several, {len(phantoms)} phantoms"
     )
     if not once:
         return
@@ -84,8 +84,8 @@ def compare(events: list[Event], found: list[Subtitle], reads: bool) -> None:
     for event, parts in others[:10]:
         times = [(round(f.begin, 2), round(f.end, 2)) for f in parts]
         print(f"    {event.begin:.2f}-{event.end:.2f} {event.text!r} found as {times}")
-    for f in phantoms[:10]:
-        print(f"    phantom: {f.begin:.2f}-{f.end:.2f} box {tuple(f.box)} confidence {f.confidence:.2f} {f.made!r}")
+    for kind, f in [("phantom", f) for f in phantoms[:10]] + [("spans several", f) for f in merged[:10]]:
+        print(f"    {kind}: {f.begin:.2f}-{f.end:.2f} box {tuple(f.box)} confidence {f.confidence:.2f} {f.made!r}")
     if not reads:
         return
     wrong = [(e, f) for e, f in once if "".join(e.text.replace("\\N", "").split()) != "".join(f.made.split())]
