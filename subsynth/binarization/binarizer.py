@@ -90,10 +90,11 @@ class Binarizer:
         height, width = pictures[0].shape[:2]
         scale = min(scale, MAX_SIDE / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        batch = np.stack([_resized(picture, size) for picture in pictures])
+        batch = np.stack([_resized(picture, size, cv2.INTER_CUBIC) for picture in pictures])
         planes = batch.astype(np.float32).transpose(0, 3, 1, 2) / np.float32(127.5) - np.float32(1)
         outputs = self._session.run(None, {self._input: np.ascontiguousarray(planes)})[0]
-        return [np.stack([_resized(plane, (width, height)) for plane in planes]) for planes in outputs]
+        size = width, height
+        return [np.stack([_resized(plane, size, cv2.INTER_LINEAR) for plane in planes]) for planes in outputs]
 
     def _result(self, picture: U8, probabilities: NDArray[np.float32], large_text: bool) -> Result:
         text, erase = _levels(probabilities)
@@ -136,13 +137,13 @@ def _with_refined_borders(picture: U8, coverage: U8, boxes: Sequence[Box]) -> U8
     return refined
 
 
-def _resized(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """An array (H, W) or (H, W, 3), resized to (width, height)."""
+def _resized(plane: NDArray[Any], size: tuple[int, int], enlargement: int) -> NDArray[Any]:
+    """An array (H, W) or (H, W, 3), resized to (width, height); `enlargement` is OpenCV's way of enlarging."""
     height, width = plane.shape[:2]
     if size == (width, height):
         return plane
     reduces = size[0] < width or size[1] < height
-    return cv2.resize(plane, size, interpolation=cv2.INTER_AREA if reduces else cv2.INTER_CUBIC)
+    return cv2.resize(plane, size, interpolation=cv2.INTER_AREA if reduces else enlargement)
 
 
 def _overlap(one: Box, other: Box) -> int:
