@@ -160,14 +160,18 @@ def test_killed_during_an_upload(hub, client, sets):
     """The same command sends only what is missing."""
     hub.fail("PUT", "^/lfs/", skip=3, times=5, drop="hang")
     process = client.start("-m", "subsynth", "publish", sets(2600), "--repo", NAME)
-    wait_until(lambda: hub.count("PUT", "^/lfs/") >= 4)
+
+    def received():
+        return [r.path for r in hub.requests if r.method == "PUT" and r.status == 200]
+
+    wait_until(lambda: hub.count("PUT", "^/lfs/") >= 4 and len(received()) == 3)  # files are sent at the same time
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    complete = [r.path for r in hub.requests if r.method == "PUT" and r.status == 200]
+    complete = received()
     assert complete and not hub.repos[NAME].log()
     hub.faults.clear()
     assert_published(hub, client, sets(2600))
-    sent = [r.path for r in hub.requests if r.method == "PUT" and r.status == 200]
+    sent = received()
     assert len(sent) == len(set(sent)) > len(complete)
 
 
