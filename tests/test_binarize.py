@@ -129,6 +129,8 @@ def drawn(*boxes, shape=(120, 400)):
         ([(10, 10, 30, 13), (8, 26, 32, 29)], [(8, 10, 32, 29)]),  # two strokes of one character
         ([(20, 6, 24, 9), (10, 12, 100, 32)], [(10, 6, 100, 32)]),  # an accent
         ([(50, 50, 52, 52)], []),  # a speck
+        # A title and a subtitle, each of one short line.
+        ([(100, 5, 196, 19), (70, 93, 240, 108)], [(100, 5, 196, 19), (70, 93, 240, 108)]),
     ],
 )
 def test_lines_are_boxes_of_ink(boxes, lines):

@@ -18,6 +18,8 @@ REACH = 0.5  # heights of a line that ascenders and descenders reach beyond its 
 MIN_HEIGHT, MIN_INK = 5, 12  # px; less is not a line of text
 MIN_CONFIDENCE = 0.9  # of text it is at least .92, of texture at most .93, and mostly below .87
 MAX_BOXES = 300  # of a picture; the largest are kept
+THIN_STROKE = 0.2  # share of the height of a character: strokes of one character without others are not higher
+MAX_CHARACTER = 64  # px in height, at the size at which the network reads text
 STROKE = 0.3  # share of the height of a character: parts that are lower belong to the line above or below
 
 
@@ -114,7 +116,9 @@ def _is_one_line(one: Box, other: Box) -> bool:
         return False
     if high > STROKE * both.height:  # a dot or an accent above or below a line
         return both.height <= 1.6 * high
-    # Strokes of one character, such as 二: both are about as wide as they are apart.
+    # Strokes of one character, such as 二: both are low, and about as wide as they are apart; lines of text are higher.
+    if high > THIN_STROKE * both.height or both.height > MAX_CHARACTER:
+        return False
     return both.height <= 1.3 * min(one.width, other.width) and both.width <= 2 * both.height
 
 
