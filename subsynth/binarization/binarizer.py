@@ -91,8 +91,10 @@ class Binarizer:
         scale = min(scale, MAX_SIDE / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
         batch = np.stack([_resized(picture, size, cv2.INTER_CUBIC) for picture in pictures])
-        planes = batch.astype(np.float32).transpose(0, 3, 1, 2) / np.float32(127.5) - np.float32(1)
-        outputs = self._session.run(None, {self._input: np.ascontiguousarray(planes)})[0]
+        planes = np.ascontiguousarray(batch.transpose(0, 3, 1, 2)).astype(np.float32)
+        planes /= 127.5
+        planes -= 1
+        outputs = self._session.run(None, {self._input: planes})[0]
         size = width, height
         return [np.stack([_resized(plane, size, cv2.INTER_LINEAR) for plane in planes]) for planes in outputs]
 
@@ -160,7 +162,7 @@ def _is_part(line: Line, large: Line) -> bool:
 
 def _levels(probabilities: NDArray[np.float32]) -> tuple[U8, U8]:
     """Probabilities (2, H, W) of text and of the erase mask, as two uint8 (H, W)."""
-    text, erase = np.round(np.clip(probabilities, 0, 1) * 255).astype(np.uint8)
+    text, erase = (probabilities * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     return text, erase
 
 
