@@ -20,7 +20,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-import subsynth
 from dbram_baseline.errors import BaselineError, reason
 from dbram_baseline.files import check_regular, temporary_file
 from dbram_baseline.networks.factory import build_generator
@@ -30,7 +29,6 @@ from dbram_baseline.training.step import Learner
 
 LAST = "last.safetensors"
 AVERAGE = "average"  # the network with the moving average of the generator's weights, of models that have one
-BUNDLED = "bundled:"  # before the name of weights in the package, instead of a path
 MAX_METADATA = 1 << 16  # characters
 _METADATA = "dbram_baseline"  # key of the metadata in the file
 
@@ -154,10 +152,8 @@ def load_weights(path: Path, networks: Mapping[str, nn.Module]) -> None:
 def load_generator(path: Path) -> tuple[nn.Module, CheckpointInfo]:
     """The generator of a checkpoint, in evaluation mode, and the metadata. Raises BaselineError.
 
-    The path may be "bundled:NAME" for weights in the package. Where the checkpoint has the moving average of its
-    weights, these are taken.
+    Where the checkpoint has the moving average of its weights, these are taken.
     """
-    path = _resolve(path)
     info = read_info(path)
     config = info.config
     with _open(path) as file:
@@ -171,19 +167,6 @@ def load_generator(path: Path) -> tuple[nn.Module, CheckpointInfo]:
     networks = build()
     load_weights(path, networks)
     return networks[name].eval(), info
-
-
-def _resolve(path: Path) -> Path:
-    """The file of a checkpoint that is given by its path, or as "bundled:NAME"."""
-    if not str(path).startswith(BUNDLED):
-        return path
-    name, folder = str(path).removeprefix(BUNDLED), Path(subsynth.__file__).parent / "data/weights"
-    files = {file.stem: file for file in sorted(folder.glob("*.safetensors"))}
-    if name not in files:
-        raise BaselineError(
-            f"{path}: no such weights in the package; choose from {BUNDLED}{f', {BUNDLED}'.join(files)}"
-        )
-    return files[name]
 
 
 @contextlib.contextmanager
