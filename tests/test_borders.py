@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from subsynth.binarization.edges import refine_borders
+from subsynth.binarization.borders import refine_borders
 
 
 def drawing(seed, fill, ground):

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from subsynth.binarization.edges import refine_borders
+from subsynth.binarization.borders import refine_borders
 from subsynth.binarization.lines import find_lines, ink_of_lines
 from subsynth.binarization.result import Box, Line, Result
 from subsynth.core.errors import MaterialError
@@ -162,7 +162,7 @@ def _is_part(line: Line, large: Line) -> bool:
 
 def _levels(probabilities: NDArray[np.float32]) -> tuple[U8, U8]:
     """Probabilities (2, H, W) of text and of the erase mask, as two uint8 (H, W)."""
-    text, erase = (probabilities * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    text, erase = (np.clip(probabilities, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     return text, erase
 
 

@@ -25,9 +25,9 @@ def test_each_augmentation_has_its_share():
         assert image.shape == ramp.shape and image.dtype == np.uint8
         counts["low"] += fine_detail(image) < 0.8 * fine_detail(ramp)
         means = image.mean(axis=(0, 1))
-        darkest = np.sort(means)[0] > 30  # the negative of the lightest plane is about 64, the darkest is about 16
-        counts["negative"] += darkest
-        order = np.argsort(means if not darkest else -means)
+        is_negative = np.sort(means)[0] > 30  # the negative of the lightest plane is about 64, the darkest is about 16
+        counts["negative"] += is_negative
+        order = np.argsort(means if not is_negative else -means)
         counts["hue"] += list(order) != [0, 1, 2]
     expected = {"low": P_LOW, "hue": P_HUE * 5 / 6, "negative": P_NEGATIVE}
     for name, share in expected.items():
