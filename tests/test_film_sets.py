@@ -92,7 +92,7 @@ def test_every_planned_row_can_be_rendered_again(preset):
 
 
 ITEM = Distractor(
-    "sign", "ab", "Arimo Regular", (1, 2, 3), 9, (4, 5, 6), 8, 30, 12, 1, (0, 0, 800, 0, 800, 640, 0, 480)
+    "sign", "ab", "Arimo Regular", (1, 2, 3), 9, 24, (4, 5, 6), 8, 30, 12, 1, (0, 0, 800, 0, 800, 640, 0, 480)
 )
 REFUSED = {
     "line_dx_em": [5000.0, float("nan")],
@@ -104,7 +104,8 @@ REFUSED = {
         *(
             to_column((dataclasses.replace(ITEM, **{name: value}),))
             for name, value in (
-                ("text", ""), ("kind", "moon"), ("frame", 31), ("blur_px", 17), ("opacity", -1), ("color", (0, 0, 256)),
+                ("text", ""), ("kind", "moon"), ("frame", 31), ("blur_px", 17), ("opacity", -1), ("outline", 257),
+                ("color", (0, 0, 256)),
                 ("corners", (0, 0, 0, 0, 0, 0, 0, 0)), ("corners", (0, 0, 800, 0, 0, 480, 800, 640)),
                 ("corners", (0, 0, 10**6, 0, 10**6, 640, 0, 480)), ("text", "x" * 300), ("text", "a\nb"),
             )

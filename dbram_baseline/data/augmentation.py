@@ -1,4 +1,4 @@
-"""Augmentation of rendered bands: lower resolutions, other hues, negatives. The labels stay as they are."""
+"""Augmentation of rendered pairs: other resolutions, other hues, negatives."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from dbram_baseline.arrays import U8
 from dbram_baseline.data.rendering import render_labels
 
 P_LOW, LOW_RANGE = 0.5, (0.4, 0.9)  # share of bands of a lower resolution, and by which factor it is lower
-MIN_LOW_HEIGHT = 64  # px: strips already have the resolution at which tools cut them
+MIN_BAND_HEIGHT = 64  # px; lower images are strips, which `subsynth binarize` reads enlarged
+STRIP_FACTOR = 2
 P_HUE, P_NEGATIVE = 0.5, 0.15  # shares of images with exchanged colour planes, and of negatives
 
 
 def render_augmented(preset: str, seed: int, split: str, start: int, stop: int, stride: int) -> tuple[U8, U8]:
-    """As `render_labels`, with augmented images. Each depends only on its preset, seed and index."""
+    """As `render_labels`, with augmented images. Each depends only on its preset, seed and index.
+
+    Strips and their labels are enlarged to STRIP_FACTOR times their size, as strips are that the network reads.
+    """
     images, labels = render_labels(preset, seed, split, start, stop, stride)
     indices = range(start, stop, stride)
-    return np.stack([augment(image, (seed, index)) for image, index in zip(images, indices, strict=True)]), labels
+    images = np.stack([augment(image, (seed, index)) for image, index in zip(images, indices, strict=True)])
+    if images.shape[1] >= MIN_BAND_HEIGHT:
+        return images, labels
+    return _enlarged(images, cv2.INTER_CUBIC), np.stack([_enlarged(planes, cv2.INTER_LINEAR) for planes in labels])
 
 
 def augment(image: U8, seed: tuple[int, int]) -> U8:
@@ -32,9 +39,15 @@ def augment(image: U8, seed: tuple[int, int]) -> U8:
     hue, order = draws.random() < P_HUE, draws.permutation(3)
     negative = draws.random() < P_NEGATIVE
     height, width = image.shape[:2]
-    if low and height >= MIN_LOW_HEIGHT:
+    if low and height >= MIN_BAND_HEIGHT:
         small = cv2.resize(image, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)
         image = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
     if hue:
         image = image[:, :, order]
     return 255 - image if negative else image
+
+
+def _enlarged(images: U8, interpolation: int) -> U8:
+    """Images (N, H, W) or (N, H, W, 3), each enlarged by STRIP_FACTOR."""
+    size = images.shape[2] * STRIP_FACTOR, images.shape[1] * STRIP_FACTOR
+    return np.stack([np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8) for image in images])

@@ -11,7 +11,7 @@ from dbram_baseline.training.optimizer import descend
 from dbram_baseline.training.step import Learner
 
 DICE, ERASE = 1.0, 0.5  # weights of the terms; that of the cross-entropy of text is 1
-DECAY = 0.998  # of the moving average of the weights, per step
+DECAY = 0.9995  # of the moving average of the weights, per step
 
 
 def labelled_step(learner: Learner, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:

@@ -14,6 +14,8 @@ KINDS = ("watermark", "sign", "patch", "credits")
 CORNER_GRID = 16  # corners are multiples of 1/16 px
 MAX_CORNER = 1 << 17  # 1/16 px
 MAX_BLUR = 16  # px
+OUTLINE_GRID = 16  # the radius of an outline is a multiple of 1/16 px
+MAX_OUTLINE = 16 * OUTLINE_GRID
 MAX_TEXT = 200  # characters
 MAX_COUNT = 16  # of one sample
 
@@ -23,6 +25,9 @@ Corners = tuple[int, int, int, int, int, int, int, int]
 @dataclass(frozen=True, slots=True)
 class Distractor:
     """A line of text on a plate, which is mapped to a quadrilateral. Opacities are 0..255; 0 is no plate.
+
+    outline: radius of an outline in 1/16 px of the image; 0 is none. It has the colour of the plate and the opacity of
+    the text.
 
     corners: x and y of the plate's corners in 1/16 px of the image, clockwise from the top left one; padding: distance
     between the text's ink and the edge of the plate; frame: width of a frame along this edge, in the text's colour.
@@ -34,6 +39,7 @@ class Distractor:
     font: str
     color: Color
     opacity: int
+    outline: int
     plate_color: Color
     plate_opacity: int
     padding: int
@@ -76,6 +82,7 @@ def _checked(value: Mapping[str, object]) -> Distractor:
         font=_text(value, "font"),
         color=(red, green, blue),
         opacity=_number(value, "opacity", 0, 255),
+        outline=_number(value, "outline", 0, MAX_OUTLINE),
         plate_color=(plate_red, plate_green, plate_blue),
         plate_opacity=_number(value, "plate_opacity", 0, 255),
         padding=_number(value, "padding", 0, 1000),

@@ -15,7 +15,16 @@ from subsynth.assets.glyphs import FaceGlyphs
 from subsynth.core import pixels, rng
 from subsynth.core.rng import StreamRange
 from subsynth.planning import layout
-from subsynth.planning.distractor import CORNER_GRID, KINDS, MAX_BLUR, Corners, Distractor, is_convex
+from subsynth.planning.distractor import (
+    CORNER_GRID,
+    KINDS,
+    MAX_BLUR,
+    MAX_OUTLINE,
+    OUTLINE_GRID,
+    Corners,
+    Distractor,
+    is_convex,
+)
 from subsynth.planning.layout import Box
 from subsynth.planning.placement import Placement
 from subsynth.planning.style import StyleChoice
@@ -35,6 +44,7 @@ class _Look(NamedTuple):
     """The appearance of a distractor; its corners are relative to its centre, px."""
 
     opacity: int
+    outline: int
     plated: bool
     plate_opacity: int
     padding: int
@@ -90,7 +100,7 @@ def _choose(assets: Assets, kind: str, draws: list[float], protected: Box | None
         numbers = iter(draws[start : start + DRAWS])
         look = LOOKS[kind](numbers, aspect, assets.spec)
         corners = _rounded(look)
-        if is_convex(corners) and not _overlaps(corners, look.blur_px, protected):
+        if is_convex(corners) and not _overlaps(corners, _reach(look), protected):
             color, plate_color = _colors(kind, numbers)
             return Distractor(
                 kind,
@@ -98,6 +108,7 @@ def _choose(assets: Assets, kind: str, draws: list[float], protected: Box | None
                 face.face.name,
                 color,
                 look.opacity,
+                look.outline,
                 plate_color,
                 look.plate_opacity if look.plated else 0,
                 look.padding,
@@ -139,7 +150,9 @@ def _watermark(draws: Iterator[float], aspect: float, spec: Spec) -> _Look:
     )
     low_opacity, high_opacity = spec.distractors.watermark_opacity_range
     opacity, plated = low_opacity + int((high_opacity - low_opacity) * next(draws)), next(draws) < 0.3
-    return _Look(opacity, plated, 40 + int(70 * next(draws)), 30, 0, 0, corners, centre)
+    outlined, radius = next(draws) < 0.4, min(MAX_OUTLINE, int(ink * (0.02 + 0.1 * next(draws)) * OUTLINE_GRID))
+    outline = radius if outlined and not plated else 0
+    return _Look(opacity, outline, plated, 40 + int(70 * next(draws)), 30, 0, 0, corners, centre)
 
 
 def _sign(draws: Iterator[float], aspect: float, spec: Spec) -> _Look:
@@ -154,7 +167,7 @@ def _sign(draws: Iterator[float], aspect: float, spec: Spec) -> _Look:
     corners = np.stack((corners[:, 0] + lean * corners[:, 1], corners[:, 1] + slope * corners[:, 0]), axis=1)
     centre = _anywhere(draws, width, height)
     opacity, plate_opacity, blur = 235 + int(20 * next(draws)), 215 + int(40 * next(draws)), int(2 * next(draws))
-    return _Look(opacity, True, plate_opacity, 35, 12, blur, corners, centre)
+    return _Look(opacity, 0, True, plate_opacity, 35, 12, blur, corners, centre)
 
 
 def _patch(draws: Iterator[float], aspect: float, spec: Spec) -> _Look:
@@ -169,7 +182,7 @@ def _patch(draws: Iterator[float], aspect: float, spec: Spec) -> _Look:
     corners = np.stack((cosine * x - sine * y, sine * x + cosine * y), axis=1)
     centre = _anywhere(draws, width, height)
     opacity, plate_opacity, blur = 170 + int(70 * next(draws)), 150 + int(90 * next(draws)), int(2 * next(draws))
-    return _Look(opacity, True, plate_opacity, 40, 0, blur, corners, centre)
+    return _Look(opacity, 0, True, plate_opacity, 40, 0, blur, corners, centre)
 
 
 def _credits(draws: Iterator[float], aspect: float, spec: Spec) -> _Look:
@@ -185,7 +198,7 @@ def _credits(draws: Iterator[float], aspect: float, spec: Spec) -> _Look:
         beyond = ink * 0.5 * (0.1 + 0.5 * next(draws))
         y = height - beyond + ink / 4 if next(draws) < 0.5 else beyond - ink / 4
         look = 70 + int(60 * next(draws)), 0
-    return _Look(look[0], False, 0, 0, 0, look[1], _rectangle(ink * aspect, ink), (x, y))
+    return _Look(look[0], 0, False, 0, 0, 0, look[1], _rectangle(ink * aspect, ink), (x, y))
 
 
 LOOKS: dict[str, Callable[[Iterator[float], float, Spec], _Look]] = {
@@ -227,11 +240,15 @@ def _rounded(look: _Look) -> Corners:
     return x0, y0, x1, y1, x2, y2, x3, y3
 
 
-def _overlaps(corners: Corners, blur_px: int, protected: Box | None) -> bool:
-    """Whether the bounds of a quadrilateral, with its blur, overlap the subtitle's part of the image."""
+def _reach(look: _Look) -> int:
+    """How far a distractor may reach beyond its corners by its blur and its outline, px."""
+    return 2 * look.blur_px + 1 + -(-look.outline // OUTLINE_GRID)
+
+
+def _overlaps(corners: Corners, reach: int, protected: Box | None) -> bool:
+    """Whether the bounds of a quadrilateral, grown by `reach` px, overlap the subtitle's part of the image."""
     if protected is None:
         return False
     xs, ys = [x / CORNER_GRID for x in corners[::2]], [y / CORNER_GRID for y in corners[1::2]]
     left, top, right, bottom = protected
-    reach = 2 * blur_px + 1
     return min(xs) - reach < right and max(xs) + reach > left and min(ys) - reach < bottom and max(ys) + reach > top

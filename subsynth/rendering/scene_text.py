@@ -8,10 +8,11 @@ from subsynth.assets.assets import Assets
 from subsynth.core import pixels
 from subsynth.core.pixels import U8
 from subsynth.planning import layout
-from subsynth.planning.distractor import CORNER_GRID, Distractor
+from subsynth.planning.distractor import CORNER_GRID, OUTLINE_GRID, Distractor
 from subsynth.planning.layout import Box, Line
 from subsynth.rendering.backend import Backend
 from subsynth.rendering.plane import plane_of, rectangle_edges
+from subsynth.rendering.styles.outline import outline
 from subsynth.rendering.styles.shadow import shadow
 
 
@@ -33,6 +34,9 @@ def draw_distractor(planes: U8, distractor: Distractor, assets: Assets, backend:
             alpha = backend.rasterize(rectangle_edges(plane, inset), height, width)
             _blend(part, alpha, distractor.blur_px, color, opacity)
     alpha = backend.line_coverage_in_plane(glyphs, line, plane, height, width)
+    if distractor.outline:  # beside the text, which stays translucent
+        around = outline(alpha, distractor.outline / OUTLINE_GRID) - alpha
+        _blend(part, around, distractor.blur_px, distractor.plate_color, distractor.opacity)
     _blend(part, alpha, distractor.blur_px, distractor.color, distractor.opacity)
 
 
@@ -52,7 +56,7 @@ def _plate(line: Line, distractor: Distractor) -> tuple[Box, int]:
 
 def _bounds(distractor: Distractor, width: int, height: int) -> Box:
     """The part of the image that a distractor may change: left, top, right, bottom in px."""
-    reach = 2 * distractor.blur_px + 1
+    reach = 2 * distractor.blur_px + 1 + -(-distractor.outline // OUTLINE_GRID)
     xs, ys = distractor.corners[::2], distractor.corners[1::2]
     return (
         max(0, min(xs) // CORNER_GRID - reach),

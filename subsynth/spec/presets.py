@@ -87,7 +87,7 @@ def _film(strips: Spec) -> Spec:
         ),
         fonts=dataclasses.replace(strips.fonts, p_italic=0.25, size_range=(12.0, 64.0)),
         layout=Layout(align=Weights({"anywhere": 0.3, "left": 0.1, "centre": 0.5, "right": 0.1}), p_clipped=0.06),
-        fill=Fill(colors=Weights(FILM_COLORS), p_lighten=0.2),
+        fill=Fill(colors=Weights(FILM_COLORS), contrast_floor=1.4, p_lighten=0.2),
         style=Style(
             kinds=Weights({"plain": 0.15, "shadow": 0.15, "outline": 0.35, "outline_shadow": 0.2, "box": 0.15}),
             outline_range=(0.5, 3.5),
@@ -96,7 +96,7 @@ def _film(strips: Spec) -> Spec:
             max_shadow_blur_px=3,
             p_fade=0.08,
         ),
-        background=Background(p_texture=0.2),
+        background=Background(p_texture=0.2, gain_range=(0.5, 1.2)),
         distractors=Distractors(
             p_watermark=0.25, watermark_opacity_range=(50, 170), p_sign=0.12, p_patch=0.1, p_credits=0.1
         ),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dbram_baseline.data.augmentation import P_HUE, P_LOW, P_NEGATIVE, augment, render_augmented
+from dbram_baseline.data.augmentation import P_HUE, P_LOW, P_NEGATIVE, STRIP_FACTOR, augment, render_augmented
 from dbram_baseline.data.rendering import render_labels
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (96, 120, 3), np.uint8)
@@ -39,6 +39,16 @@ def test_strips_keep_their_resolution():
     for index in range(50):
         levels = augment(strip, (0, index))
         assert np.isclose(fine_detail(levels), fine_detail(strip))  # neither planes nor negatives change it
+
+
+def test_strips_are_enlarged_with_their_labels():
+    """Averaged back to their own size, enlarged labels are close to what was rendered."""
+    images, labels = render_augmented("sub_en", 5, "train", 0, 4, 1)
+    _, plain_labels = render_labels("sub_en", 5, "train", 0, 4, 1)
+    n, _, height, width = plain_labels.shape
+    assert images.shape == (n, height * STRIP_FACTOR, width * STRIP_FACTOR, 3)
+    back = labels.reshape(n, 2, height, STRIP_FACTOR, width, STRIP_FACTOR).mean(axis=(3, 5))
+    assert np.abs(back - plain_labels).mean() < 8 < np.abs(back[::-1] - plain_labels).mean()
 
 
 def test_an_image_depends_on_its_index_alone_and_labels_stay():
