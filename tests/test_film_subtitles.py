@@ -16,8 +16,10 @@ from subsynth import Binarizer
 from subsynth.assets.pictures import bundled_pictures, decode_picture
 from subsynth.assets.video_reading import open_video
 from subsynth.binarization.detection import RATE, Sample
-from subsynth.binarization.films import find_subtitles
+from subsynth.binarization.films import Subtitle, find_subtitles
 from subsynth.binarization.masks import SAME, show_the_same, similarity
+from subsynth.binarization.result import Box, Line
+from subsynth.binarization.returning import split_returning
 from subsynth.binarization.tracking import STATIC_SECONDS, Tracker
 from subsynth.core.progress import NoProgress
 from subsynth.data import font_catalogue
@@ -82,9 +84,10 @@ def test_a_track_for_each_subtitle():
     assert all(1 <= len(t.frames) <= 3 for t in tracks)
 
 
-def test_one_frame_is_no_subtitle_and_one_frame_without_text_does_not_end_one():
+def test_two_frames_are_no_subtitle_and_one_frame_without_text_does_not_end_one():
     one = word(1)
-    assert tracks_of([EMPTY, one, EMPTY, EMPTY, EMPTY]) == []
+    assert tracks_of([EMPTY, one, one, EMPTY, EMPTY, EMPTY]) == []
+    assert len(tracks_of([EMPTY, one, one, one, EMPTY, EMPTY])) == 1
     assert len(tracks_of([one] * 4 + [EMPTY] + [one] * 4)) == 1
     assert len(tracks_of([one] * 4 + [EMPTY] * 2 + [one] * 4)) == 2
 
@@ -106,7 +109,66 @@ def test_text_that_outlasts_a_subtitle_does_not_continue_it():
     one, two = word(1), word(2)
     tracks = tracks_of([MARK] * 10 + [MARK | one] * 10 + [MARK] * 10 + [MARK | two] * 10 + [MARK] * 10)
     times = [(round(t.begin, 3), round(t.end, 3)) for t in tracks]
-    assert times[1] == (1.9, 3.9) and times[3] == (5.9, 7.9) and len(tracks) == 5
+    assert times == [(1.9, 3.9), (5.9, 7.9), (0.0, 9.8)]
+    assert np.array_equal(tracks[0].reference, one) and np.array_equal(tracks[2].reference, MARK)
+
+
+def rows(seed, top):
+    """The mask of a line of text 8 px high, `top` px below the upper border."""
+    mask = np.zeros(SHAPE, bool)
+    mask[top : top + 8, 20:140] = np.repeat(np.random.default_rng(seed).random((4, 30)) < 0.5, 2, 0).repeat(4, 1)
+    return mask
+
+
+def test_a_subtitle_below_a_larger_title_is_not_lost():
+    """Neither is the title, whose rows are far from those of the subtitle."""
+    title = np.zeros(SHAPE, bool)
+    title[:40, 10:150] = np.repeat(np.repeat(np.random.default_rng(9).random((10, 20)) < 0.6, 4, 0), 7, 1)
+    one = rows(1, 76)
+    assert similarity(title, title | one) >= SAME
+    tracks = tracks_of([title] * 5 + [title | one] * 10 + [title] * 5)
+    times = [(round(t.begin, 3), round(t.end, 3)) for t in tracks]
+    assert times == [(0.9, 2.9), (0.0, 3.8)]
+    assert np.array_equal(tracks[0].reference, one) and np.array_equal(tracks[1].reference, title)
+
+
+def test_a_second_line_of_a_dialogue_begins_a_subtitle_of_both():
+    one, two = rows(1, 64), rows(2, 76)
+    assert similarity(one, one | two) >= SAME
+    tracks = tracks_of([EMPTY] * 2 + [one] * 8 + [one | two] * 8)
+    assert [(round(t.begin, 3), round(t.end, 3)) for t in tracks] == [(0.3, 1.9), (1.9, 3.4)]
+    assert np.array_equal(tracks[0].reference, one) and np.array_equal(tracks[1].reference, one | two)
+
+
+def test_two_lines_are_one_subtitle_even_if_one_of_them_has_low_characters_alone():
+    one, two = rows(1, 60), rows(2, 74)
+    one[:62] = False
+    tracks = tracks_of([EMPTY] * 2 + [one | two] * 8)
+    assert len(tracks) == 1 and np.array_equal(tracks[0].reference, one | two)
+
+
+def test_credits_that_roll_are_no_subtitles():
+    """Each frame shows them higher by a third of a line."""
+    rolled = np.concatenate([rows(seed, 4)[:12] for seed in range(12)])
+    tracks = tracks_of([rolled[first : first + SHAPE[0]] for first in range(0, 12 * 12 - SHAPE[0], 3)])
+    assert tracks == []
+
+
+def placed(begin, box):
+    return Subtitle(begin, begin + 1.0, (Line(Box(*box), 0.99),), 0.99, None)
+
+
+def test_signs_that_return_are_told_from_subtitles():
+    """Three times in one place where no subtitle is. A word that returns among the subtitles is one of them."""
+    lines = [placed(10.0 * i, (200 - 9 * i, 300, 440 + 9 * i, 330)) for i in range(12)]
+    word_again = [placed(10.0 * i + 5, (300, 301, 340, 329)) for i in range(3)]
+    signs = [placed(10.0 * i + 2, (50 + i, 40, 120, 60)) for i in range(3)]
+    others = [placed(7.0, (400, 100, 450, 120)), placed(70.0, (20, 200, 60, 215))]
+    kept, returning = split_returning([*lines, *word_again, *signs, *others])
+    assert kept == [*lines, *word_again, *others] and returning == signs
+    for too_few in ([*lines, *signs[:2]], [*lines[:5], *signs]):
+        assert split_returning(too_few) == (too_few, [])
+    assert split_returning([]) == ([], [])
 
 
 def test_text_that_grows_within_a_second_is_one_subtitle():

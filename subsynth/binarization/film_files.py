@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pysubs2
 
@@ -13,6 +14,7 @@ from subsynth.binarization.files import check_is_not, check_writable, whole_fold
 from subsynth.binarization.films import Subtitle, find_subtitles
 from subsynth.binarization.outputs import BOXES, PICTURES, boxes_line, encode_png
 from subsynth.binarization.result import Result
+from subsynth.binarization.returning import split_returning
 from subsynth.core.errors import OutputError
 from subsynth.core.pixels import U8
 from subsynth.core.progress import Progress
@@ -28,6 +30,17 @@ class Picture:
 
     content: bytes
     text: str
+
+
+class Counts(NamedTuple):
+    """Of a film: its subtitles, those of them without text that could be read, and texts that were left out as signs.
+
+    A subtitle file does not have those without text.
+    """
+
+    subtitles: int
+    unread: int
+    returning: int
 
 
 def check_film_out(source: Path, out: Path, reads: bool) -> None:
@@ -52,10 +65,9 @@ def is_subtitle_file(out: Path) -> bool:
 
 def binarize_film(
     source: Path, out: Path, output: str, binarizer: Binarizer, reader: Reader | None, progress: Progress
-) -> tuple[int, int]:
+) -> Counts:
     """Write the subtitles of a film into the folder `out`, or as the subtitle file `out`.
 
-    Returns the number of subtitles, and of those in which the reader found no text, which a subtitle file leaves out.
     Nothing is written before the whole film is read. Raises MaterialError and OutputError.
     """
 
@@ -65,13 +77,14 @@ def binarize_film(
             return Picture(b"", text)
         return Picture(encode_png(PICTURES[output](frame, result)), text)
 
-    subtitles = find_subtitles(source, binarizer, make, progress)
+    subtitles, returning = split_returning(find_subtitles(source, binarizer, make, progress))
     if is_subtitle_file(out):
         write_file(out, _subtitle_file(subtitles))
     else:
         with whole_folder(out) as folder:
             _write_folder(folder, subtitles, output, reader is not None)
-    return len(subtitles), sum(not s.made.text for s in subtitles) if reader else 0
+    unread = sum(not s.made.text for s in subtitles) if reader else 0
+    return Counts(len(subtitles), unread, len(returning))
 
 
 def _write_folder(folder: Path, subtitles: Sequence[Subtitle[Picture]], output: str, reads: bool) -> None:

@@ -192,17 +192,17 @@ def _confident(lines: tuple[Line, ...]) -> tuple[Line, ...]:
 
 
 def _joined(found: Sequence[_Found[Made]]) -> list[Subtitle[Made]]:
-    """The subtitles, with parts of one that follow each other joined."""
+    """The subtitles by their times, with parts of one that follow each other joined."""
     kept: list[Subtitle[Made]] = []
-    last_mask: Mask | None = None
-    for each in found:
-        subtitle, mask = each.subtitle.result(), each.mask()
-        if subtitle is None:
-            continue
-        if last_mask is not None and subtitle.begin - kept[-1].end <= MAX_GAP and similarity(last_mask, mask) >= SAME:
-            longer = max(kept[-1], subtitle, key=lambda s: s.end - s.begin)
-            kept[-1] = replace(longer, begin=kept[-1].begin, end=subtitle.end)
-            continue
-        kept.append(subtitle)
-        last_mask = mask
+    recent: list[tuple[int, _Found[Made]]] = []  # those that the next one may continue, by their place in `kept`
+    made = [(subtitle, each) for each in found if (subtitle := each.subtitle.result()) is not None]
+    for subtitle, each in sorted(made, key=lambda pair: pair[0].begin):
+        recent = [(place, other) for place, other in recent if subtitle.begin - kept[place].end <= MAX_GAP]
+        same = next((place for place, other in recent if similarity(other.mask(), each.mask()) >= SAME), None)
+        if same is None:
+            recent.append((len(kept), each))
+            kept.append(subtitle)
+        else:
+            longer = max(kept[same], subtitle, key=lambda s: s.end - s.begin)
+            kept[same] = replace(longer, begin=kept[same].begin, end=max(kept[same].end, subtitle.end))
     return kept

@@ -72,9 +72,11 @@ def _binarize_film(source: Path, out: Path | None, output: str, reads: bool, mod
     binarizer = Binarizer(model)
     reader = TextReader() if reads else None
     with ProgressBar("binarizing", " s") as progress:
-        count, unread = binarize_film(source, out, output, binarizer, reader, progress)
-    note = f"; no text could be read in {unread:,} of them" if unread else ""
-    echo(f"wrote {_number(count, 'subtitle')} of {one_line(source.name)} to {one_line(str(out))}{note}")
+        counts = binarize_film(source, out, output, binarizer, reader, progress)
+    note = f"; no text could be read in {counts.unread:,} of them" if counts.unread else ""
+    if counts.returning:
+        note += f"; {_number(counts.returning, 'other text')} left out, which return in one place as signs do"
+    echo(f"wrote {_number(counts.subtitles, 'subtitle')} of {one_line(source.name)} to {one_line(str(out))}{note}")
 
 
 def _summary(written: int, broken: int, others: int, target: Path, output: str, is_folder: bool) -> str:
