@@ -248,7 +248,10 @@ def _by_source(
 def _covered(faces: Sequence[FaceGlyphs], lines: Lines) -> NDArray[np.bool_]:
     """bool (faces, lines): whether a face can draw all characters of a line. Joiners need no glyph."""
     joined = np.frombuffer("".join(lines.text).encode("utf-32-le"), dtype="<u4").astype(np.uint32)
-    codes, code_index = np.unique(joined, return_inverse=True)
+    known = np.zeros(int(joined.max()) + 1, np.bool_)  # by code point: faster than sorting millions of characters
+    known[joined] = True
+    codes = np.flatnonzero(known).astype(np.uint32)
+    code_index = (np.cumsum(known) - 1)[joined]
     starts = np.cumsum(lines.length) - lines.length
     for glyphs in faces:
         glyphs.expect(codes)

@@ -42,7 +42,11 @@ Rank = tuple[int, int]  # rank, number of ranks
 @N_TEST
 @click.option("--out", help="Directory or address, such as s3://bucket/set, to write to.  [default: <preset>_<lang>]")
 @SEED
-@click.option("--workers", type=int, help="Number of shards that are rendered at a time.  [default: all cores]")
+@click.option(
+    "--workers",
+    type=int,
+    help="Number of shards that are rendered at a time.  [default: all cores, or fewer for a small set]",
+)
 @click.option(
     "--engine",
     type=click.Choice(engines.NAMES),

@@ -19,6 +19,7 @@ PAGE_COLOR, LABEL_COLOR = (238, 238, 240), (40, 40, 44)  # RGB
 
 LABEL_SIZE = 12  # px per em
 MAX_LABEL = 300  # characters
+COMPRESSION = 2  # of 9: a tenth more bytes than by default, in a third of the time
 
 
 def draw_label(draw: ImageDraw.ImageDraw, position: tuple[float, float], text: str) -> None:
@@ -45,7 +46,7 @@ def _label_fonts() -> tuple[tuple[ImageFont.FreeTypeFont, frozenset[int]], ...]:
 def save_png(picture: Image.Image, path: Path, optimize: bool = False) -> None:
     """Write a picture as PNG. Raises OutputError if the file cannot be written."""
     try:
-        picture.save(path, "PNG", optimize=optimize)
+        picture.save(path, "PNG", optimize=optimize, compress_level=COMPRESSION)
     except OSError as error:
         raise unwritable(path, error) from error
 

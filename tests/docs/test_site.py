@@ -48,7 +48,9 @@ def text_of(site, page):
 
 def commands():
     """(how it is called, command) of every command of the package and of the baseline."""
-    yield from ((f"subsynth {name}", command) for name, command in cli.commands.items())
+    context = click.Context(cli)
+    cli_commands = {name: cli.get_command(context, name) for name in cli.list_commands(context)}
+    yield from ((f"subsynth {name}", command) for name, command in cli_commands.items())
     for module in pkgutil.iter_modules(dbram_baseline.__path__):
         command = getattr(importlib.import_module(f"dbram_baseline.{module.name}"), "command", None)
         if isinstance(command, click.Command):

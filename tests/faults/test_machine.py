@@ -292,6 +292,7 @@ def test_no_home_folder(tmp_path):
 import os, sys
 from subsynth.cli.commands import cli
 from subsynth.cli.main import main
+import subsynth.cli.inspect
 arguments = ["preview", "--spec", "spec.yaml", "--count", "1"]
 with cli.make_context("subsynth", list(arguments)) as context:
     cli.invoke(context)

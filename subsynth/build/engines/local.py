@@ -22,15 +22,18 @@ from subsynth.format.shard_list import Shard
 MAX_DEATHS = 3  # times that a worker may die (killed, out of memory) before the run gives up
 QUEUE_PER_WORKER = 4  # shards that wait for each worker
 POLL_SECONDS = 0.2
+ROWS_PER_WORKER = 2000  # at least, unless told: a process takes as long to start as to render them
 
 
 def run(job: RenderJob, shards: Sequence[Shard], workers: int | None, progress: Progress) -> Iterator[Shard]:
     """Render shards, each once, in any order; yields each shard once it is stored.
 
+    Without a number of `workers`, there is one for each core, but none for less than ROWS_PER_WORKER.
+
     A dead worker is replaced and its shards are rendered again. Raises SubsynthError as rendering does, and
     WorkerError if workers die more than MAX_DEATHS times.
     """
-    workers = workers or available_cores()
+    workers = workers or _useful_workers(shards)
     if workers == 1 or len(shards) <= 1:
         yield from _run_in_process(job, shards, progress)
         return
@@ -48,6 +51,17 @@ def run(job: RenderJob, shards: Sequence[Shard], workers: int | None, progress: 
                     f"workers died {MAX_DEATHS + 1} times (killed, or out of memory?) with {len(shards) - len(done):,} "
                     "shards to go; run the same command again, with fewer --workers"
                 ) from error
+
+
+def _useful_workers(shards: Iterable[Shard]) -> int:
+    """One worker per core, but none for less than ROWS_PER_WORKER."""
+    workers, rows = 1, 0
+    for shard in shards:  # there may be millions: only as many are counted as are needed
+        rows += shard.rows
+        workers = min(available_cores(), max(1, rows // ROWS_PER_WORKER))
+        if workers == available_cores():
+            break
+    return workers
 
 
 def _run_in_process(job: RenderJob, shards: Sequence[Shard], progress: Progress) -> Iterator[Shard]:
