@@ -50,7 +50,10 @@ UME = """Some CJK punctuation was imported from Ume-Font:
 # FreeType would use its auto-hinter for an unhinted font.
 PREP = bytes.fromhex("b801ff85b0048db00021b00021")
 UNUSED = ["BASE", "DSIG", "FFTM", "GSUB", "STAT", "meta"]
-UNUSED_HANS = [*UNUSED, "GDEF", "GPOS", "VORG", "kern", "vhea", "vmtx"]
+UNUSED_CJK = [*UNUSED, "GDEF", "GPOS", "VORG", "kern", "vhea", "vmtx"]
+UNUSED_SHAPED = ["BASE", "DSIG", "FFTM", "STAT", "meta"]
+CJK = {"hans", "hant", "jpan", "kore"}
+SHAPED = {"arabic", "hebrew", "devanagari", "thai"}  # letters join, reorder or carry marks: by the font's own rules
 
 PUNCTUATION = (
     *range(0x2010, 0x2028), 0x2002, 0x2003, 0x2009, 0x202F, 0x2030, 0x2032, 0x2033,
@@ -62,6 +65,16 @@ HANS_SIGNS = {
     *ASCII, *PUNCTUATION, 0xB0, 0xB1, 0xB7, 0xD7, 0xF7, *range(0x3000, 0x3020), 0x30FB,
     *range(0xFF01, 0xFF66), *range(0xFFE0, 0xFFE7),
 }  # fmt: skip
+CJK_SIGNS = HANS_SIGNS | set(range(0x3040, 0x3100)) | {0x3003, 0x30FB, 0x30FC}
+ALPHABETS = {
+    "vietnamese": LATIN | {0x1A0, 0x1A1, 0x1AF, 0x1B0} | set(range(0x1EA0, 0x1EFA)),
+    "greek": LATIN | set(range(0x370, 0x400)),
+    "cyrillic": LATIN | set(range(0x400, 0x460)) | {0x2BC, 0x490, 0x491, 0x2116},
+    "thai": ASCII | set(PUNCTUATION) | set(range(0xE00, 0xE60)),
+    "devanagari": ASCII | set(PUNCTUATION) | set(range(0x900, 0x980)) | {0x200C, 0x200D},
+    "arabic": ASCII | set(PUNCTUATION) | set(range(0x600, 0x700)) | {0xAB, 0xBB, 0x200C, 0x200D},
+    "hebrew": ASCII | set(PUNCTUATION) | set(range(0x5B0, 0x5F5)) | {0x20AA},
+}
 Row = dict[str, str]  # one line of the catalogue
 
 
@@ -97,11 +110,22 @@ def fetch(work: Path, package: str, version: str = "") -> Path:
     return unpacked.rename(root)
 
 
-def gb2312(first_row: int, last_row: int) -> set[int]:
-    """Return the hanzi in some rows of GB2312 (16-55 is level 1, 56-87 is level 2)."""
+def rows_of(charset: str, first_row: int, last_row: int) -> set[int]:
+    """Return the characters in some rows of a national standard of 94 x 94 cells.
+
+    Rows 16-55 of gb2312 are its level 1, 56-87 level 2; 16-47 of euc_jp are level 1 of JIS X 0208; 16-40 of euc_kr are
+    the syllables of KS X 1001.
+    """
     cells = (bytes((row + 0xA0, cell + 0xA0)) for row in range(first_row, last_row + 1)
              for cell in range(1, 95))  # fmt: skip
-    return {ord(c) for b in cells if (c := b.decode("gb2312", errors="ignore"))}
+    return {ord(c) for b in cells if len(c := b.decode(charset, errors="ignore")) == 1}
+
+
+def big5_level_1() -> set[int]:
+    """Return the 5,401 hanzi of level 1 of Big5."""
+    cells = ((lead << 8) + trail for lead in range(0xA4, 0xC7) for trail in (*range(0x40, 0x7F), *range(0xA1, 0xFF)))
+    codes = (code.to_bytes(2, "big") for code in cells if code <= 0xC67E)
+    return {ord(c) for b in codes if len(c := b.decode("big5", errors="ignore")) == 1}
 
 
 @cache
@@ -115,15 +139,27 @@ def common_hanzi(work: Path) -> frozenset[int]:
     simplify = OpenCC("t2s").convert
     text = "".join(simplify(s) for s in {line.split("\t")[1] for line in lines})
     hanzi = {ord(c) for c in text if 0x4E00 <= ord(c) <= 0x9FFF}
-    return frozenset(gb2312(16, 55) | hanzi)
+    return frozenset(rows_of("gb2312", 16, 55) | hanzi)
 
 
 def wanted(work: Path, row: Row) -> set[int]:
     """Return the code points to keep."""
-    if row["script"] == "latin":
+    return set().union(*(wanted_for(work, row, script) for script in row["script"].split()))
+
+
+def wanted_for(work: Path, row: Row, script: str) -> set[int]:
+    """Return the code points to keep for one of the scripts of a font."""
+    if script == "latin":
         return LATIN
-    common = slug(row) in COMMON
-    return HANS_SIGNS | (common_hanzi(work) if common else gb2312(16, 87))
+    if script == "jpan":
+        return CJK_SIGNS | rows_of("euc_jp", 16, 47) | {ord("々")}
+    if script == "kore":
+        return CJK_SIGNS | set(range(0x3131, 0x3164)) | rows_of("euc_kr", 16, 40)
+    if script == "hant":
+        return CJK_SIGNS | big5_level_1()
+    if script == "hans":
+        return HANS_SIGNS | (common_hanzi(work) if slug(row) in COMMON else rows_of("gb2312", 16, 87))
+    return ALPHABETS[script]
 
 
 def is_blank(font: TTFont, code: int) -> bool:
@@ -236,7 +272,7 @@ def rename(font: TTFont, row: Row) -> None:
 def build(work: Path, row: Row) -> None:
     """Write one font file and its licence text, and store the checksum in its row."""
     root = fetch(work, row["package"], row["version"])
-    codes, latin = wanted(work, row), row["script"] == "latin"
+    codes, scripts = wanted(work, row), set(row["script"].split())
     path, _, face = row["source_path"].partition("#")
     if "*" in path:
         font = merge(root.glob(path), codes)
@@ -246,13 +282,15 @@ def build(work: Path, row: Row) -> None:
     blank = {code for code in mapped if is_blank(font, code)}
     if blank:
         print("  blank, left out:", *(f"U+{code:04X}" for code in sorted(blank)))
-    filled = {code for code in mapped - blank if is_filled(font, code)}
+    # Strokes of other families are drawn one over the other, which looks the same to this rule.
+    filled = {code for code in mapped - blank if "hans" in scripts and is_filled(font, code)}
     if filled:
         print("  filled, left out:", *(f"U+{code:04X}" for code in sorted(filled)))
     kept = mapped - blank - filled
     options = Options(hinting=False, glyph_names=False, notdef_outline=True)
-    options.layout_features = ["kern"] if latin else []
-    options.drop_tables += UNUSED if latin else UNUSED_HANS
+    if not scripts & SHAPED:
+        options.layout_features = [] if scripts & CJK else ["kern"]
+    options.drop_tables += UNUSED_SHAPED if scripts & SHAPED else UNUSED_CJK if scripts & CJK else UNUSED
     options.name_IDs, options.name_languages = ["*"], [0x409]
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=kept)

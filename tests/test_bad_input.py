@@ -63,7 +63,7 @@ def spec_file(tmp_path: Path, text: str) -> Path:
         ("fill: {colors: {puce: 1}}", ("puce", "white")),
         ("style: {kinds: {box: 0}}", ("style.kinds",)),
         ("text: {sources: {movies: 1}}", ("movies", "tatoeba")),
-        ("lang: fr", ("fr", "en or zh")),
+        ("lang: xx", ("xx", "one of en, zh")),
         ("- a list", ("spec.yaml", "mapping")),
         ("a: [", ("spec.yaml", "YAML")),
         ("!!python/object/apply:os.system [exit]", ("spec.yaml", "YAML")),
@@ -115,7 +115,8 @@ def test_bad_text_files(assert_rejected, tmp_path):
         (b"\n \n\t\n", ("lines.txt", "no line")),
         ("你好".encode("gb18030"), ("lines.txt", "UTF-8", "iconv")),
         (good + b"nul \0 here\n", ("lines.txt", "line 61", "U+0000")),
-        (good + "שלום\n".encode(), ("lines.txt", "line 61", "right to left")),
+        (good + "שלום\n".encode(), ("lines.txt 61", "U+05E9", "text.uncovered")),
+        (good + "Only שלום here\n".encode(), ("lines.txt 61", "right to left", "text.uncovered")),
         (good + "Only 你好 here\n".encode(), ("lines.txt 61", "U+4F60", "text.uncovered")),
         (b"...\n?!\n", ("corpus",)),
     ):

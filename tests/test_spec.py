@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subsynth import Spec, SpecError, sub_en, sub_zh
+from subsynth.spec.presets import preset
 from subsynth.spec.spec import LANGUAGES
 from subsynth.spec.weights import Weights
 from subsynth.spec.yaml_schema import WEIGHT_LIMIT, fields_of, key_of
@@ -392,7 +393,7 @@ def test_flags_override_a_file_and_the_test_split_follows(tmp_path):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_keys_left_out_have_the_value_of_the_preset(lang):
-    preset = {"en": sub_en, "zh": sub_zh}[lang]()
-    assert Spec.from_yaml(f"lang: {lang}") == preset
+    of_language = preset(lang)
+    assert Spec.from_yaml(f"lang: {lang}") == of_language
     changed = Spec.from_yaml(f"lang: {lang}\nfonts: {{p_bold: 0.25}}")
-    assert changed == dataclasses.replace(preset, fonts=dataclasses.replace(preset.fonts, p_bold=0.25))
+    assert changed == dataclasses.replace(of_language, fonts=dataclasses.replace(of_language.fonts, p_bold=0.25))

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from subsynth.assets import backgrounds, corpus, listing
 from subsynth.assets.backgrounds import Scene
 from subsynth.assets.corpus import Lines
+from subsynth.assets.direction import mixes_directions
 from subsynth.assets.glyphs import FaceGlyphs, open_face
 from subsynth.assets.listing import UNSEEN
 from subsynth.assets.text_cleaning import is_ignorable
 from subsynth.core.errors import MaterialError, SpecError
+from subsynth.data.languages import LANGUAGES
 from subsynth.spec.presets import preset
 from subsynth.spec.spec import Spec
 
@@ -111,7 +113,9 @@ class Assets:
                 backgrounds.pack_pictures(listing.pictures_of(spec, side), spec.width, spec.height)
         test = split != "train"
         frames = listing.frames_of(spec, test)  # films are prepared here
-        fonts = FaceTable.build(tuple(open_face(face) for face in listing.faces_of(spec, split == UNSEEN)))
+        fonts = FaceTable.build(
+            tuple(open_face(face, LANGUAGES[spec.lang]) for face in listing.faces_of(spec, split == UNSEEN))
+        )
         text = _line_table(spec, split, fonts.faces)
         if split in ("train", UNSEEN):
             _report_unused_faces(spec, fonts, text)
@@ -186,7 +190,7 @@ def _line_table(spec: Spec, split: str, faces: Sequence[FaceGlyphs]) -> LineTabl
     whole = len(lines.text)
     if spec.text.p_short > 0:
         lines = corpus.with_short_forms(lines, split != "train")
-    covered = _covered(faces, lines)
+    covered = _covered(faces, lines) & ~np.array([mixes_directions(text) for text in lines.text])
     usable: NDArray[np.bool_] = np.asarray(covered.any(axis=0))
     if not usable[:whole].all() and spec.text.uncovered == "error" and split != UNSEEN:
         raise _uncovered_error(faces, lines, int(np.flatnonzero(~usable)[0]))
@@ -261,10 +265,15 @@ def _covered(faces: Sequence[FaceGlyphs], lines: Lines) -> NDArray[np.bool_]:
 
 
 def _uncovered_error(faces: Sequence[FaceGlyphs], lines: Lines, line: int) -> MaterialError:
+    origin = f"{lines.sources[lines.source[line]]} {lines.id[line]}"
+    if mixes_directions(lines.text[line]):
+        return MaterialError(
+            f"the line {lines.text[line]!r} ({origin}) mixes letters that run from right to left with others; remove "
+            "it, or set text.uncovered to 'drop'"
+        )
     codes = np.array([ord(c) for c in lines.text[line] if not is_ignorable(c)], dtype=np.uint32)
     best = max(faces, key=lambda glyphs: int(glyphs.covers(codes).sum()))
     code = int(codes[~best.covers(codes)][0])
-    origin = f"{lines.sources[lines.source[line]]} {lines.id[line]}"
     return MaterialError(
         f"no font covers the line {lines.text[line]!r} ({origin}): font {best.face.name!r} has no glyph for "
         f"U+{code:04X} {chr(code)!r}; remove the line, name another font, or set text.uncovered to 'drop'"

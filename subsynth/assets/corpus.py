@@ -18,12 +18,16 @@ from subsynth.assets.line_cutting import cut, cut_bundled
 from subsynth.assets.user_text import TextRow, content_digest, name_files, read_text_file
 from subsynth.core import cache
 from subsynth.data.folders import bundled_folder
+from subsynth.data.languages import LANGUAGES
 
 PACK = "lines-2"  # changes with the rules for cutting and dividing
-SOURCES = {"en": ("tatoeba",), "zh": ("tatoeba", "words", "tang")}  # of the bundled text, in drawing order
+# The sources of the bundled text, in drawing order.
+SOURCES = {code: tuple(name for name, _ in language.sources) for code, language in LANGUAGES.items()}
 SHORT = 3  # characters of the longest short form
 TEST_SHARE = 10  # one line in TEST_SHARE belongs to the test splits
 _NOT_ALNUM = re.compile(r"[\W_]+")
+# Words, with the marks of Hebrew, Arabic, Devanagari and Thai, which are no letters.
+_WORDS = re.compile(r"[\w'’\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0e31-\u0e4e]+[.!?,。！？]?")
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def bundled_lines(lang: str, sources: Sequence[str], max_chars: int, test: bool)
 
     def divide_side(side: bool) -> Lines:
         rows = (row for row in bundled_rows(lang) if row.source in sources)
-        return divide(rows, lang, max_chars, side, cut_bundled)
+        return divide(rows, lang, max_chars, side, cut_bundled if lang in ("en", "zh") else cut)
 
     return _cached([bundled_digest(lang), *sources, str(max_chars)], divide_side, test)
 
@@ -122,7 +126,7 @@ def with_short_forms(lines: Lines, test: bool) -> Lines:
 
 def _short_forms(text: str) -> list[str]:
     """Words of at most SHORT characters, or, in a script without spaces, the first characters of a line."""
-    words = re.findall(r"[\w'’]+[.!?,。！？]?", text)
+    words = _WORDS.findall(text)
     pieces = [word for word in words if len(word) <= SHORT]
     if words and len(words[0]) > SHORT and words[0][0] >= "\u2e80":
         pieces += [words[0][:count] for count in range(1, SHORT + 1)]

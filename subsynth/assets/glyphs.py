@@ -9,10 +9,12 @@ import uharfbuzz as hb
 from numpy.typing import NDArray
 
 from subsynth.assets import glyph_pack
+from subsynth.assets.direction import visual_runs
 from subsynth.assets.face_facts import FaceFacts, check_content, face_facts, open_font
 from subsynth.assets.glyph_outlines import GlyphArrays, extract_glyphs, merge_glyphs
 from subsynth.core.errors import MaterialError
 from subsynth.data.font_catalogue import Face
+from subsynth.data.languages import LANGUAGES, Language
 
 
 class FaceGlyphs:
@@ -23,8 +25,14 @@ class FaceGlyphs:
     first needed, and kept in memory.
     """
 
-    def __init__(self, face: Face, facts: FaceFacts, packed: Callable[[], GlyphArrays] | None = None):
-        self.face, self.codes, self.thin = face, facts.codes, facts.thin
+    def __init__(
+        self,
+        face: Face,
+        facts: FaceFacts,
+        packed: Callable[[], GlyphArrays] | None = None,
+        language: Language = LANGUAGES["en"],
+    ):
+        self.face, self.codes, self.thin, self._language = face, facts.codes, facts.thin, language
         self._font = open_font(face)
         self._count = int(self._font.face.glyph_count)
         self._packed = packed
@@ -70,16 +78,16 @@ class FaceGlyphs:
     def shape(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Shape a line with the font's own kerning -> glyph ids (n,), and x (n,), y (n,) of their origins.
 
-        Raises MaterialError if the font is damaged.
+        Glyphs run from left to right, in text of any direction. Raises MaterialError if the font is damaged.
         """
-        buffer = self._shaped(text)
         glyphs, xs, ys, pen = [], [], [], 0
-        for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
-            dx, dy, advance, _ = position.position
-            glyphs.append(info.codepoint)
-            xs.append(pen + dx)
-            ys.append(dy)
-            pen += advance
+        for _, buffer in self._shaped(text):
+            for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+                dx, dy, advance, _ = position.position
+                glyphs.append(info.codepoint)
+                xs.append(pen + dx)
+                ys.append(dy)
+                pen += advance
         if glyphs and max(glyphs) >= self._count:
             raise MaterialError(f"font {self.face.path}: it refers to a glyph that it lacks; the font is damaged")
         shaped = np.array((glyphs, xs, ys), dtype=np.int64)
@@ -87,19 +95,30 @@ class FaceGlyphs:
 
     def characters(self, text: str) -> NDArray[np.int64]:
         """The index in `text` of the first character that each glyph of `shape` belongs to: int64 (n,)."""
-        return np.array([info.cluster for info in self._shaped(text).glyph_infos], dtype=np.int64)
+        parts = [start + info.cluster for start, buffer in self._shaped(text) for info in buffer.glyph_infos]
+        return np.array(parts, dtype=np.int64)
 
-    def _shaped(self, text: str) -> hb.Buffer:
+    def _shaped(self, text: str) -> list[tuple[int, hb.Buffer]]:
+        """The runs of a line from left to right, shaped: where each starts in `text`, and its buffer."""
+        return [(start, self._shaped_run(text[start:stop], rtl)) for start, stop, rtl in visual_runs(text)]
+
+    def _shaped_run(self, text: str, rtl: bool) -> hb.Buffer:
         buffer = hb.Buffer()
         buffer.add_str(text)
         buffer.guess_segment_properties()
+        buffer.direction = "rtl" if rtl else "ltr"
         # HarfBuzz guesses the machine's language; glyph forms and kerning must not depend on the machine.
-        buffer.language = "zh-Hans" if any(c >= "\u2e80" for c in text) else "en"
+        is_cjk = any(c >= "\u2e80" for c in text)
+        usual = "zh-Hans" if is_cjk else "en"
+        buffer.language = self._language.tag if is_cjk == self._language.is_cjk else usual
         hb.shape(self._font, buffer)
         return buffer
 
 
-def open_face(face: Face) -> FaceGlyphs:
-    """Open a face, with its pack if that is in the cache. Raises MaterialError for a damaged or unusable font."""
+def open_face(face: Face, language: Language = LANGUAGES["en"]) -> FaceGlyphs:
+    """Open a face for text of a language, with its pack if that is in the cache.
+
+    Raises MaterialError for a damaged or unusable font.
+    """
     facts = face_facts(face)
-    return FaceGlyphs(face, facts, glyph_pack.read_pack(face) if glyph_pack.is_packed(face) else None)
+    return FaceGlyphs(face, facts, glyph_pack.read_pack(face) if glyph_pack.is_packed(face) else None, language)

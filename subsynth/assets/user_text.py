@@ -91,7 +91,3 @@ def _check(text: str, where: str) -> None:
     for char in text:
         if unicodedata.category(char) in ("Cc", "Cs", "Cn"):
             raise MaterialError(f"{where}: U+{ord(char):04X} cannot be drawn; remove it")
-        if unicodedata.bidirectional(char) in ("R", "AL"):
-            raise MaterialError(
-                f"{where}: U+{ord(char):04X} is written from right to left, which is not supported; remove it"
-            )

@@ -19,6 +19,7 @@ class _Place(NamedTuple):
 
 PLACES = {
     "binarize": _Place("binarize", "Separate burned-in subtitles from pictures and films."),
+    "languages": _Place("languages", "List the languages, with their fonts and their text."),
     "merge": _Place("render", "Complete a data set whose shards were rendered by several ranks."),
     "prepare": _Place("render", "Fill the cache with fonts, pictures, films and compiled kernels."),
     "preview": _Place("inspect", "Draw a contact sheet of samples, or the layers of one sample."),

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import click
 
+from subsynth.data.languages import LANGUAGES, unknown_language
 from subsynth.spec.outside_paths import FLAG
-from subsynth.spec.spec import LANGUAGES, PRESETS, Spec
+from subsynth.spec.spec import PRESETS, Spec
 from subsynth.spec.yaml_schema import check_value
 
-LANG = click.option("--lang", type=click.Choice(list(LANGUAGES)), help="Language of the text.  [default: en]")
+
+class _LanguageCode(click.ParamType[str]):
+    """A code of LANGUAGES; for another one, the error names the nearest."""
+
+    name = "code"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The code itself. Raises SpecError for any other."""
+        if value not in LANGUAGES:
+            raise unknown_language(value, "--lang")
+        return value
+
+
+LANG = click.option(
+    "--lang",
+    type=_LanguageCode(),
+    metavar="CODE",
+    help="Language of the text, such as en, zh or ja; `subsynth languages` lists them.  [default: en]",
+)
 PRESET = click.option(
     "--preset",
     type=click.Choice(PRESETS),

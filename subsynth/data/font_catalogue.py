@@ -21,7 +21,7 @@ class Face:
     path: str
     number: int  # face number in a .ttc, else 0
     sha256: str  # of the file
-    script: str  # "latin", "hans", or "" for a user's font
+    script: str  # as in `Language.fonts`, several separated by spaces; "" for a user's font
     role: str  # "train", "unseen", or "user"
     spdx: str
     variations: tuple[tuple[str, float], ...] = ()  # axis values of an instance of a variable font
@@ -51,8 +51,8 @@ def catalogue() -> tuple[Face, ...]:
 
 
 def families(script: str, role: str) -> tuple[str, ...]:
-    """The bundled families of a script ("latin", "hans") and role ("train", "unseen")."""
-    return tuple(dict.fromkeys(f.family for f in catalogue() if f.script == script and f.role == role))
+    """The bundled families of a script (see `Language.fonts`) and role ("train", "unseen")."""
+    return tuple(dict.fromkeys(f.family for f in catalogue() if script in f.script.split() and f.role == role))
 
 
 def bundled(family: str) -> tuple[Face, ...]:

@@ -21,6 +21,7 @@ from subsynth.core import markdown
 from subsynth.core.documents import parse_json, parse_yaml
 from subsynth.core.errors import OutputError
 from subsynth.core.terminal import one_line
+from subsynth.data.languages import LANGUAGES
 from subsynth.format import schema
 from subsynth.format.manifest import Manifest
 from subsynth.spec import presets
@@ -28,7 +29,6 @@ from subsynth.spec.spec import Spec
 
 SCORES = "scores.json"  # beside the card, if models were scored on the set
 
-_LANGUAGE_NAMES = {"en": "English", "zh": "Chinese"}
 _SIZE_CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _CONTENT = {
     "sub": "each with one line of subtitle text over a photograph or a procedural scene",
@@ -46,7 +46,7 @@ def card(spec: Spec, manifest: Manifest, example_row: Mapping[str, object]) -> s
     return template.substitute(
         front_matter=_front_matter(spec, manifest),
         name=spec.name,
-        language=_LANGUAGE_NAMES[spec.lang],
+        language=LANGUAGES[spec.lang].name,
         content=_CONTENT[spec.preset],
         more_labels=_more_labels(spec),
         height=spec.height,
@@ -150,7 +150,7 @@ def _front_matter(spec: Spec, manifest: Manifest) -> str:
     # The pattern names *.parquet, so that no other file in data/ is read as data.
     data_files = [{"split": split, "path": f"data/{split}-*.parquet"} for split in spec.splits]
     values = {
-        "pretty_name": f"Synthetic subtitles, {_LANGUAGE_NAMES[spec.lang]}",
+        "pretty_name": f"Synthetic subtitles, {LANGUAGES[spec.lang].name}",
         "language": [spec.lang],
         "task_categories": ["image-segmentation", "image-to-text"],
         "tags": ["synthetic", "subtitles", "binarization", "ocr"],

@@ -1,4 +1,4 @@
-"""Presets: the strips of the paper (`sub`) and bands of video (`film`), English and Chinese."""
+"""Presets: strips of one line (`sub`, in English and Chinese those of the paper), and bands of video (`film`)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import dataclasses
 
 from subsynth.core.errors import SpecError
 from subsynth.data import font_catalogue
+from subsynth.data.languages import LANGUAGES, Language, unknown_language
 from subsynth.spec.sections import Background, Distractors, Fill, Fonts, Labels, Layout, Style, Text
-from subsynth.spec.spec import LANGUAGES, PRESETS, Spec
+from subsynth.spec.spec import PRESETS, Spec
 from subsynth.spec.weights import Weights
 
 FILM_COLORS = {
@@ -58,12 +59,25 @@ def film_zh(n: int = 100_000, n_test: int | None = None, seed: int = 0) -> Spec:
 
 def preset(lang: str, name: str = "sub") -> Spec:
     """The preset of a name, "sub" or "film", for a language. Raises SpecError if there is none."""
-    presets = {("sub", "en"): sub_en, ("sub", "zh"): sub_zh, ("film", "en"): film_en, ("film", "zh"): film_zh}
     if name not in PRESETS:
         raise SpecError(f"preset {name!r}: use {' or '.join(PRESETS)}")
-    if (name, lang) not in presets:
-        raise SpecError(f"lang {lang!r}: use {' or '.join(LANGUAGES)}")
-    return presets[name, lang]()
+    if lang not in LANGUAGES:
+        raise unknown_language(lang, "lang")
+    strips = _STRIPS[lang]() if lang in _STRIPS else _strips(LANGUAGES[lang])
+    return strips if name == "sub" else _film(strips)
+
+
+_STRIPS = {"en": sub_en, "zh": sub_zh}
+
+
+def _strips(language: Language) -> Spec:
+    """The preset of strips in any other language."""
+    return Spec(
+        lang=language.code,
+        n_test=default_n_test(Spec.n),
+        text=Text(sources=Weights(dict(language.sources)), p_prefer_longer=0.6, max_chars=language.max_chars),
+        fonts=dataclasses.replace(_bundled_fonts(language.code), p_italic=language.p_italic),
+    )
 
 
 def default_n_test(n: int) -> int:
@@ -85,7 +99,7 @@ def _film(strips: Spec) -> Spec:
         text=dataclasses.replace(
             strips.text, lines=Weights({"none": 0.12, "one": 0.53, "two": 0.35}), p_short=0.2, p_prefer_longer=0.3
         ),
-        fonts=dataclasses.replace(strips.fonts, p_italic=0.25, size_range=(12.0, 64.0)),
+        fonts=dataclasses.replace(strips.fonts, p_italic=min(strips.fonts.p_italic, 0.25), size_range=(12.0, 64.0)),
         layout=Layout(align=Weights({"anywhere": 0.3, "left": 0.1, "centre": 0.5, "right": 0.1}), p_clipped=0.06),
         fill=Fill(colors=Weights(FILM_COLORS), contrast_floor=1.4, p_lighten=0.2),
         style=Style(
@@ -107,7 +121,7 @@ def _film(strips: Spec) -> Spec:
 
 def _bundled_fonts(lang: str) -> Fonts:
     """Every bundled family of the language's script; those with the role "unseen" are reserved."""
-    script = LANGUAGES[lang]
+    script = LANGUAGES[lang].fonts
     return Fonts(
         families=font_catalogue.families(script, "train"), unseen_families=font_catalogue.families(script, "unseen")
     )

@@ -12,6 +12,7 @@ from typing import Any
 from subsynth.core.documents import parse_yaml, shown
 from subsynth.core.errors import SpecError
 from subsynth.core.files import read_regular_file
+from subsynth.data.languages import LANGUAGES, unknown_language
 from subsynth.spec import yaml_schema
 from subsynth.spec.sections import (
     Background,
@@ -28,7 +29,6 @@ from subsynth.spec.sections import (
 from subsynth.spec.yaml_schema import key
 
 SPLITS = ("train", "test", "test_hard", "test_unseen_fonts")
-LANGUAGES = {"en": "latin", "zh": "hans"}  # language -> script of its fonts
 PRESETS = ("sub", "film")
 IMAGE_FORMATS = ("png", "jpeg")
 MAX_BYTES = 1 << 20  # of a spec's file
@@ -157,9 +157,10 @@ class Spec:
         if isinstance(raw.get("n"), int) and ("n_test" not in raw or ("n" in flags and "n_test" not in flags)):
             raw["n_test"] = presets.default_n_test(raw["n"])
         lang, preset = raw.get("lang", "en"), raw.get("preset", "sub")
-        for name, value, choices in (("lang", lang, tuple(LANGUAGES)), ("preset", preset, PRESETS)):
-            if not isinstance(value, str) or value not in choices:
-                raise SpecError(f"{source}: {name} is {shown(value)}; use {' or '.join(choices)}")
+        if not isinstance(lang, str) or lang not in LANGUAGES:
+            raise unknown_language(lang if isinstance(lang, str) else shown(lang), f"{source}: lang")
+        if not isinstance(preset, str) or preset not in PRESETS:
+            raise SpecError(f"{source}: preset is {shown(preset)}; use {' or '.join(PRESETS)}")
         try:
             spec: Spec = yaml_schema.merge(presets.preset(lang, preset), raw)
         except SpecError as error:

@@ -12,13 +12,13 @@ import pytest
 from subsynth import pairs
 from subsynth.core.version import PIXELS
 from subsynth.spec.presets import preset
-from subsynth.spec.spec import LANGUAGES, PRESETS, SPLITS
+from subsynth.spec.spec import PRESETS, SPLITS
 
 STORE = Path(__file__).with_name("samples.json")
 SAMPLES = [
     (f"{name}_{lang}", split, index)
     for name in PRESETS
-    for lang in LANGUAGES
+    for lang in ("en", "zh", "ar", "hi")
     for split in SPLITS
     for index in (0, 1, 17, 99_999)
 ]

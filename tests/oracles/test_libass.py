@@ -16,7 +16,7 @@ from subsynth.rendering.styles.outline import outline
 
 TEXT = {"latin": ("Rgax Qfj: ok?", "Two lines,\nof text."), "hans": ("你说中国的一", "他关上了门。\n我知道！")}
 HEIGHT, WIDTH, EM = 128, 480, 40  # px
-UPRIGHT = [face for face in font_catalogue.catalogue() if not (face.bold or face.italic)]
+UPRIGHT = [face for face in font_catalogue.catalogue() if face.script in TEXT and not (face.bold or face.italic)]
 FACES = [pytest.param(face, id=face.name) for face in UPRIGHT]
 
 pytestmark = pytest.mark.skipif(libass.load() is None, reason="needs libass (Debian: libass9)")
