@@ -59,6 +59,7 @@ def card(spec: Spec, manifest: Manifest, example_row: Mapping[str, object]) -> s
         columns=_column_rows(spec, example_row),
         command=command(spec),
         seed=spec.seed,
+        text_worth=_text_worth(spec),
         spec_digest=manifest.spec_sha256[:_DIGEST_DIGITS],
         content_digest=manifest.content_sha256[:_DIGEST_DIGITS],
         min_stroke=f"{spec.fonts.min_stroke_px:g}",
@@ -124,6 +125,18 @@ def command(spec: Spec) -> str:
     usual = presets.preset(spec.lang, spec.preset).image_format
     parts += ["--image-format", spec.image_format] if spec.image_format != usual else []
     return shlex.join([*parts, "--seed", str(spec.seed)])
+
+
+def _text_worth(spec: Spec) -> str:
+    """What the card says of how far the text is that of subtitles."""
+    if spec.text.files:
+        return "The text was supplied by the creator of the set."
+    if "tatoeba" in spec.text.sources:
+        return "The sentences are everyday ones from Tatoeba; their frequencies are not those of film\ndialogue."
+    return (
+        "The text has the letters and shapes of the language. Much of it is composed at random of words and letters\n"
+        "(`text_source`): it teaches what a script looks like, and is worth nothing to a language model."
+    )
 
 
 def _more_labels(spec: Spec) -> str:
