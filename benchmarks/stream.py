@@ -2,10 +2,10 @@
 
     python benchmarks/stream.py [--n 20000] [--workers 2] [--rounds 3]
 
-Four sources of the same tensors, in batches of 64 with persistent workers: rendered by SubtitleStream; rendered by
-`iterable`; and decoded from parquet files that were rendered before, by `load_dataset(...)` with Pillow, and by a
-loader that uses OpenCV. Files are in the page cache. The first epoch includes the start of the workers; in later ones
-the sources alternate.
+Five sources of the same tensors, in batches of 64 with persistent workers: rendered by SubtitleStream; rendered by its
+threads, as many as workers; rendered by `iterable`; and decoded from parquet files that were rendered before, by
+`load_dataset(...)` with Pillow, and by a loader that uses OpenCV. Files are in the page cache. The first epoch includes
+the start of the workers; in later ones the sources alternate.
 """
 
 from __future__ import annotations
@@ -58,6 +58,9 @@ def make_loaders(spec: subsynth.Spec, folder: Path, workers: int) -> dict[str, D
     options: dict[str, Any] = {"batch_size": 64, "num_workers": workers, "persistent_workers": True}
     return {
         "SubtitleStream": DataLoader(SubtitleStream(spec, "train"), **options),
+        "SubtitleStream, batches": DataLoader(
+            SubtitleStream(spec, "train", batch_size=64, threads=workers), batch_size=None
+        ),
         "iterable": DataLoader(iterable(spec, "train"), **options),
         "parquet, datasets and Pillow": DataLoader(rows.with_format("torch"), **options),
         "parquet, OpenCV": DataLoader(Decoded(rows), **options),

@@ -14,6 +14,7 @@ TYPE_CHECKING = False  # not from typing, whose import takes longer than this mo
 if TYPE_CHECKING:
     from subsynth.binarization.binarizer import Binarizer
     from subsynth.binarization.result import Result
+    from subsynth.data.languages import LANGUAGES
     from subsynth.planning.planner import plan
     from subsynth.planning.recipe import Recipe
     from subsynth.rendering.render import Pair, pairs, render
@@ -21,16 +22,17 @@ if TYPE_CHECKING:
     from subsynth.spec.spec import Spec
 
 __all__ = [
-    "Binarizer", "HubError", "MaterialError", "OutputError", "Pair", "Recipe", "Result", "Spec", "SpecError",
-    "SubsynthError", "WorkerError", "__version__", "film_en", "film_zh", "pairs", "plan", "preset", "render", "sub_en",
+    "LANGUAGES", "Binarizer", "HubError", "MaterialError", "OutputError", "Pair", "Recipe", "Result", "Spec",
+    "SpecError", "SubsynthError", "WorkerError", "__version__", "film_en", "film_zh", "pairs", "plan", "preset", "render", "sub_en",
     "sub_zh",
 ]  # fmt: skip
 
 # The rest is imported when it is used: the command line must handle Ctrl-C while the heavy modules are imported.
 _MODULES = {
-    "Binarizer": "binarization.binarizer", "Result": "binarization.result",
+    "LANGUAGES": "data.languages", "Binarizer": "binarization.binarizer", "Result": "binarization.result",
     "Pair": "rendering.render", "Recipe": "planning.recipe", "Spec": "spec.spec", "film_en": "spec.presets",
-    "film_zh": "spec.presets", "pairs": "rendering.render", "plan": "planning.planner", "preset": "spec.presets", "render": "rendering.render",
+    "film_zh": "spec.presets", "pairs": "rendering.render", "plan": "planning.planner", "preset": "spec.presets",
+    "render": "rendering.render",
     "sub_en": "spec.presets", "sub_zh": "spec.presets",
 }  # fmt: skip
 

@@ -6,7 +6,10 @@ Needs torch (`SubtitleStream`) or datasets (`iterable`); nothing else in subsynt
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import cv2
@@ -16,6 +19,7 @@ from subsynth.assets.assets import shared_assets
 from subsynth.assets.preparation import prepare
 from subsynth.core.errors import SpecError
 from subsynth.core.pixels import U8
+from subsynth.core.processors import available_cores
 from subsynth.planning.planner import plan_recipes
 from subsynth.rendering.render import Pair, Renderer
 from subsynth.spec.spec import Spec
@@ -32,6 +36,7 @@ else:
     _Base = IterableDataset
 
 BLOCK = 128  # samples planned at a time
+AHEAD = 2  # blocks per thread that are drawn before they are needed
 
 
 class Sample(TypedDict):
@@ -43,6 +48,17 @@ class Sample(TypedDict):
     index: int
     erase_mask: NotRequired[Any]  # uint8 (1, H, W), 0 where the subtitle changed the image; with labels.erase_mask
     coverage: NotRequired[Any]  # uint8 (1, H, W), 255 where the fill covers a whole pixel; with labels.coverage
+
+
+class Batch(TypedDict):
+    """Consecutive samples of a stream, as torch tensors; the planes are those of `Sample`."""
+
+    image: Any  # uint8 (B, 3, H, W)
+    ground_truth: Any  # uint8 (B, 1, H, W)
+    text: list[str]
+    index: Any  # int64 (B,)
+    erase_mask: NotRequired[Any]  # uint8 (B, 1, H, W)
+    coverage: NotRequired[Any]  # uint8 (B, 1, H, W)
 
 
 class StreamState(TypedDict):
@@ -84,14 +100,30 @@ class SubtitleStream(_Base):
     torchrun's environment, or as given) and workers divide an epoch without overlap; the parts of two ranks differ by
     at most one sample.
 
+    With `batch_size`, it yields whole batches of the same samples in the same order (see `Batch`), for a DataLoader
+    with batch_size=None. Threads draw them into tensors, which are pinned where there is a GPU, without worker
+    processes: one thread for each core, or `threads`; a DataLoader worker has one thread.
+
     `state_dict` and `load_state_dict` resume at the exact sample, in one process or in each worker of torchdata's
-    StatefulDataLoader. Raises SpecError for a bad split or rank, MaterialError for unusable assets.
+    StatefulDataLoader. Raises SpecError for a bad split, rank or batch size, MaterialError for unusable assets.
     """
 
-    def __init__(self, spec: Spec, split: str = "train", rank: int | None = None, world_size: int | None = None):
+    def __init__(
+        self,
+        spec: Spec,
+        split: str = "train",
+        rank: int | None = None,
+        world_size: int | None = None,
+        batch_size: int | None = None,
+        threads: int | None = None,
+    ):
         if torch is None:
             raise SpecError("SubtitleStream needs torch, which is not installed; pip install torch, or use iterable()")
+        for name, value in (("batch_size", batch_size), ("threads", threads)):
+            if value is not None and value < 1:
+                raise SpecError(f"{name} is {value}; 1 or more is needed")
         self.spec, self.split, self.size = spec, split, spec.size(split)
+        self.batch_size, self.threads = batch_size, threads
         self.rank, self.world_size = _rank_and_world_size(rank, world_size)
         prepare(spec, self.size)
         shared_assets(spec, split)  # unusable assets are rejected here, and forked workers find them open
@@ -100,9 +132,9 @@ class SubtitleStream(_Base):
         self._resume = 0
 
     def __len__(self) -> int:
-        """The number of samples that this rank has per epoch, over all of its workers."""
+        """The number of samples (with `batch_size`, of batches in one process) that this rank has per epoch."""
         first, last = self.size * self.rank // self.world_size, self.size * (self.rank + 1) // self.world_size
-        return last - first
+        return last - first if self.batch_size is None else -(-(last - first) // self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration, also for running workers."""
@@ -110,17 +142,24 @@ class SubtitleStream(_Base):
             raise SpecError(f"epoch is {epoch}; 0 or more is needed")
         self._epoch.fill_(epoch)
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[Sample | Batch]:
         share, shares = self._share()
         if shares > self.world_size:
             cv2.setNumThreads(1)  # this process is one of many workers
         first = int(self._epoch) * self.size
         start, stop = first + self.size * share // shares, first + self.size * (share + 1) // shares
         self._seen, self._resume = self._resume, 0
-        for pair in _render_range(self.spec, self.split, start + self._seen, stop):
-            sample = _to_sample(pair)
-            self._seen += 1
-            yield sample
+        start += self._seen
+        if self.batch_size is None:
+            for pair in _render_range(self.spec, self.split, start, stop):
+                sample = _to_sample(pair)
+                self._seen += 1
+                yield sample
+        else:
+            threads = 1 if get_worker_info() else self.threads or available_cores()
+            for batch in _draw_batches(self.spec, self.split, start, stop, self.batch_size, threads):
+                self._seen += len(batch["text"])
+                yield batch
         self._seen = 0
 
     def state_dict(self) -> StreamState:
@@ -187,6 +226,67 @@ def _render_range(spec: Spec, split: str, start: int, stop: int) -> Iterator[Pai
     for block in range(start, stop, BLOCK):
         for recipe in plan_recipes(renderer.assets, block, min(block + BLOCK, stop)):
             yield renderer.render(recipe)
+
+
+def _draw_batches(spec: Spec, split: str, start: int, stop: int, batch_size: int, threads: int) -> Iterator[Batch]:
+    """Batches of the samples start..stop-1, in order. Each thread plans and draws a block of batches at a time."""
+    renderer = Renderer(shared_assets(spec, split))
+    step = batch_size * max(1, BLOCK // batch_size)
+    blocks = iter(range(start, stop, step))
+    pending: deque[Future[list[Batch]]] = deque()
+
+    def draw(first: int) -> list[Batch]:
+        recipes = plan_recipes(renderer.assets, first, min(first + step, stop))
+        return [
+            _to_batch([renderer.render(recipe) for recipe in recipes[i : i + batch_size]])
+            for i in range(0, len(recipes), batch_size)
+        ]
+
+    if threads == 1:
+        for first in blocks:
+            yield from draw(first)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            pending.extend(pool.submit(draw, first) for first in islice(blocks, AHEAD * threads))
+            while pending:
+                batches = pending.popleft().result()
+                pending.extend(pool.submit(draw, first) for first in islice(blocks, 1))
+                yield from batches
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _to_batch(drawn: list[Pair]) -> Batch:
+    height, width = drawn[0].ground_truth.shape
+    images = _empty(len(drawn), 3, height, width)
+    batch: Batch = {
+        "image": images,
+        "ground_truth": _stacked([pair.ground_truth for pair in drawn]),
+        "text": [pair.recipe.text for pair in drawn],
+        "index": torch.tensor([pair.recipe.index for pair in drawn]),
+    }
+    planes = images.numpy()
+    for i, pair in enumerate(drawn):
+        planes[i] = pair.image.transpose(2, 0, 1)
+    erase_masks = [pair.erase_mask for pair in drawn if pair.erase_mask is not None]
+    coverages = [pair.coverage for pair in drawn if pair.coverage is not None]
+    if erase_masks:
+        batch["erase_mask"] = _stacked(erase_masks)
+    if coverages:
+        batch["coverage"] = _stacked(coverages)
+    return batch
+
+
+def _stacked(planes: list[U8]) -> Any:
+    """Planes (H, W) as one tensor (B, 1, H, W)."""
+    stacked = _empty(len(planes), 1, *planes[0].shape)
+    np.stack(planes, out=stacked.numpy()[:, 0])
+    return stacked
+
+
+def _empty(*shape: int) -> Any:
+    return torch.empty(shape, dtype=torch.uint8, pin_memory=torch.cuda.is_available())
 
 
 def _to_sample(pair: Pair) -> Sample:

@@ -172,3 +172,42 @@ except SpecError as error:
     )
     kind, message = process.stdout.splitlines()
     assert kind == "ndarray" and "pip install torch" in message
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("batch_size", [4, 7, 64])
+def test_batches_drawn_by_threads_are_the_samples(small, batch_size, threads):
+    labelled = dataclasses.replace(small, labels=dataclasses.replace(small.labels, erase_mask=True, coverage=True))
+    samples = list(SubtitleStream(labelled, "train"))
+    stream = SubtitleStream(labelled, "train", batch_size=batch_size, threads=threads)
+    batches = list(DataLoader(stream, batch_size=None))
+    assert len(batches) == len(stream) == -(-len(samples) // batch_size)
+    assert [len(batch["text"]) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
+    assert [text for batch in batches for text in batch["text"]] == [sample["text"] for sample in samples]
+    for key in ("image", "ground_truth", "erase_mask", "coverage"):
+        drawn = torch.cat([batch[key] for batch in batches])
+        assert drawn.dtype == torch.uint8 and torch.equal(drawn, torch.stack([sample[key] for sample in samples]))
+    assert indices(batches) == list(range(len(samples)))
+
+
+@pytest.mark.parametrize(("world", "workers"), [(1, 2), (3, 0), (3, 2)])
+def test_ranks_and_workers_share_an_epoch_of_batches(small, world, workers):
+    streams = [SubtitleStream(small, "train", rank, world, batch_size=4) for rank in range(world)]
+    parts = [indices(DataLoader(stream, batch_size=None, num_workers=workers)) for stream in streams]
+    assert sorted(itertools.chain(*parts)) == list(range(small.size("train")))
+
+
+@pytest.mark.parametrize("taken", [0, 1, 3, 8])
+def test_batches_resume_at_the_next_one(small, taken):
+    stream = SubtitleStream(small, "train", batch_size=4, threads=2)
+    iterator = iter(stream)
+    first = [next(iterator) for _ in range(taken)]
+    again = SubtitleStream(small, "train", batch_size=4, threads=2)
+    again.load_state_dict(stream.state_dict())
+    assert indices([*first, *again]) == list(range(small.size("train")))
+
+
+def test_bad_sizes_of_batches_are_refused(small):
+    for sizes in ({"batch_size": 0}, {"batch_size": 4, "threads": 0}):
+        with pytest.raises(SpecError, match="1 or more"):
+            SubtitleStream(small, "train", **sizes)

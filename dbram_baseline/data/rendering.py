@@ -9,10 +9,11 @@ import numpy as np
 import subsynth
 from dbram_baseline.arrays import U8
 
-SPECS = {
-    "sub_en": subsynth.sub_en, "sub_zh": subsynth.sub_zh, "film_en": subsynth.film_en, "film_zh": subsynth.film_zh,
-    "en": subsynth.sub_en, "zh": subsynth.sub_zh,
-}  # fmt: skip
+# What can be rendered: "sub_en", "film_ja" ...; "en" and "zh" are short for "sub_en" and "sub_zh".
+SPECS = {f"{name}_{code}": (code, name) for name in ("sub", "film") for code in subsynth.LANGUAGES} | {
+    "en": ("en", "sub"),
+    "zh": ("zh", "sub"),
+}
 
 
 def render_pairs(preset: str, seed: int, split: str, start: int, stop: int, stride: int) -> tuple[U8, U8]:
@@ -38,4 +39,4 @@ def render_labels(preset: str, seed: int, split: str, start: int, stop: int, str
 
 
 def _spec(preset: str, seed: int) -> subsynth.Spec:
-    return SPECS[preset](n=1_000_000_000, n_test=1_000_000, seed=seed)
+    return dataclasses.replace(subsynth.preset(*SPECS[preset]), n=1_000_000_000, n_test=1_000_000, seed=seed)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import subsynth
 from dbram_baseline.arrays import U8
 from dbram_baseline.data.augmentation import render_augmented
 from dbram_baseline.data.documents import load_pages
@@ -100,7 +101,10 @@ class Rendered:
 
     def __init__(self, preset: str, pairs: int, validation: int, seed: int, pool: RenderPool):
         if preset not in SPECS:
-            raise BaselineError(f"--data render:{preset}: no such preset; choose from render:{', render:'.join(SPECS)}")
+            raise BaselineError(
+                f"--data render:{preset}: no such preset; name render:sub_CODE or render:film_CODE, with a CODE of "
+                f"{', '.join(subsynth.LANGUAGES)}"
+            )
         self.preset, self.pairs, self.validation_pairs = preset, pairs, validation
         self.seed, self.pool = seed, pool
         self.pending: dict[int, Future[tuple[U8, U8]]] = {}  # by the number of their block of steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -39,18 +40,21 @@ class FaceGlyphs:
         self._arrays = extract_glyphs(self._font, ())
         self._extracted: set[int] = set()
         self._expected: list[int] = []
+        self._lock = threading.Lock()
 
     def arrays(self, glyphs: NDArray[np.int64]) -> GlyphArrays:
         """The outlines of the face; at least these glyphs (n,) are present."""
         if self._packed is not None:
             return self._packed()
-        missing = set(glyphs.tolist()) - self._extracted
-        if missing:
+        if not set(glyphs.tolist()) - self._extracted:
+            return self._arrays
+        with self._lock:  # threads that draw share the face
+            missing = set(glyphs.tolist()) - self._extracted
             if not self._extracted:
                 check_content(self.face)
             missing |= self._next_expected()
             self._arrays = merge_glyphs(self._arrays, extract_glyphs(self._font, sorted(missing)))
-            self._extracted |= missing
+            self._extracted |= missing  # last: another thread may look here without the lock
         return self._arrays
 
     def expect(self, codes: NDArray[np.uint32]) -> None:

@@ -29,7 +29,7 @@ from dbram_baseline.score import command as score_command
 from dbram_baseline.training.checkpoint import LAST, load_generator
 from dbram_baseline.training.config import build_config
 from dbram_baseline.training.loop import train
-from subsynth import film_en, film_zh, pairs, plan, sub_en, sub_zh
+from subsynth import LANGUAGES, film_en, film_zh, pairs, plan, sub_en, sub_zh
 
 OF_TEXT = ("f_measure", "pfm_approx", "drd", "nrm", ERROR_SHARE)  # not defined without text
 OLD_COLUMNS = [
@@ -192,8 +192,8 @@ def test_rendered_film_trains_and_scores(frames, tmp_path):
 
 
 def test_each_preset_is_rendered():
-    names = {"en": sub_en, "zh": sub_zh, "sub_en": sub_en, "sub_zh": sub_zh, "film_en": film_en, "film_zh": film_zh}
-    assert names == SPECS
+    assert set(SPECS) == {"en", "zh", *(f"{name}_{code}" for name in ("sub", "film") for code in LANGUAGES)}
+    assert SPECS["en"] == SPECS["sub_en"] and SPECS["zh"] == SPECS["sub_zh"]
     expected = next(iter(pairs(film_en(n=4, seed=5), "train", 0, 1)))
     images, truths = Rendered("film_en", 100, 1, 5, RenderPool(0)).batch(0, 1)
     assert np.array_equal(images[0].permute(1, 2, 0).numpy(), expected.image)
