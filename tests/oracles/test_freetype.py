@@ -80,7 +80,9 @@ def test_coverage_of_a_line_equals_that_of_its_glyphs(face):
     assert np.abs(actual - np.minimum(expected, 255))[inked].mean() <= 4.0
 
 
-@pytest.mark.parametrize("face", [param for param in FACES if param.values[0].script == "hans"])
+@pytest.mark.parametrize(
+    "face", [param for param in FACES if param.values[0].script == "hans" and not param.values[0].bold]
+)
 def test_no_hanzi_is_drawn_as_a_block(face):
     """A counter whose contour winds the wrong way is filled, which gives ink many times as thick as a stroke."""
     font, thickest = ImageFont.truetype(face.path, 48), {}
