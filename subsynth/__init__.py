@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LANGUAGES", "Binarizer", "HubError", "MaterialError", "OutputError", "Pair", "Recipe", "Result", "Spec",
-    "SpecError", "SubsynthError", "WorkerError", "__version__", "film_en", "film_zh", "pairs", "plan", "preset", "render",
-    "sub_en", "sub_zh",
+    "SpecError", "SubsynthError", "WorkerError", "__version__", "film_en", "film_zh", "pairs", "plan", "preset",
+    "render", "sub_en", "sub_zh",
 ]  # fmt: skip
 
 # The rest is imported when it is used: the command line must handle Ctrl-C while the heavy modules are imported.

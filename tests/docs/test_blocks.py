@@ -43,6 +43,7 @@ NOT_RUN = {
     ("docs/guides/film.md", "subsynth render --lang zh --preset film --video", "needs films"),
     ("docs/model.md", "pip install -c constraints.txt '.[dbram,export]'", "trains for an hour and a half"),
     ("README.md", "subsynth binarize film.mkv", "needs a film"),
+    ("docs/guides/languages.md", "subsynth render --lang ko --text film.srt", "needs a subtitle file"),
     ("docs/guides/your-own-material.md", "subsynth render --text lines.txt --video", "needs films"),
 }
 
