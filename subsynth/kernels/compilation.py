@@ -15,6 +15,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache as once
 from importlib import metadata, util
 from pathlib import Path
@@ -24,7 +25,8 @@ from subsynth.core.errors import OutputError, SubsynthError
 
 # "numba" compiles at first use, "numpy" never uses kernels; if unset, compiled code is used if the cache has it.
 SETTING = "SUBSYNTH_KERNELS"
-MODULES = ("glyphs", "compositing", "degradation", "png_encoding")
+# The modules with kernels, in two groups that take about as long to compile, each in a process of its own.
+GROUPS = (("compositing", "glyphs"), ("degradation", "png_encoding"))
 FOLDER = "kernels"
 
 log = logging.getLogger(__name__)
@@ -79,9 +81,14 @@ def finish(child: subprocess.Popen[bytes]) -> None:
     """Wait for the child process of `start`, and enable its kernels. Raises SubsynthError if compiling failed."""
     _, errors = child.communicate()
     if child.returncode:
-        reason = (errors.decode(errors="replace").strip().splitlines() or [f"exit code {child.returncode}"])[-1]
-        raise SubsynthError(f"the kernels could not be compiled ({reason}); set {SETTING}=numpy to do without them")
+        raise SubsynthError(_reason(child.returncode, errors))
     enabled.cache_clear()
+
+
+def _reason(code: int, errors: bytes) -> str:
+    """Why a child process could not compile the kernels, and what to do."""
+    reason = (errors.decode(errors="replace").strip().splitlines() or [f"exit code {code}"])[-1]
+    return f"the kernels could not be compiled ({reason}); set {SETTING}=numpy to do without them"
 
 
 def compile_all() -> None:
@@ -107,11 +114,29 @@ def _compile_into_cache() -> None:
 
 
 def _compile(folder: Path) -> None:
-    global _build_folder  # noqa: PLW0603 - kernels read it while their modules are imported
+    """Compile all groups at the same time, the first one in this process."""
     folder.chmod(0o700)
+    code = (
+        f"import pathlib; from subsynth.core.worker_processes import end_with_parent; end_with_parent({os.getpid()}); "
+        f"from {__name__} import compile_group; compile_group(pathlib.Path({str(folder)!r}), {GROUPS[1]!r})"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+        try:
+            compile_group(folder, GROUPS[0])
+        except BaseException:
+            child.kill()
+            raise
+        _, errors = child.communicate()
+    if child.returncode:
+        raise SubsynthError(_reason(child.returncode, errors))
+
+
+def compile_group(folder: Path, names: Sequence[str]) -> None:
+    """Compile the kernels of some modules into a folder, by importing them."""
+    global _build_folder  # noqa: PLW0603 - kernels read it while their modules are imported
     _build_folder = folder
     try:
-        for name in MODULES:
+        for name in names:
             importlib.import_module(f"{__package__}.{name}")
     finally:
         _build_folder = None
