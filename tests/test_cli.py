@@ -95,6 +95,21 @@ finally:
     assert "click" in imported and not (slow | more) & imported
 
 
+def test_a_small_set_is_drawn_without_loading_kernels(tmp_path):
+    code = """
+import sys
+from subsynth.cli.main import main
+sys.argv[1:] = ["render", "--n", "2", "--n-test", "1", "--out", "set"]
+main()
+print("numba" in sys.modules)
+"""
+    env = {name: value for name, value in os.environ.items() if name != "SUBSYNTH_KERNELS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "False"
+
+
 def test_render_preview_and_spec(run, tmp_path):
     first = run("render", "--lang", "zh", "--n", 12, "--workers", 1)
     assert first.code == 0, first.err

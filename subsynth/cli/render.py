@@ -32,6 +32,7 @@ from subsynth.spec.outside_paths import FLAG, paths_outside
 from subsynth.spec.spec import IMAGE_FORMATS, Spec
 from subsynth.storage.addresses import open_storage
 
+PLAIN_UNTIL = 2_000_000  # px of all samples: about the time in which compiled kernels are loaded
 Rank = tuple[int, int]  # rank, number of ranks
 
 
@@ -95,6 +96,8 @@ def render(
     out = out or spec.name
     name = one_line(open_storage(out).name)
     started = time.monotonic()
+    if spec.total * spec.height * spec.width <= PLAIN_UNTIL:
+        compilation.leave_out()
     if part is None:
         check_matplotlib()  # before the first sample, not after the last
     prepare_assets(spec, spec.total)

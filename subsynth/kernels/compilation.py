@@ -46,6 +46,14 @@ def enabled() -> bool:
     return False
 
 
+def leave_out() -> None:
+    """Do without compiled kernels in this process, unless the user asks for them: for so little work that loading them
+    takes longer than they save.
+    """
+    if os.environ.get(SETTING) != "numba":
+        os.environ[SETTING] = "numpy"
+
+
 def description() -> str:
     """The name of what this process draws with: "numba" or "plain NumPy"."""
     return "numba" if enabled() else "plain NumPy"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BARS = ("font", "slant", "style", "colour", "background")  # the categories that have a plot of their own
 MAX_BARS = 14
+MAX_TICKS = 5  # of an axis of numbers: most of the time of drawing goes into their labels
 MAX_LABEL, MAX_TITLE = 28, 120  # characters; longer names are cut
 MARGINS = {"left": 0.11, "right": 0.99, "bottom": 0.045, "top": 0.96, "wspace": 0.42, "hspace": 0.24}
 
@@ -58,6 +59,7 @@ def _plot_histograms(ax: Axes, name: str, label: str, stats: Mapping[str, Stats]
         values = of_split.numbers[name]
         weights = np.full(len(values), 100 / max(1, len(values)))
         ax.hist(np.minimum(values, edges[-1]), edges.tolist(), weights=weights, histtype="step", label=split)
+    ax.locator_params(nbins=MAX_TICKS)
     ax.set_xlabel(label)
     ax.set_ylabel("% of rows")
 
@@ -80,6 +82,7 @@ def _plot_bars(ax: Axes, name: str, stats: Mapping[str, Stats]) -> None:
     bars = counts.most_common(MAX_BARS)[::-1]
     ax.barh(range(len(bars)), [100 * count / counts.total() for _, count in bars])
     ax.set_yticks(range(len(bars)), [plot_label(key, MAX_LABEL) for key, _ in bars], fontsize=8)
+    ax.locator_params(axis="x", nbins=MAX_TICKS)
     ax.set_xlabel(f"{name} (% of all rows)")
 
 
