@@ -100,8 +100,10 @@ def test_a_small_set_is_drawn_without_loading_kernels(tmp_path):
 import sys
 from subsynth.cli.main import main
 sys.argv[1:] = ["render", "--n", "2", "--n-test", "1", "--out", "set"]
-main()
-print("numba" in sys.modules)
+try:
+    main()
+finally:
+    print("numba" in sys.modules)
 """
     env = {name: value for name, value in os.environ.items() if name != "SUBSYNTH_KERNELS"}
     done = subprocess.run(
