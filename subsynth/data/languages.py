@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 from subsynth.core.errors import SpecError
 
+# Sources of text and their shares of the samples, without conversations, with many, and with few of them.
 _SOURCES = (("udhr", 0.3), ("names", 0.2), ("words", 0.4), ("letters", 0.1))
 _SPOKEN = (("chatterbot", 0.3), ("udhr", 0.2), ("names", 0.15), ("words", 0.25), ("letters", 0.1))
-
-
 _FEW_SPOKEN = (("chatterbot", 0.05), ("udhr", 0.25), ("names", 0.2), ("words", 0.4), ("letters", 0.1))
 
 
@@ -72,14 +71,12 @@ _ALL = (
     Language("nl", "Dutch", "latin", LATIN, sources=_SPOKEN),
 )
 LANGUAGES = {language.code: language for language in _ALL}
-
-
+# What a wrong code may stand for: codes of countries and regions, and codes of three letters.
 _OTHER_CODES = {
     "jp": "ja", "kr": "ko", "cn": "zh", "zh-hans": "zh", "tw": "zh-Hant", "hk": "zh-Hant", "zh-tw": "zh-Hant",
     "zh-hk": "zh-Hant", "gr": "el", "cz": "cs", "iw": "he", "ua": "uk", "vn": "vi", "br": "pt", "jpn": "ja",
-    "kor": "ko",
-    "vie": "vi", "tha": "th", "hin": "hi", "ara": "ar", "heb": "he", "rus": "ru", "ukr": "uk", "ell": "el", "tur": "tr",
-    "pol": "pl", "ces": "cs", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "por": "pt",
+    "kor": "ko", "vie": "vi", "tha": "th", "hin": "hi", "ara": "ar", "heb": "he", "rus": "ru", "ukr": "uk", "ell": "el",
+    "tur": "tr", "pol": "pl", "ces": "cs", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "por": "pt",
     "nld": "nl", "eng": "en", "chi": "zh", "zho": "zh",
 }  # fmt: skip
 
