@@ -76,8 +76,8 @@ _OTHER_CODES = {
     "jp": "ja", "kr": "ko", "cn": "zh", "zh-hans": "zh", "tw": "zh-Hant", "hk": "zh-Hant", "zh-tw": "zh-Hant",
     "zh-hk": "zh-Hant", "gr": "el", "cz": "cs", "iw": "he", "ua": "uk", "vn": "vi", "br": "pt", "jpn": "ja",
     "kor": "ko", "vie": "vi", "tha": "th", "hin": "hi", "ara": "ar", "heb": "he", "rus": "ru", "ukr": "uk", "ell": "el",
-    "tur": "tr", "pol": "pl", "ces": "cs", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "por": "pt",
-    "nld": "nl", "eng": "en", "chi": "zh", "zho": "zh",
+    "tur": "tr", "pol": "pl", "ces": "cs", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it",
+    "por": "pt", "nld": "nl", "eng": "en", "chi": "zh", "zho": "zh",
 }  # fmt: skip
 
 
