@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 from typing import NamedTuple
 
+from subsynth.core.documents import shown
 from subsynth.core.errors import SpecError
+
+MAX_CODE = 40  # characters of a wrong code that are compared
 
 # Sources of text and their shares of the samples, without conversations, with many, and with few of them.
 _SOURCES = (("udhr", 0.3), ("names", 0.2), ("words", 0.4), ("letters", 0.1))
@@ -83,9 +86,9 @@ _OTHER_CODES = {
 
 def unknown_language(code: str, origin: str) -> SpecError:
     """The error for a code that is none of the languages: it names the nearest one."""
-    near = _nearest(code.lower().replace("_", "-"))
+    near = _nearest(code.lower().replace("_", "-")[:MAX_CODE])
     cure = f"did you mean {near!r}? " if near else ""
-    return SpecError(f"{origin} {code!r}: no such language; {cure}use one of {', '.join(LANGUAGES)}")
+    return SpecError(f"{origin} {shown(code)}: no such language; {cure}use one of {', '.join(LANGUAGES)}")
 
 
 def _nearest(code: str) -> str:
