@@ -223,11 +223,11 @@ def test_workers_do_not_repeat_warnings(tmp_path):
 
 def test_few_handles(tmp_path):
     few, hardly_any = (resource.RLIMIT_NOFILE, 64), (resource.RLIMIT_NOFILE, 8)
-    process = start("render", "--n", 200, "--n-test", 1, "--workers", 1, "--out", "set", cwd=tmp_path, limit=few)
+    process = start("render", "--n", 60, "--n-test", 1, "--workers", 1, "--out", "set", cwd=tmp_path, limit=few)
     assert finish(process)[0] == 0
     code, _, errors = finish(start("verify", "set", "--sample", 1, cwd=tmp_path, limit=few))
     assert (code, errors) == (0, [])
-    process = start("render", "--n", 200, "--workers", 2, "--out", "two", cwd=tmp_path, limit=hardly_any)
+    process = start("render", "--n", 60, "--workers", 2, "--out", "two", cwd=tmp_path, limit=hardly_any)
     assert_one_error(process, "too many open files")  # the pipes of two workers alone are more than that
 
 
