@@ -66,6 +66,8 @@ HANS_SIGNS = {
     *range(0xFF01, 0xFF66), *range(0xFFE0, 0xFFE7),
 }  # fmt: skip
 CJK_SIGNS = HANS_SIGNS | set(range(0x3040, 0x3100)) | {0x3003, 0x30FB, 0x30FC}
+JOYO = "々丼刹喩惧踪"  # in general use by CLDR, but not in level 1 of JIS X 0208
+USED_IN_TAIWAN = "丌佉傣厘啥喵圜彞扥拏撣敍珥祛窶蔕鉢闍頞"  # by CLDR, but not in level 1 of Big5
 ALPHABETS = {
     "vietnamese": LATIN | {0x1A0, 0x1A1, 0x1AF, 0x1B0} | set(range(0x1EA0, 0x1EFA)),
     "greek": LATIN | set(range(0x370, 0x400)),
@@ -152,11 +154,11 @@ def wanted_for(work: Path, row: Row, script: str) -> set[int]:
     if script == "latin":
         return LATIN
     if script == "jpan":
-        return CJK_SIGNS | rows_of("euc_jp", 16, 47) | {ord("々")}
+        return CJK_SIGNS | rows_of("euc_jp", 16, 47) | set(map(ord, JOYO))
     if script == "kore":
         return CJK_SIGNS | set(range(0x3131, 0x3164)) | rows_of("euc_kr", 16, 40)
     if script == "hant":
-        return CJK_SIGNS | big5_level_1()
+        return CJK_SIGNS | big5_level_1() | set(map(ord, USED_IN_TAIWAN))
     if script == "hans":
         return HANS_SIGNS | (common_hanzi(work) if slug(row) in COMMON else rows_of("gb2312", 16, 87))
     return ALPHABETS[script]

@@ -67,17 +67,18 @@ def test_the_text_is_of_the_language_and_on_one_side_of_the_division(code):
 @pytest.mark.parametrize("code", ADDED)
 def test_every_family_draws_the_text_without_replacement_glyphs(code):
     """No glyph 0, no dotted circle of a mark without a letter, and no mark that changes nothing."""
-    lines = bundled(code)[::11]
+    lines = [*bundled(code), *bundled(code, test=True)]
     for role in ("train", "unseen"):
         for family in font_catalogue.families(LANGUAGES[code].fonts, role):
             glyphs = open_face(font_catalogue.bundled(family)[0], LANGUAGES[code])
-            assert not glyphs.covers(np.array([DOTTED_CIRCLE], np.uint32))[0]
-            drawn = [text for text in lines if glyphs.covers(np.array([ord(c) for c in text], np.uint32)).all()]
+            known = set(map(chr, glyphs.codes.tolist()))
+            assert chr(DOTTED_CIRCLE) not in known
+            drawn = [text for text in lines if known.issuperset(text)]
             assert len(drawn) > 0.5 * len(lines), family
             for text in drawn:
                 ids = glyphs.shape(text)[0]
                 assert ids.all(), (family, text)
-                bare = "".join(c for c in text if unicodedata.category(c) != "Mn")
+                bare = "".join(c for c in text if unicodedata.category(c) != "Mn") if not text.isascii() else text
                 assert bare == text or glyphs.shape(bare)[0].tolist() != ids.tolist(), (family, text)
 
 
