@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from subsynth.core import rng
 from subsynth.core.errors import SubsynthError
@@ -72,7 +73,9 @@ def _stored_rows(
     with open_shard(path, spec) as file:
         for table in read_batches(file):
             wanted = [index for index in indices if start <= index < start + len(table)]
-            yield from zip(wanted, rows_of(table.take([index - start for index in wanted])), strict=True)
+            yield from zip(
+                wanted, rows_of(table.take(pa.array((index - start for index in wanted), pa.int64()))), strict=True
+            )
             start += len(table)
 
 
