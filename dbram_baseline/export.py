@@ -1,4 +1,4 @@
-"""Export a trained network as ONNX: `python -m dbram_baseline.export last.safetensors --out compact.onnx`."""
+"""Export a trained network as ONNX or safetensors: `python -m dbram_baseline.export last.safetensors`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dbram_baseline.files import check_output, write_file
 from dbram_baseline.networks.compact import Compact
 from dbram_baseline.networks.folding import fold_batch_norms
 from dbram_baseline.reproduction import provenance
-from dbram_baseline.training.checkpoint import CheckpointInfo, load_generator
+from dbram_baseline.training.checkpoint import METADATA, CheckpointInfo, load_generator
 from subsynth import __version__
 from subsynth.core.terminal import echo
 
@@ -70,16 +70,26 @@ def to_onnx(network: Compact, info: CheckpointInfo, commit: str) -> bytes:
 
 
 def to_safetensors(network: nn.Module, info: CheckpointInfo, commit: str) -> bytes:
-    """The weights in fp16 with `info` in the metadata; `from_pretrained` needs a config.json beside them."""
-    weights = {key: value.half() if value.is_floating_point() else value for key, value in network.state_dict().items()}
-    return bytes(save({key: value.contiguous() for key, value in weights.items()}, metadata(info, commit)))
+    """The weights with `info` in the metadata: matrices in fp16, vectors in float32, which statistics of norms need.
+
+    It is a checkpoint for `score`, `binarize`, `ocr` and `train --init`; `Compact.from_pretrained` needs a config.json
+    beside it.
+    """
+    weights = {key: value.half() if value.ndim > 1 else value for key, value in network.state_dict().items()}
+    return bytes(
+        save(
+            {key: value.contiguous() for key, value in weights.items()},
+            metadata(info, commit) | {METADATA: info.to_json()},
+        )
+    )
 
 
 def metadata(info: CheckpointInfo, commit: str) -> dict[str, str]:
     """How the weights were made: commit, data, steps, hyperparameters with the seed, and version."""
     return {
         "format": "pt", "commit": commit, "data": info.data, "preset": info.preset, "steps": str(info.step),
-        "seed": str(info.config.seed), "config": json.dumps(dataclasses.asdict(info.config)), "subsynth": __version__,
+        "init": info.init, "seed": str(info.config.seed), "config": json.dumps(dataclasses.asdict(info.config)),
+        "subsynth": __version__,
     }  # fmt: skip
 
 
@@ -89,7 +99,7 @@ def metadata(info: CheckpointInfo, commit: str) -> dict[str, str]:
               help="File to write, .onnx, or .safetensors with config.json.  [default: compact.onnx]")  # fmt: skip
 @click.option("--commit", help="Commit of the code that trained it.  [default: that of this checkout]")
 def command(checkpoint: Path, out: Path | None, commit: str | None) -> None:
-    """Export a trained network of --model compact as ONNX, or as safetensors in fp16.
+    """Export a trained network as safetensors in fp16, or one of --model compact as ONNX.
 
     \b
     Examples:
@@ -102,11 +112,14 @@ def command(checkpoint: Path, out: Path | None, commit: str | None) -> None:
         raise BaselineError(f"--out {out}: name a file that ends in {' or '.join(SUFFIXES)}")
     check_output(out)
     network, info = load_generator(checkpoint)
-    if not isinstance(network, Compact):
-        raise BaselineError(f"{checkpoint}: its model is {info.config.model}; only compact can be exported")
-    content = to_onnx(network, info, commit) if out.suffix.lower() == ".onnx" else to_safetensors(network, info, commit)
+    if out.suffix.lower() == ".safetensors":
+        content = to_safetensors(network, info, commit)
+    elif isinstance(network, Compact):
+        content = to_onnx(network, info, commit)
+    else:
+        raise BaselineError(f"{checkpoint}: its model is {info.config.model}; only compact can be exported as ONNX")
     write_file(out, content)
-    if out.suffix.lower() == ".safetensors":  # what `from_pretrained` needs beside it
+    if isinstance(network, Compact) and out.suffix.lower() == ".safetensors":  # what `from_pretrained` needs
         arguments = {"width": info.config.width, "norm": info.config.norm, "dropout": info.config.dropout}
         write_file(out.with_name("config.json"), json.dumps(arguments).encode())
     echo(f"wrote {out} ({len(content) / 1e6:.2f} MB)")

@@ -21,9 +21,12 @@ FILM_DATA = ("film_en", "film_zh", "sub_en", "sub_zh")  # what `compact` is trai
 )
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Initial hyperparameters.  [demo; small on a GPU]")
 @click.option("--out", type=click.Path(path_type=Path), help="Directory of the run.  [runs/<model>-<preset>-<data>]")
+@click.option("--init", metavar="CHECKPOINT",
+              help="Weights to start from: those of another run, or bundled:compact.  [random]")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Continue from the last checkpoint of the run.")
 @hyperparameter_options
-def command(data: str | None, preset: str | None, out: Path | None, resume: bool, **overrides: Value | None) -> None:
+def command(data: str | None, preset: str | None, out: Path | None, init: str | None, resume: bool,
+            **overrides: Value | None) -> None:  # fmt: skip
     """Train DB-RAM, or a model it is compared with, to separate subtitles from pictures.
 
     \b
@@ -32,6 +35,7 @@ def command(data: str | None, preset: str | None, out: Path | None, resume: bool
       python -m dbram_baseline.train --data sub_en --preset paper
       python -m dbram_baseline.train --data sub_en,sub_zh --model nonlocal --steps 5000
       python -m dbram_baseline.train --model compact --preset compact --data film_en,film_zh,sub_en,sub_zh
+      python -m dbram_baseline.train --model compact --preset compact --init bundled:compact --data film_ja --lr 5e-4
       torchrun --nproc_per_node=4 -m dbram_baseline.train --data sub_en --preset paper
     """
     device = select_device(str(overrides["device"] or "auto"))
@@ -41,7 +45,7 @@ def command(data: str | None, preset: str | None, out: Path | None, resume: bool
     config = build_config(preset, overrides)
     slug = "-".join(part.strip("./:").replace("/", "_").replace(":", "-") for part in data.split(","))
     out = out or Path("runs") / f"{config.model}-{preset}-{slug}"
-    train(config, data, preset, out, resume, overrides)
+    train(config, data, preset, out, resume, overrides, init=init or "")
 
 
 def _rendered(data: str) -> str:

@@ -143,7 +143,10 @@ class Rendered:
 
 
 class Alternating:
-    """Several sources, of different sizes of images perhaps, in turn from step to step. The first one validates."""
+    """Several sources, of different sizes of images perhaps, in turn from step to step. The first one validates.
+
+    A source that is named several times takes several turns, and its batches are not repeated.
+    """
 
     def __init__(self, sources: Sequence[Source]):
         self.sources = tuple(sources)
@@ -152,7 +155,9 @@ class Alternating:
     def batch(self, step: int, size: int, rank: int = 0, world: int = 1) -> tuple[Tensor, Tensor]:
         """The next batch of the source whose turn it is."""
         turn, number = divmod(step, len(self.sources))
-        return self.sources[number].batch(turn, size, rank, world)
+        source = self.sources[number]
+        turns, earlier = self.sources.count(source), self.sources[:number].count(source)
+        return source.batch(turn * turns + earlier, size, rank, world)
 
     def validation(self) -> tuple[Tensor, Tensor]:
         """The validation set of the first source."""
@@ -169,14 +174,14 @@ def open_source(refs: tuple[DataRef, ...], validation: int, seed: int, epoch_pai
     """The source of all the references together. Raises BaselineError.
 
     `validation` is the number of pairs that are not trained on; `epoch_pairs` the length of an epoch where pairs are
-    rendered; several presets are rendered in turn, from step to step. With `labelled`, batches hold soft ground truth
-    and erase masks, uint8 (B, 2, H, W), instead of ground truth (see `render_labels`). Several sets and patches of
-    pages are shuffled once, so that the validation set has some of each.
+    rendered; several presets are rendered in turn, from step to step, and one that is named twice takes two turns.
+    With `labelled`, batches hold soft ground truth and erase masks, uint8 (B, 2, H, W), instead of ground truth (see
+    `render_labels`). Several sets and patches of pages are shuffled once, so that the validation set has some of each.
     """
     if refs[0].scheme == "render":
         presets, pool = refs[0].path.split(","), RenderPool(workers, render_augmented if labelled else render_pairs)
-        sources = [Rendered(preset, epoch_pairs, validation, seed, pool) for preset in presets]
-        return sources[0] if len(sources) == 1 else Alternating(sources)
+        sources = {preset: Rendered(preset, epoch_pairs, validation, seed, pool) for preset in presets}
+        return sources[presets[0]] if len(presets) == 1 else Alternating([sources[preset] for preset in presets])
     if labelled:
         raise BaselineError(
             f"--data {refs[0].name}: a stored set has no soft ground truth; name presets, as in render:film_en,film_zh"

@@ -12,6 +12,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +30,22 @@ from dbram_baseline.training.step import Learner
 
 LAST = "last.safetensors"
 AVERAGE = "average"  # the network with the moving average of the generator's weights, of models that have one
-MAX_METADATA = 1 << 16  # characters
-_METADATA = "dbram_baseline"  # key of the metadata in the file
+MAXMETADATA = 1 << 16  # characters
+METADATA = "dbram_baseline"  # key of the metadata in the file
+MODEL_FILE = "model.safetensors"  # in the folder of an exported model
+EXPORTED = ""  # the name of the only network of an exported file
+BUNDLED = "bundled:"  # prefix of the name of a model in the package
 
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """The metadata of a checkpoint: how it was trained, and for how many steps."""
+    """The metadata of a checkpoint: how it was trained, from which weights, and for how many steps."""
 
     config: Config
     data: str  # as given to --data
     preset: str
     step: int
+    init: str = ""  # as given to --init; empty: random weights
 
     @property
     def label(self) -> str:
@@ -55,18 +60,19 @@ class CheckpointInfo:
     def from_json(cls, text: str) -> CheckpointInfo:
         """Read what `to_json` wrote. Raises BaselineError for anything else."""
         try:
-            record = json.loads(text) if len(text) <= MAX_METADATA else None
+            record: Any = json.loads(text) if len(text) <= MAXMETADATA else None
         except (ValueError, RecursionError) as error:
             raise BaselineError(f"its metadata is not JSON: {str(error)[:100]}") from error
         names = [field.name for field in dataclasses.fields(cls)]
-        if not isinstance(record, dict) or sorted(record) != sorted(names):
+        record = {"init": ""} | record if isinstance(record, dict) else {}  # older checkpoints have no such key
+        if sorted(record) != sorted(names):
             raise BaselineError(f"its metadata is not an object of {', '.join(names)}")
-        data, preset, step = record["data"], record["preset"], record["step"]
-        if not all(isinstance(value, str) and value.isprintable() for value in (data, preset)):
-            raise BaselineError("the names of its data and preset are not text")
+        data, preset, step, init = record["data"], record["preset"], record["step"], record["init"]
+        if not all(isinstance(value, str) and value.isprintable() for value in (data, preset, init)):
+            raise BaselineError("the names of its data, its preset and its first weights are not text")
         if type(step) is not int or not 0 <= step <= MAX_COUNT:
             raise BaselineError(f"its step is {str(step)[:40]!r}; must be a number from 0 to {MAX_COUNT}")
-        return cls(Config.from_json(record["config"]), data, preset, step)
+        return cls(Config.from_json(record["config"]), data, preset, step, init)
 
 
 def save_checkpoint(folder: Path, info: CheckpointInfo, networks: Mapping[str, nn.Module], learner: Learner,
@@ -85,7 +91,7 @@ def save_checkpoint(folder: Path, info: CheckpointInfo, networks: Mapping[str, n
         with temporary_file(state_path) as temporary:
             torch.save(training_state(learner, device), temporary)
         with temporary_file(folder / LAST) as temporary:
-            save_file(tensors, temporary, {_METADATA: info.to_json()})
+            save_file(tensors, temporary, {METADATA: info.to_json()})
         for old in folder.glob("state-*.pt"):
             if old != state_path:
                 old.unlink()
@@ -105,7 +111,7 @@ def read_info(path: Path) -> CheckpointInfo:
     if not path.exists():
         raise BaselineError(f"{path}: no such checkpoint; train one: python -m dbram_baseline.train")
     with _open(path) as file:
-        text = (file.metadata() or {}).get(_METADATA)
+        text = (file.metadata() or {}).get(METADATA)
     if text is None:
         raise BaselineError(f"{path}: not a checkpoint of dbram_baseline; it has no metadata")
     try:
@@ -125,7 +131,7 @@ def check_shapes(path: Path, build: Callable[[], Mapping[str, nn.Module]]) -> No
         present = set(file.keys())
         for name, network in networks.items():
             for key, value in network.state_dict().items():
-                full_name = f"{name}.{key}"
+                full_name = _prefix(name) + key
                 shape = tuple(file.get_slice(full_name).get_shape()) if full_name in present else None
                 if shape != tuple(value.shape):
                     raise BaselineError(
@@ -139,7 +145,8 @@ def load_weights(path: Path, networks: Mapping[str, nn.Module]) -> None:
     with _open(path) as file:
         keys = list(file.keys())
         for name, network in networks.items():
-            weights = {k.removeprefix(f"{name}."): file.get_tensor(k) for k in keys if k.startswith(f"{name}.")}
+            prefix = _prefix(name)
+            weights = {k.removeprefix(prefix): file.get_tensor(k) for k in keys if k.startswith(prefix)}
             try:
                 network.load_state_dict(weights)
             except RuntimeError as error:
@@ -152,12 +159,15 @@ def load_weights(path: Path, networks: Mapping[str, nn.Module]) -> None:
 def load_generator(path: Path) -> tuple[nn.Module, CheckpointInfo]:
     """The generator of a checkpoint, in evaluation mode, and the metadata. Raises BaselineError.
 
-    Where the checkpoint has the moving average of its weights, these are taken.
+    `path` is a checkpoint of a run, a file of `export`, or `bundled:NAME`, a model in the package. Where a checkpoint
+    has the moving average of its weights, these are taken.
     """
+    path = _bundled(str(path)) if str(path).startswith(BUNDLED) else path
     info = read_info(path)
     config = info.config
     with _open(path) as file:
-        name = AVERAGE if any(key.startswith(f"{AVERAGE}.") for key in file.keys()) else "generator"  # noqa: SIM118
+        first_parts = {key.split(".")[0] for key in file.keys()}  # noqa: SIM118 - the file is not a mapping
+    name = next((name for name in (AVERAGE, "generator") if name in first_parts), EXPORTED)
 
     def build() -> dict[str, nn.Module]:
         network = build_generator(config.model, config.width, config.attn1, config.norm, config.dropout)
@@ -167,6 +177,22 @@ def load_generator(path: Path) -> tuple[nn.Module, CheckpointInfo]:
     networks = build()
     load_weights(path, networks)
     return networks[name].eval(), info
+
+
+def _prefix(name: str) -> str:
+    """What the names of a network's tensors begin with in a file; nothing where it is the only network."""
+    return f"{name}." if name else ""
+
+
+def _bundled(name: str) -> Path:
+    """The file of `bundled:NAME`. Raises BaselineError if the package has no such model."""
+    folder = Path(str(files("subsynth.data.weights")))
+    models = sorted(path.parent.name for path in folder.glob(f"*/{MODEL_FILE}"))
+    model = name.removeprefix(BUNDLED)
+    if model not in models:
+        known = ", ".join(BUNDLED + model for model in models)
+        raise BaselineError(f"{name}: no such model in the package; choose from {known}, or name a file")
+    return folder / model / MODEL_FILE
 
 
 @contextlib.contextmanager

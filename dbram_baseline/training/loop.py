@@ -27,6 +27,7 @@ from dbram_baseline.training.checkpoint import (
     LAST,
     CheckpointInfo,
     check_shapes,
+    load_generator,
     load_weights,
     read_info,
     save_checkpoint,
@@ -50,20 +51,22 @@ UNLOGGED_STEPS = 50  # steps whose losses may stay on a GPU, so that it is not w
 
 
 def train(config: Config, data: str, preset: str, out: Path, resume: bool = False, overrides: Overrides | None = None,
-          step: Step | None = None) -> None:  # fmt: skip
+          step: Step | None = None, init: str = "") -> None:  # fmt: skip
     """Train on `data` (as --data takes it) into the directory `out`. Raises BaselineError.
 
-    With `resume`, the run in `out` continues from its last checkpoint; `overrides` are the hyperparameters that the
-    user gave, which must not differ from those of the run. `step` replaces the training step of the model.
+    The generator starts with the weights of `init` (as --init takes it), or with random ones. With `resume`, the run in
+    `out` continues from its last checkpoint; `overrides` are the hyperparameters that the user gave, which must not
+    differ from those of the run. `step` replaces the training step of the model.
     """
     with process_group() as group, contextlib.closing(RunLock(out)) as lock:
         if group.is_first and out.exists():  # a new folder is locked when the run starts
             lock.acquire()
         start = _check_folder(out, resume)
         if resume:
-            config = resumed_config(read_info(out / LAST), config, overrides or {}, data)
+            before = read_info(out / LAST)
+            config, init = resumed_config(before, config, overrides or {}, data, init), before.init
             check_shapes(out / LAST, lambda: build_networks(config))
-        trainer = Trainer(CheckpointInfo(config, data, preset, start), out, group, step)
+        trainer = Trainer(CheckpointInfo(config, data, preset, start, init), out, group, step)
         if group.is_first:
             lock.acquire()
             if _check_folder(out, resume) != start:
@@ -110,6 +113,8 @@ class Trainer:
             name: network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             for name, network in build_networks(self.config).items()
         }
+        if info.init and not info.step:
+            self._load_init()
         self.learner = self._learner()
         own_steps = {"cyclegan": cyclegan_step, "compact": labelled_step}
         self.step: Step = step or own_steps.get(self.config.model, paired_step)
@@ -123,6 +128,19 @@ class Trainer:
         self.log: RunLog | None = None
         self.unlogged: list[tuple[int, list[str], Tensor]] = []  # step, names of the terms, their values
         self.started, self.trained_pairs = 0.0, 0
+
+    def _load_init(self) -> None:
+        """Give the generator, and the average of its weights, those of another checkpoint."""
+        network, other = load_generator(Path(self.info.init))
+        for name in ("generator", AVERAGE):
+            if name in self.networks:
+                try:
+                    self.networks[name].load_state_dict(network.state_dict())
+                except RuntimeError as error:
+                    raise BaselineError(
+                        f"--init {self.info.init}: {other.label} is another network than {self.config.model} "
+                        f"{self.config.width}; name its --model and --width"
+                    ) from error
 
     def _learner(self) -> Learner:
         config = self.config
@@ -238,6 +256,7 @@ class Trainer:
             f"{self.device.type} in {'bf16' if self.learner.bf16 else 'fp32'}{f' x {world}' if world > 1 else ''}"
         )
         start = f", from step {self.info.step:,}" if self.info.step else ""
+        start = start or (f", from the weights of {self.info.init}" if self.info.init else "")
         return (
             f"{config.model}, preset {self.info.preset}, {parameters:,} parameters, on {hardware}; "
             f"{self.info.data}: {self.steps:,} steps of {config.batch} pairs{start}; into {self.out}"

@@ -12,10 +12,10 @@ from dbram_baseline.training.config import Config, Overrides
 MACHINE_FIELDS = ("workers", "save_every", "device", "compile")
 
 
-def resumed_config(info: CheckpointInfo, config: Config, overrides: Overrides, data: str) -> Config:
+def resumed_config(info: CheckpointInfo, config: Config, overrides: Overrides, data: str, init: str = "") -> Config:
     """The configuration of the run, with the machine fields of `config` that were given.
 
-    Raises BaselineError if another override, or the data, differs from those of the run.
+    Raises BaselineError if another override, the data, or the first weights differ from those of the run.
     """
     for field in dataclasses.fields(Config):
         before, now = getattr(info.config, field.name), overrides.get(field.name)
@@ -26,5 +26,7 @@ def resumed_config(info: CheckpointInfo, config: Config, overrides: Overrides, d
             )
     if data != info.data:
         raise BaselineError(f"--data is {data}, but the run was started with {info.data}")
+    if init and init != info.init:
+        raise BaselineError(f"--init is {init}, but the run was started with {info.init or 'random weights'}")
     given = [name for name in MACHINE_FIELDS if overrides.get(name) is not None]
     return dataclasses.replace(info.config, **{name: getattr(config, name) for name in given})

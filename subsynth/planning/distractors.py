@@ -35,6 +35,12 @@ CLEARANCE = 4  # px between a distractor and the subtitle, with its outline, sha
 DRAWS = 16  # numbers that one attempt may use
 COLORS = ((250, 250, 250), (20, 20, 24), (244, 208, 40), (200, 40, 40), (40, 90, 190), (30, 130, 70), (225, 120, 40))
 PLATE_CONTRAST = 3.0  # smallest contrast ratio between a plate and its text
+WHITE_WATERMARKS = 0.6  # share of the watermarks that are white; the others have any colour
+SITE_SUFFIXES = (".com", ".tv", ".net", ".org", ".cn", ".example")
+SITE_WORDS = (
+    "film", "video", "movie", "cinema", "kino", "channel", "studio", "news", "sport", "music", "anime", "drama",
+    "series", "subs", "live", "media", "world", "star", "sky", "one", "plus", "home", "city", "play",
+)  # fmt: skip
 _SPACES = re.compile(r"\s+")
 _NOT_WORD = re.compile(r"[^\w'’\s]+")
 _SPACELESS = "\u2e80"  # scripts from here on have no spaces between words
@@ -120,13 +126,34 @@ def _choose(assets: Assets, kind: str, draws: list[float], protected: Box | None
 
 
 def _words(assets: Assets, kind: str, which: float, how_many: float) -> str:
-    """One to three words of a line of the bundled text, or two to five characters in a script without spaces."""
+    """One to three words of a line of the bundled text, or two to five characters in a script without spaces.
+
+    Half of the watermarks are the name of an account, a site or a channel instead.
+    """
+    if kind == "watermark" and which < 0.5:
+        return _name(2 * which, how_many)
+    which = 2 * which - 1 if kind == "watermark" else which
     lines = assets.scene_text
     text = _SPACES.sub(" ", _NOT_WORD.sub(" ", lines[int(which * len(lines))])).strip()
     if any(character >= _SPACELESS for character in text):
         return text.replace(" ", "")[: 2 + int(how_many * 4)]
     words = " ".join(text.split()[: 1 + int(how_many * 3)])
     return words.upper() if kind in ("watermark", "sign") else words
+
+
+def _name(which: float, form: float) -> str:
+    """The name of an account (@filmstar), a site (film.tv, www.filmstar.com) or a channel (Film 7)."""
+    first, second = divmod(int(which * len(SITE_WORDS) ** 2), len(SITE_WORDS))
+    one, two = SITE_WORDS[first], SITE_WORDS[second]
+    variants = 24  # of each form, by the fraction of the draw
+    kind, variant = divmod(int(form * 4 * variants), variants)
+    if kind == 0:
+        return f"@{one}{('', '.', '_')[variant % 3]}{two}"
+    if kind == 1:
+        return f"{('', 'www.')[variant % 2]}{one}{two}{SITE_SUFFIXES[variant % len(SITE_SUFFIXES)]}"
+    if kind == 2:
+        return f"{one.capitalize()} {variant + 1}"
+    return f"{one}{two}".upper() if variant % 2 else f"{one.capitalize()}{two.capitalize()}"
 
 
 def _covering_face(assets: Assets, text: str, draw: float) -> FaceGlyphs | None:
@@ -138,11 +165,12 @@ def _covering_face(assets: Assets, text: str, draw: float) -> FaceGlyphs | None:
 
 
 def _watermark(draws: Iterator[float], aspect: float, spec: Spec) -> _Look:
-    """Small, upright and translucent, near a corner."""
+    """Small, upright and translucent, near a corner or a side."""
     width, height = spec.width, spec.height
-    ink = _limited(height * (0.08 + 0.12 * next(draws)), aspect, 0.35 * width)
+    ink = _limited(height * (0.08 + 0.18 * next(draws)), aspect, 0.35 * width)
     corners = _rectangle(ink * aspect, ink)
-    gap = 3 + next(draws) * 0.03 * width, 3 + next(draws) * 0.06 * height
+    # A band is cut from a frame, so that a corner of the frame may lie at any height, and beyond its sides.
+    gap = 3 + next(draws) ** 2 * 0.12 * width, 3 + next(draws) ** 2 * 0.5 * height
     right, low = next(draws) < 0.6, next(draws) < 0.4
     centre = (
         width - gap[0] - corners[1, 0] if right else gap[0] + corners[1, 0],
@@ -226,7 +254,10 @@ def _anywhere(draws: Iterator[float], width: int, height: int) -> tuple[float, f
 
 def _colors(kind: str, draws: Iterator[float]) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """The colours of a text and of its plate, which differ."""
-    first = int(next(draws) * len(COLORS)) if kind != "credits" else 0
+    draw = next(draws) if kind != "credits" else 0.0
+    if kind == "watermark":
+        draw = max(0.0, draw - WHITE_WATERMARKS) / (1 - WHITE_WATERMARKS)
+    first = int(draw * len(COLORS))
     color = COLORS[first]
     light = pixels.luminance(np.array(COLORS))
     others = np.flatnonzero(pixels.contrast_ratio(light, light[first]) >= PLATE_CONTRAST)

@@ -112,7 +112,7 @@ def _film(strips: Spec) -> Spec:
         ),
         background=Background(p_texture=0.2, gain_range=(0.5, 1.2)),
         distractors=Distractors(
-            p_watermark=0.25, watermark_opacity_range=(50, 170), p_sign=0.12, p_patch=0.1, p_credits=0.1
+            p_watermark=0.3, watermark_opacity_range=(50, 180), p_sign=0.12, p_patch=0.1, p_credits=0.1
         ),
         labels=Labels(line_boxes=True, erase_mask=True),
         image_format="jpeg",  # a band of video has been through a codec; files are two fifths of the size

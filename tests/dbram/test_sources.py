@@ -83,3 +83,13 @@ def test_presets_are_rendered_in_turn():
         for one, other in zip(source.batch(step, 2), single[number].batch(turn, 2), strict=True):
             assert torch.equal(one, other)
     assert torch.equal(source.validation()[0], single[0].validation()[0])
+
+
+def test_a_preset_that_is_named_twice_takes_two_turns():
+    """And repeats no pair; a preset that is named once keeps its own turn."""
+    refs = DataRef.parse_list("render:sub_en,sub_zh,sub_en")
+    source = open_source(refs, 4, 3, 100, 0, torch.device("cpu"), quiet=True)
+    english, chinese = (Rendered(preset, 100, 4, 3, RenderPool(0)) for preset in ("sub_en", "sub_zh"))
+    expected = [english.batch(0, 2), chinese.batch(0, 2), english.batch(1, 2), english.batch(2, 2), chinese.batch(1, 2)]
+    for step, batch in enumerate(expected):
+        assert all(map(torch.equal, source.batch(step, 2), batch))

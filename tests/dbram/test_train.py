@@ -146,6 +146,22 @@ def test_a_run_is_not_overwritten(rejected, small_set, tmp_path):
     assert "no such checkpoint" in rejected("--data", small_set, "--out", tmp_path / "other", "--resume")
 
 
+def test_a_run_starts_with_the_weights_of_another_one(rejected, small_set, tmp_path):
+    """And tells which; weights of another network, and another start than that of a resumed run, are refused."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    train(build_config("ci", {"steps": 2}), str(small_set), "ci", first)
+    before = str(first / LAST)
+    train(build_config("ci", {"steps": 1, "lr": 1e-12, "seed": 5}), str(small_set), "ci", second, init=before)
+    old, new = (dict(load_generator(run / LAST)[0].named_parameters()) for run in (first, second))
+    assert old and all(torch.allclose(old[name], new[name], atol=1e-6) for name in old)
+    assert read_info(second / LAST).init == before and not read_info(first / LAST).init
+    arguments = ["--data", small_set, "--preset", "ci", "--init", before, "--out"]
+    assert "dbram 8, step 2 is another network" in rejected(*arguments, tmp_path / "third", "--width", 16)
+    assert "started with random weights" in rejected(*arguments, first, "--resume")
+    assert "no such checkpoint" in rejected(*arguments, tmp_path / "fourth", "--init", tmp_path / "nothing")
+    assert not (tmp_path / "third").exists() and not (tmp_path / "fourth").exists()
+
+
 def test_the_format_of_checkpoints(small_set, tmp_path):
     """Checkpoints of earlier versions stay readable only as long as it does not change."""
     train(build_config("ci", {"steps": 1}), str(small_set), "ci", tmp_path / "run")
@@ -153,7 +169,7 @@ def test_the_format_of_checkpoints(small_set, tmp_path):
         names, metadata = {key.partition(".")[0] for key in file.keys()}, file.metadata()  # noqa: SIM118
     assert names == {"generator", "discriminator"} and list(metadata) == ["dbram_baseline"]
     record = json.loads(metadata["dbram_baseline"])
-    assert list(record) == ["config", "data", "preset", "step"]
+    assert list(record) == ["config", "data", "preset", "step", "init"]
     assert Config(**record["config"]) == build_config("ci", {"steps": 1})
 
 
