@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from subsynth.binarization.borders import refine_borders
 from subsynth.binarization.lines import find_lines, ink_of_lines
 from subsynth.binarization.result import Box, Line, Result
+from subsynth.binarization.watermarks import is_watermark
 from subsynth.core.errors import MaterialError
 from subsynth.core.pixels import U8
 from subsynth.data.folders import bundled_folder
@@ -115,8 +116,13 @@ class Binarizer:
         for plane, line in readings:
             coverage = np.maximum(coverage, ink_of_lines(plane, (line,)))
         coverage = _with_refined_borders(picture, coverage, [line.box for _, line in readings])
-        ordered = tuple(sorted((line for _, line in readings), key=lambda line: (line.box.y0, line.box.x0)))
-        return Result(coverage, np.where(erase >= 128, np.uint8(0), np.uint8(255)), ordered)
+        erase_mask = np.where(erase >= 128, np.uint8(0), np.uint8(255))
+        ordered = sorted((line for _, line in readings), key=lambda line: (line.box.y0, line.box.x0))
+        marks = [line for line in ordered if is_watermark(picture, coverage, erase_mask, line.box)]
+        for box, _ in marks:
+            area = slice(max(0, box.y0 - AROUND), box.y1 + AROUND), slice(max(0, box.x0 - AROUND), box.x1 + AROUND)
+            coverage[area], erase_mask[area] = 0, 255
+        return Result(coverage, erase_mask, tuple(line for line in ordered if line not in marks))
 
 
 def _reductions(picture: U8, found: tuple[Line, ...]) -> list[float]:

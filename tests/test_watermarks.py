@@ -1,0 +1,52 @@
+"""Watermarks are told from subtitles by what is seen through them, and by their place."""
+
+import cv2
+import numpy as np
+import pytest
+
+from subsynth.binarization.result import Box
+from subsynth.binarization.watermarks import is_watermark, transparency
+from subsynth.data.folders import bundled_folder
+
+PHOTOS = sorted(bundled_folder("backgrounds").glob("photos/*.jpg"))[:40:4]
+BOX = Box(440, 60, 600, 90)
+
+
+def drawing(photo, opacity, box=BOX, color=(250, 250, 250)):
+    """A photograph with text in a box, its coverage, and its erase mask."""
+    picture = cv2.resize(cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB), (640, 120), interpolation=cv2.INTER_AREA)
+    coverage = np.zeros((120, 640), np.uint8)
+    size, weight = 1.1, 3
+    cv2.putText(coverage, "Film 7x", (box.x0, box.y1 - 4), cv2.FONT_HERSHEY_SIMPLEX, size, 255, weight, cv2.LINE_AA)
+    share = opacity * coverage[:, :, None] / 255
+    mixed = np.round(share * np.array(color) + (1 - share) * picture).astype(np.uint8)
+    encoded = cv2.imencode(".jpg", mixed[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    return cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB), coverage, np.where(coverage > 0, np.uint8(0), np.uint8(255))
+
+
+@pytest.mark.parametrize("opacity", [0.4, 0.6, 0.8, 1.0])
+def test_transparency_is_measured(opacity):
+    """On photographs; where one is too plain, 0."""
+    found = np.array([transparency(*drawing(photo, opacity), 9) for photo in PHOTOS])
+    measured = found[found != 0]
+    assert len(measured) >= 0.5 * len(found)
+    assert abs(np.median(measured) - (1 - opacity)) < 0.12
+
+
+def test_only_translucent_text_beside_the_middle_is_a_watermark():
+    centre = Box(240, 60, 400, 90)
+    share = {
+        name: np.mean([is_watermark(*drawing(photo, opacity, box), box) for photo in PHOTOS])
+        for name, opacity, box in (("mark", 0.5, BOX), ("opaque", 1.0, BOX), ("centred", 0.5, centre))
+    }
+    assert share["mark"] >= 0.5 and share["opaque"] <= 0.1 and share["centred"] == 0
+
+
+def test_where_nothing_can_be_measured():
+    """On a plain picture, without strokes, and in a strip, nothing is a watermark."""
+    picture, coverage, erase = drawing(PHOTOS[0], 0.5)
+    assert transparency(np.full_like(picture, 90), coverage, erase, 9) == 0
+    assert transparency(picture, np.zeros_like(coverage), erase, 9) == 0
+    assert transparency(picture, coverage, np.zeros_like(erase), 9) == 0
+    strip = slice(50, 100)
+    assert not is_watermark(picture[strip], coverage[strip], erase[strip], Box(440, 10, 600, 40))
