@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Norm = Callable[[int], nn.Module]
+ATTENDED_AT_ONCE = 4  # images, on a CPU: the weights of so many fit into its cache
+SHIFTS = ((0, 0), (0, 1), (1, 0), (1, 1))  # of the pixels of a block, in the order of pixel_shuffle
 
 
 class Attention(nn.Module):
@@ -40,7 +42,8 @@ class Attention(nn.Module):
             y = functional.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0]
         else:  # on a CPU the explicit product is two to three times faster, forward and backward
             scaled = q * q.shape[2] ** -0.5  # before the product, which has far more elements
-            y = torch.bmm(torch.softmax(torch.bmm(scaled, k.transpose(1, 2)), dim=2), v)
+            parts = zip(*(t.split(ATTENDED_AT_ONCE) for t in (scaled, k.transpose(1, 2), v)), strict=True)
+            y = torch.cat([torch.bmm(torch.softmax(torch.bmm(q, k), dim=2), v) for q, k, v in parts])
         return x + self.alpha * self.out(y.transpose(1, 2).unflatten(2, x.shape[2:]))
 
 
@@ -104,6 +107,24 @@ class Residual(nn.Module):
         return x + self.body(x)
 
 
+class OutputConv2d(nn.Conv2d):
+    """A convolution of stride 1 with few output channels, which a CPU computes for 2 x 2 pixels at once.
+
+    The four pixels are the channels of a convolution of stride 2, whose kernel is larger by one. It does more products,
+    but fills vector registers, and takes half of the time. The results are the same up to rounding.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve x (B, C, H, W); the usual convolution is used where the output has an odd side."""
+        height, width = x.shape[2] - self.kernel_size[0] + 1, x.shape[3] - self.kernel_size[1] + 1
+        if x.is_cuda or height % 2 or width % 2 or self.bias is None:
+            return super().forward(x)
+        shifted = [functional.pad(self.weight, (right, 1 - right, down, 1 - down)) for down, right in SHIFTS]
+        weight = torch.stack(shifted, dim=1).flatten(0, 1)  # (4 outputs, C, kernel + 1, kernel + 1)
+        blocks = functional.conv2d(x, weight, self.bias.repeat_interleave(4), stride=2)
+        return functional.pixel_shuffle(blocks, 2)
+
+
 class Generator(nn.Module):
     """The generator of Table 1; `width` is the number of channels in its first row (64 in the paper).
 
@@ -134,7 +155,7 @@ class Generator(nn.Module):
         self.decoder = nn.Sequential(
             nn.ConvTranspose2d(c, 2 * width, 3, 2, 1, 1, bias=bias), normalize(2 * width), nn.ReLU(),
             nn.ConvTranspose2d(2 * width, width, 3, 2, 1, 1, bias=bias), normalize(width), nn.ReLU(),
-            nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh(),
+            nn.ReflectionPad2d(3), OutputConv2d(width, 3, 7), nn.Tanh(),
         )  # fmt: skip
         self.apply(init_weights)
 

@@ -11,6 +11,7 @@ networks, because the variances in SSIM lose their digits to cancellation.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 
 import numpy as np
@@ -38,6 +39,8 @@ def _band(size: int, device: torch.device) -> Tensor:
 def ssim(x: Tensor, y: Tensor) -> Tensor:
     """Structural similarity (Wang et al., 2004) of images (B, C, H, W) in [0, 1]: float32 (B,), one value per image.
 
+    `y` may have one plane, with which all planes of `x` are compared.
+
     The window is an 11x11 Gaussian of sigma 1.5 without padding; the value is the mean over planes. The blur is
     computed as two products with banded matrices, which takes a fraction of the time of a convolution. Raises
     ValueError for images smaller than 11 px.
@@ -49,21 +52,30 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
         x, y = x.float(), y.float()
         down, across = _band(height, x.device).T, _band(width, x.device)
         mx, my, xx, yy, xy = (down @ m @ across for m in (x, y, x * x, y * y, x * y))
-        value = (2 * mx * my + C1) * (2 * (xy - mx * my) + C2)
-        value = value / ((mx * mx + my * my + C1) * (xx - mx * mx + yy - my * my + C2))
+        both, squares = mx * my, mx * mx + my * my
+        value = (2 * both + C1) * (2 * (xy - both) + C2)
+        value = value / ((squares + C1) * (xx + yy - squares + C2))
         return value.mean(dim=(1, 2, 3))
 
 
-def generator_terms(fake: Tensor, truth: Tensor, logits: Tensor | None) -> dict[str, Tensor]:
-    """The terms of L_G without their weights; `logits` are D(x, G(x)), or None without a discriminator.
+def generator_terms(fake: Tensor, truth: Tensor, logits: Tensor | None,
+                    names: Collection[str] = ("l1", "ssim", "bce", "adversarial")) -> dict[str, Tensor]:  # fmt: skip
+    """The terms `names` of L_G without their weights; `logits` are D(x, G(x)), or None without a discriminator.
 
     `fake` and `truth` are (B, 3, H, W) in [-1, 1]. L1 is computed in that range, SSIM in [0, 1].
     """
     fake, truth = fake.float(), truth.float()
-    terms = {"l1": (fake - truth).abs().mean(), "ssim": 1 - ssim((fake + 1) / 2, (truth + 1) / 2).mean()}
-    white = ((fake + 1) / 2).clamp(1e-6, 1 - 1e-6)
-    terms["bce"] = functional.binary_cross_entropy(white, (truth + 1) / 2)
-    if logits is not None:
+    if truth.stride(1) == 0:  # one plane, which is repeated for the others
+        truth = truth[:, :1]
+    terms = {}
+    if "l1" in names:
+        terms["l1"] = (fake - truth).abs().mean()
+    if "ssim" in names:
+        terms["ssim"] = 1 - ssim((fake + 1) / 2, (truth + 1) / 2).mean()
+    if "bce" in names:
+        white = ((fake + 1) / 2).clamp(1e-6, 1 - 1e-6)
+        terms["bce"] = functional.binary_cross_entropy(white, ((truth + 1) / 2).expand_as(white))
+    if "adversarial" in names and logits is not None:
         terms["adversarial"] = functional.binary_cross_entropy_with_logits(
             logits.float(), torch.ones_like(logits).float()
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from dbram_baseline.training.config import Config
+from dbram_baseline.training.config import LOSS_TERMS, Config
 from dbram_baseline.training.losses import discriminator_loss, f_measure_terms, generator_terms
 from dbram_baseline.training.optimizer import descend
 
@@ -49,11 +49,10 @@ def paired_step(learner: Learner, inputs: Tensor, targets: Tensor) -> dict[str, 
         discriminator.requires_grad_(False)
         with learner.autocast(inputs.device):
             logits = discriminator(inputs, fake)
-    terms = generator_terms(fake, targets, logits)
+    weights = {name: weight for name in LOSS_TERMS if (weight := getattr(config, name))}
+    terms = generator_terms(fake, targets, logits, weights)
     if config.fm or config.pfm:
-        terms |= f_measure_terms(fake, targets)
-    weights = {name: getattr(config, name) for name in terms}
-    terms = {name: term for name, term in terms.items() if weights[name]}
+        terms |= {name: term for name, term in f_measure_terms(fake, targets).items() if name in weights}
     loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
     descend(loss, [learner.optimizers["generator"]], learner.world)
     if discriminator is not None:

@@ -74,6 +74,9 @@ def test_terms_of_equation_7():
     assert terms["l1"].item() == pytest.approx(np.abs(fake.numpy() - truth.numpy()).mean(), rel=1e-5)
     sigmoid = 1 / (1 + np.exp(-logits.double().numpy()))
     assert terms["adversarial"].item() == pytest.approx(-np.log(sigmoid).mean(), rel=1e-5)
+    whole = losses.generator_terms(fake, truth.contiguous(), logits)  # the same without shared planes
+    assert all(terms[name].item() == pytest.approx(whole[name].item(), rel=1e-5) for name in whole)
+    assert list(losses.generator_terms(fake, truth, None, ("ssim", "adversarial"))) == ["ssim"]
     perfect = losses.generator_terms(truth, truth, None)
     assert perfect["l1"] == 0 and perfect["ssim"].abs() < 1e-6 and "adversarial" not in perfect
     assert losses.discriminator_loss(torch.zeros(4), torch.zeros(4)).item() == pytest.approx(np.log(2))

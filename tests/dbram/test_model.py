@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from dbram_baseline.model import Attention, SpatialLSTM
+from dbram_baseline.model import Attention, OutputConv2d, SpatialLSTM
 from dbram_baseline.networks.discriminators import PatchDiscriminator, PixelDiscriminator
 from dbram_baseline.networks.factory import MODELS, build_generator, count_parameters
 from dbram_baseline.networks.folding import fold_batch_norms
@@ -62,12 +62,27 @@ def test_map_sizes_of_table_1():
 def test_attention_is_that_of_torch():
     """Compared with scaled_dot_product_attention; before training it is the identity."""
     torch.manual_seed(0)
-    block, x = Attention(64, 8, 16), torch.randn(2, 64, 5, 7)
+    block, x = Attention(64, 8, 16), torch.randn(6, 64, 5, 7)  # more than are attended at once
     assert torch.equal(block(x), x)
     nn.init.constant_(block.alpha, 0.5)
     q, k, v = (f(x).flatten(2).transpose(1, 2) for f in (block.query, block.key, block.value))
-    attended = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(2, 16, 5, 7)
+    attended = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(6, 16, 5, 7)
     assert torch.allclose(block(x), x + 0.5 * block.out(attended), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(14, 30), (15, 30), (14, 31), (7, 8)])
+def test_the_last_convolution_is_a_usual_one(size):
+    """Computed for four pixels at once or not, with the same gradients."""
+    torch.manual_seed(0)
+    blocks, usual = OutputConv2d(8, 3, 7), nn.Conv2d(8, 3, 7)
+    usual.load_state_dict(blocks.state_dict())
+    x = torch.randn(2, 8, *size, requires_grad=True)
+    goal, gradients = torch.randn_like(usual(x)), []
+    for layer in (blocks, usual):
+        y = layer(x)
+        gradients.append(torch.autograd.grad((y * goal).sum(), (x, layer.weight, layer.bias)))
+        assert torch.allclose(y, usual(x), atol=1e-5)
+    assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(*gradients, strict=True))
 
 
 def test_lstms_run_along_rows_and_down_columns():
