@@ -46,15 +46,16 @@ class Binarizer:
         self._session = _open_session(path, threads)
         self._input = self._session.get_inputs()[0].name
 
-    def binarize(self, image: U8, large_text: bool = True) -> Result:
+    def binarize(self, image: U8, large_text: bool = True, crop: bool = False) -> Result:
         """Binarize a picture, RGB uint8 (H, W, 3), or grey (H, W). Raises ValueError for another shape or type.
 
         With `large_text`, text that is larger than the network reads is looked for too, in pictures of which both
-        sides have at least 240 px; this takes a third longer.
+        sides have at least 240 px; this takes a third longer. A `crop` is cut out around its text, which is then not
+        taken for a watermark because of its place.
         """
-        return self.binarize_batch([image], large_text)[0]
+        return self.binarize_batch([image], large_text, crop)[0]
 
-    def binarize_batch(self, images: Sequence[U8], large_text: bool = True) -> list[Result]:
+    def binarize_batch(self, images: Sequence[U8], large_text: bool = True, crop: bool = False) -> list[Result]:
         """Binarize pictures as `binarize` does, in their order; those of equal size are read together.
 
         A level of `coverage` may differ by 1 from that of a single call.
@@ -72,7 +73,7 @@ class Binarizer:
                 for i, planes in zip(batch, self._read([pictures[i] for i in batch]), strict=True):
                     probabilities[i] = planes
         return [
-            self._result(picture, planes, large_text)
+            self._result(picture, planes, large_text, crop)
             for picture, planes in zip(pictures, probabilities, strict=True)
             if planes is not None
         ]
@@ -99,7 +100,7 @@ class Binarizer:
         size = width, height
         return [np.stack([_resized(plane, size, cv2.INTER_LINEAR) for plane in planes]) for planes in outputs]
 
-    def _result(self, picture: U8, probabilities: NDArray[np.float32], large_text: bool) -> Result:
+    def _result(self, picture: U8, probabilities: NDArray[np.float32], large_text: bool, crop: bool) -> Result:
         text, erase = _levels(probabilities)
         found = find_lines(text)
         lines = [line for line in found if line.box.height <= MAX_HEIGHT]
@@ -118,7 +119,8 @@ class Binarizer:
         coverage = _with_refined_borders(picture, coverage, [line.box for _, line in readings])
         erase_mask = np.where(erase >= 128, np.uint8(0), np.uint8(255))
         ordered = sorted((line for _, line in readings), key=lambda line: (line.box.y0, line.box.x0))
-        marks = [line for line in ordered if is_watermark(picture, coverage, erase_mask, line.box)]
+        tested = [] if crop else ordered
+        marks = [line for line in tested if is_watermark(picture, coverage, erase_mask, line.box)]
         for box, _ in marks:
             area = slice(max(0, box.y0 - AROUND), box.y1 + AROUND), slice(max(0, box.x0 - AROUND), box.x1 + AROUND)
             coverage[area], erase_mask[area] = 0, 255

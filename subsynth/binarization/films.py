@@ -162,7 +162,7 @@ def _subtitle(
     begin: float, end: float, crop: _Crop, binarizer: Binarizer, make: Callable[[U8, Result], Made]
 ) -> Subtitle[Made] | None:
     """The subtitle of a track; None if its frames show no text, or nothing certain, at their full size."""
-    results = [_restricted(result, crop.tracked(result)) for result in binarizer.binarize_batch(crop.frames)]
+    results = [_restricted(result, crop.tracked(result)) for result in binarizer.binarize_batch(crop.frames, crop=True)]
     ink = [np.count_nonzero(result.coverage >= 128) for result in results]
     clear = [i for i, count in enumerate(ink) if count and count >= CLEAR * max(ink)]
     if not clear:
