@@ -11,13 +11,16 @@ from dbram_baseline.data.rendering import SPECS
 from dbram_baseline.networks.device import select_device
 from dbram_baseline.training.config import PRESETS, Value, build_config, hyperparameter_options
 from dbram_baseline.training.loop import train
+from subsynth.core.terminal import echo
 
 FILM_DATA = ("film_en", "film_zh", "sub_en", "sub_zh")  # what `compact` is trained on unless --data says otherwise
 
 
 @click.command("train", context_settings=WIDE | {"show_default": False})
 @click.option(
-    "--data", help="Directory, hub name, several by commas, render:en, render:film_en.  [./sub_en, or render:en]"
+    "--data",
+    help="Directory, hub name, several by commas, render:en, render:film_en.  [./sub_en, or render:en; of compact: "
+    "film and sub, en and zh]",
 )
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Initial hyperparameters.  [demo; small on a GPU]")
 @click.option("--out", type=click.Path(path_type=Path), help="Directory of the run.  [runs/<model>-<preset>-<data>]")
@@ -51,11 +54,15 @@ def command(data: str | None, preset: str | None, out: Path | None, init: str | 
 def _rendered(data: str) -> str:
     """For `compact`, which learns from soft ground truth: presets by their names alone are rendered.
 
-    A stored set of the same name is not replaced; that it has no soft ground truth is an error that says so.
+    A stored set has no soft ground truth, so that none can be meant, even if there is a folder of that name.
     """
     names = data.split(",")
-    is_preset = all(name in SPECS and not Path(name).exists() for name in names)
-    return f"render:{data}" if is_preset else data
+    if not all(name in SPECS for name in names):
+        return data
+    for name in dict.fromkeys(names):
+        if Path(name).exists():
+            echo(f"note: ./{name} is not read, since stored sets have no soft ground truth; its pairs are rendered")
+    return f"render:{data}"
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from subsynth import Binarizer, film_en, film_zh, pairs, sub_en, sub_zh
 from subsynth.binarization.lines import find_lines, ink_of_lines
 from subsynth.binarization.outputs import OUTPUTS, PICTURES
 from subsynth.binarization.result import Box
+from subsynth.data import font_catalogue
 
 PRESETS = [film_en, film_zh, sub_en, sub_zh]
 
@@ -135,6 +136,37 @@ def drawn(*boxes, shape=(120, 400)):
 )
 def test_lines_are_boxes_of_ink(boxes, lines):
     assert [tuple(line.box) for line in find_lines(drawn(*boxes))] == lines
+
+
+@pytest.mark.parametrize(
+    "family", ["Fira Sans", "Open Sans", "Crimson Text", "Comic Neue", "Noto Sans SC", "WenQuanYi Micro Hei"]
+)
+def test_two_lines_of_a_subtitle_are_two(family):
+    """Although descenders of the first one lie close above the second one; each box has the ink of its own line."""
+    chinese = ("你好，我的朋友。", "今天怎么样？"), ("我不知道。", "“不！”")
+    english = (
+        ("Hello my friend,", "how are you today?"),
+        ("Why not?", "gypsy, jump!"),
+        ("Tom, you go.", "I'll stay here"),
+    )
+    texts = chinese if family in ("Noto Sans SC", "WenQuanYi Micro Hei") else english
+    for size in (16, 22, 30, 44, 52):
+        font = ImageFont.truetype(font_catalogue.bundled(family)[0].path, size)
+        for lead in (1.15, 1.25, 1.4):
+            for pair in texts:
+                inks = []
+                for number, text in enumerate(pair):
+                    page = Image.new("L", (640, 200))
+                    place = 320, 80 + round(number * lead * size)
+                    ImageDraw.Draw(page).text(place, text, 255, font, anchor="ms")
+                    inks.append(np.asarray(page))
+                lines = find_lines(np.maximum(*inks))
+                assert len(lines) == 2, (size, lead, pair)
+                for (box, _), own, other in zip(lines, inks, inks[::-1], strict=True):
+                    inside = np.zeros(own.shape, bool)
+                    inside[box.y0 : box.y1, box.x0 : box.x1] = True
+                    assert not (inside & (other >= 128)).any()
+                    assert np.count_nonzero(~inside & (own >= 128)) <= 0.02 * np.count_nonzero(own >= 128)
 
 
 @settings(max_examples=60, deadline=None)

@@ -17,7 +17,7 @@ from subsynth.assets.pictures import bundled_pictures, decode_picture
 from subsynth.assets.video_reading import open_video
 from subsynth.binarization.detection import RATE, Sample
 from subsynth.binarization.films import Subtitle, find_subtitles
-from subsynth.binarization.masks import SAME, show_the_same, similarity
+from subsynth.binarization.masks import SAME, PackedMask, show_the_same, similarity
 from subsynth.binarization.result import Box, Line
 from subsynth.binarization.returning import split_returning
 from subsynth.binarization.tracking import STATIC_SECONDS, Tracker
@@ -154,21 +154,32 @@ def test_credits_that_roll_are_no_subtitles():
     assert tracks == []
 
 
-def placed(begin, box):
-    return Subtitle(begin, begin + 1.0, (Line(Box(*box), 0.99),), 0.99, None)
+def placed(begin, box, text=0):
+    """A subtitle in a box of a film of 640 x 360 px; the ink is that of one text or of another."""
+    x0, y0, x1, y1 = box
+    mask = np.zeros((360, 640), bool)
+    mask[y0:y1, x0:x1] = np.random.default_rng(text).random((400, 640))[: y1 - y0, : x1 - x0] < 0.4
+    return Subtitle(begin, begin + 1.0, (Line(Box(*box), 0.99),), 0.99, PackedMask(mask), None)
 
 
 def test_signs_that_return_are_told_from_subtitles():
     """Three times in one place where no subtitle is. A word that returns among the subtitles is one of them."""
     lines = [placed(10.0 * i, (200 - 9 * i, 300, 440 + 9 * i, 330)) for i in range(12)]
     word_again = [placed(10.0 * i + 5, (300, 301, 340, 329)) for i in range(3)]
-    signs = [placed(10.0 * i + 2, (50 + i, 40, 120, 60)) for i in range(3)]
+    signs = [placed(10.0 * i + 2, (50, 40, 120, 60)) for i in range(3)]
     others = [placed(7.0, (400, 100, 450, 120)), placed(70.0, (20, 200, 60, 215))]
     kept, returning = split_returning([*lines, *word_again, *signs, *others])
     assert kept == [*lines, *word_again, *others] and returning == signs
     for too_few in ([*lines, *signs[:2]], [*lines[:5], *signs]):
         assert split_returning(too_few) == (too_few, [])
     assert split_returning([]) == ([], [])
+
+
+def test_different_texts_in_an_unusual_place_are_subtitles():
+    """Such as three lines of a narrator at the top, of the same width."""
+    lines = [placed(10.0 * i, (200 - 9 * i, 300, 440 + 9 * i, 330)) for i in range(12)]
+    narrator = [placed(10.0 * i + 5, (250, 20, 390, 40), text) for i, text in enumerate((1, 2, 3))]
+    assert split_returning([*lines, *narrator]) == ([*lines, *narrator], [])
 
 
 def test_text_that_grows_within_a_second_is_one_subtitle():

@@ -105,7 +105,7 @@ def _datasets(what: str) -> Iterator[Any]:
     except Exception as error:  # the client and broken files raise exceptions of many types
         raise BaselineError(
             f"--data {what} cannot be loaded ({type(error).__name__}: {reason(error)}); name a rendered directory, "
-            "a data set on the hub, or render:en"
+            "or a data set on the hub"
         ) from error
 
 

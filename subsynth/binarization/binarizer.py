@@ -110,7 +110,7 @@ class Binarizer:
             large = [line for line in find_lines(reduced_text) if line.box.height > LARGE * MAX_HEIGHT]
             for line in large:  # its parts, which were taken for small text, are replaced
                 readings = [(plane, other) for plane, other in readings if not _is_part(other, line)]
-                if not any(_overlap(line.box, other.box) for _, other in readings):
+                if not any(_is_part(line, other) or _is_part(other, line) for _, other in readings):
                     readings.append((reduced_text, line))
                     erase = np.maximum(erase, reduced_erase)
         coverage = np.zeros_like(text)
@@ -124,7 +124,7 @@ class Binarizer:
         for box, _ in marks:
             area = slice(max(0, box.y0 - AROUND), box.y1 + AROUND), slice(max(0, box.x0 - AROUND), box.x1 + AROUND)
             coverage[area], erase_mask[area] = 0, 255
-        return Result(coverage, erase_mask, tuple(line for line in ordered if line not in marks))
+        return Result(coverage, erase_mask, tuple(line for line in ordered if line not in marks), tuple(marks))
 
 
 def _reductions(picture: U8, found: tuple[Line, ...]) -> list[float]:
@@ -164,7 +164,7 @@ def _overlap(one: Box, other: Box) -> int:
 
 
 def _is_part(line: Line, large: Line) -> bool:
-    """Whether most of a line lies inside of a larger one."""
+    """Whether most of a line lies inside of another one."""
     return _overlap(line.box, large.box) > 0.7 * line.box.width * line.box.height
 
 

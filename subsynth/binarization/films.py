@@ -15,7 +15,7 @@ from subsynth.assets.video_reading import Video, open_video
 from subsynth.binarization.binarizer import Binarizer
 from subsynth.binarization.detection import detect_text
 from subsynth.binarization.lines import find_lines, ink_of_lines
-from subsynth.binarization.masks import SAME, Mask, bounding_box, similarity
+from subsynth.binarization.masks import SAME, Mask, PackedMask, bounding_box, similarity
 from subsynth.binarization.result import Box, Line, Result
 from subsynth.binarization.tracking import MIN_INK, STATIC_SECONDS, Track, Tracker
 from subsynth.core.errors import MaterialError
@@ -38,13 +38,14 @@ Made = TypeVar("Made")
 class Subtitle(Generic[Made]):
     """A subtitle: `begin` and `end` in seconds, its lines in px of the film, their mean confidence.
 
-    `made` is what was made of its cropped frame and the result for it.
+    `mask` is its text at the size of the detection; `made` is what was made of its cropped frame and the result for it.
     """
 
     begin: float
     end: float
     lines: tuple[Line, ...]
     confidence: float
+    mask: PackedMask
     made: Made
 
     @property
@@ -52,18 +53,6 @@ class Subtitle(Generic[Made]):
         """The box around all lines."""
         x0, y0, x1, y1 = zip(*(line.box for line in self.lines), strict=True)
         return Box(min(x0), min(y0), max(x1), max(y1))
-
-
-class _Found(Generic[Made]):
-    """A track whose subtitle is being made. Its mask is kept as bits: a film has thousands."""
-
-    def __init__(self, track: Track, subtitle: Future[Subtitle[Made] | None]):
-        self.subtitle, self._shape, self._bits = subtitle, track.reference.shape, np.packbits(track.reference)
-
-    def mask(self) -> Mask:
-        """The mask of the text."""
-        count = self._shape[0] * self._shape[1]
-        return np.unpackbits(self._bits, count=count).reshape(self._shape).view(np.bool_)
 
 
 @dataclass(frozen=True)
@@ -102,7 +91,7 @@ def find_subtitles(
     _check_film(path)
     threads, tracker, reported = available_cores(), Tracker(), 0
     waiting: deque[Track] = deque()  # until it is known which of their text is static
-    found: list[_Found[Made]] = []
+    found: list[Future[Subtitle[Made] | None]] = []
     with open_video(str(path.absolute()), CURE) as video, ThreadPoolExecutor(threads) as pool:
 
         def make_subtitle(track: Track) -> None:
@@ -111,7 +100,7 @@ def find_subtitles(
                 track.reference = track.reference & ~static
             if np.count_nonzero(track.reference) >= MIN_INK:
                 crop = _crop(track, video)
-                found.append(_Found(track, pool.submit(_subtitle, track.begin, track.end, crop, binarizer, make)))
+                found.append(pool.submit(_subtitle, track.begin, track.end, crop, binarizer, make))
 
         progress.start(max(1, int(video.duration)))
         try:
@@ -128,11 +117,10 @@ def find_subtitles(
             waiting.extend(tracker.finish())
             while waiting:
                 make_subtitle(waiting.popleft())
-            for each in found:
-                each.subtitle.result()
+            made = [subtitle for each in found if (subtitle := each.result()) is not None]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-    return _joined(found)
+    return _joined(made)
 
 
 def _check_film(path: Path) -> None:
@@ -180,7 +168,7 @@ def _subtitle(
     x, y = crop.left, crop.top
     moved = tuple(Line(Box(b.x0 + x, b.y0 + y, b.x1 + x, b.y1 + y), confidence) for b, confidence in lines)
     made = make(crop.frames[clear[len(clear) // 2]], result)
-    return Subtitle(begin, end, moved, result.confidence, made)
+    return Subtitle(begin, end, moved, result.confidence, PackedMask(crop.mask), made)
 
 
 def _restricted(result: Result, lines: tuple[Line, ...]) -> Result:
@@ -191,16 +179,16 @@ def _confident(lines: tuple[Line, ...]) -> tuple[Line, ...]:
     return tuple(line for line in lines if line.confidence >= MIN_CONFIDENCE)
 
 
-def _joined(found: Sequence[_Found[Made]]) -> list[Subtitle[Made]]:
+def _joined(subtitles: Sequence[Subtitle[Made]]) -> list[Subtitle[Made]]:
     """The subtitles by their times, with parts of one that follow each other joined."""
     kept: list[Subtitle[Made]] = []
-    recent: list[tuple[int, _Found[Made]]] = []  # those that the next one may continue, by their place in `kept`
-    made = [(subtitle, each) for each in found if (subtitle := each.subtitle.result()) is not None]
-    for subtitle, each in sorted(made, key=lambda pair: pair[0].begin):
-        recent = [(place, other) for place, other in recent if subtitle.begin - kept[place].end <= MAX_GAP]
-        same = next((place for place, other in recent if similarity(other.mask(), each.mask()) >= SAME), None)
+    recent: list[tuple[int, PackedMask]] = []  # those that the next one may continue, by their place in `kept`
+    for subtitle in sorted(subtitles, key=lambda s: s.begin):
+        recent = [(place, mask) for place, mask in recent if subtitle.begin - kept[place].end <= MAX_GAP]
+        own = subtitle.mask.unpacked()
+        same = next((place for place, mask in recent if similarity(mask.unpacked(), own) >= SAME), None)
         if same is None:
-            recent.append((len(kept), each))
+            recent.append((len(kept), subtitle.mask))
             kept.append(subtitle)
         else:
             longer = max(kept[same], subtitle, key=lambda s: s.end - s.begin)

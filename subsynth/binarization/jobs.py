@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from subsynth.assets.pictures import suffixes
 from subsynth.binarization.binarizer import Binarizer
@@ -27,6 +28,21 @@ class Job:
 
     source: Path
     target: Path
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What was left out: messages about pictures that cannot be read, and the number of watermarks in the others."""
+
+    broken: list[str]
+    watermarks: int
+
+
+class _Made(NamedTuple):
+    """The content of a file, and the number of watermarks that it leaves out."""
+
+    content: bytes
+    watermarks: int
 
 
 def plan_picture(source: Path, out: Path | None, output: str) -> list[Job]:
@@ -73,29 +89,32 @@ def plan_folder(source: Path, out: Path | None, output: str) -> tuple[list[Job],
     return jobs, len(entries) - len(pictures)
 
 
-def run_jobs(jobs: Sequence[Job], output: str, binarizer: Binarizer, progress: Progress) -> list[str]:
-    """Do the jobs; the messages about pictures that cannot be read, which are left out."""
+def run_jobs(jobs: Sequence[Job], output: str, binarizer: Binarizer, progress: Progress) -> LeftOut:
+    """Do the jobs; what was left out."""
     broken: list[str] = []
     lines: list[str] = []
+    watermarks = 0
     progress.start(len(jobs))
-    for job, content in _in_order(jobs, output, binarizer):
-        if isinstance(content, MaterialError):
-            broken.append(str(content))
-        elif output == BOXES:
-            lines.append(content.decode())
+    for job, made in _in_order(jobs, output, binarizer):
+        if isinstance(made, MaterialError):
+            broken.append(str(made))
         else:
-            write_file(job.target, content)
+            watermarks += made.watermarks
+            if output == BOXES:
+                lines.append(made.content.decode())
+            else:
+                write_file(job.target, made.content)
         progress.advance(1)
     if lines:
         write_file(jobs[0].target, "".join(lines).encode())
-    return broken
+    return LeftOut(broken, watermarks)
 
 
-def _in_order(jobs: Sequence[Job], output: str, binarizer: Binarizer) -> Iterator[tuple[Job, bytes | MaterialError]]:
-    """The jobs with the contents of their files, made by as many threads as there are cores."""
+def _in_order(jobs: Sequence[Job], output: str, binarizer: Binarizer) -> Iterator[tuple[Job, _Made | MaterialError]]:
+    """The jobs with what is written for them, made by as many threads as there are cores."""
     threads = min(available_cores(), len(jobs))
     with ThreadPoolExecutor(threads) as pool:
-        pending: deque[tuple[Job, Future[bytes | MaterialError]]] = deque()
+        pending: deque[tuple[Job, Future[_Made | MaterialError]]] = deque()
         try:
             for job in jobs:
                 pending.append((job, pool.submit(_binarize, job.source, output, binarizer)))
@@ -109,12 +128,14 @@ def _in_order(jobs: Sequence[Job], output: str, binarizer: Binarizer) -> Iterato
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _binarize(source: Path, output: str, binarizer: Binarizer) -> bytes | MaterialError:
+def _binarize(source: Path, output: str, binarizer: Binarizer) -> _Made | MaterialError:
     try:
         picture = read_picture(source)
     except MaterialError as error:
         return error
     result = binarizer.binarize(picture)
     if output == BOXES:
-        return boxes_line(result.lines, file=printable(source.name)).encode()
-    return encode_png(PICTURES[output](picture, result))
+        content = boxes_line(result.lines, file=printable(source.name)).encode()
+    else:
+        content = encode_png(PICTURES[output](picture, result))
+    return _Made(content, len(result.watermarks))

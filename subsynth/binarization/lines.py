@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from subsynth.core.pixels import U8
 
 GAP = 2.5  # heights of a line: a wider gap between columns separates two lines
 WEAK = 0.06  # share of the ink of the fullest row: rows with less do not connect lines
+LOW = 0.4  # heights of a line: rows with ink that are not as high, and not apart from it, are a part of it
 REACH = 0.5  # heights of a line that ascenders and descenders reach beyond its full rows
 MIN_HEIGHT, MIN_INK = 5, 12  # px; less is not a line of text
 MIN_CONFIDENCE = 0.82  # on strips of a film, text has at least .93, and texture at most .8; faint text has .8 to .9
@@ -55,19 +57,54 @@ def _cut(mask: Mask, box: Box) -> Iterator[Box]:
     """The boxes of ink inside of a box, none of which can be cut further."""
     ink = mask[box.y0 : box.y1, box.x0 : box.x1]
     rows = np.count_nonzero(ink, axis=1)
-    # Rows with far less ink than others separate lines too: specks of noise lie between any two lines of a frame.
-    strong = list(_runs(rows > WEAK * rows.max(initial=0), 1))
-    for i, (top, bottom) in enumerate(strong):
-        reach = round(REACH * (bottom - top))
-        above, below = strong[i - 1][1] if i else 0, strong[i + 1][0] if i + 1 < len(strong) else len(rows)
-        first = _end_of_ink(rows, top - 1, max(above, top - reach) - 1, -1) + 1
-        last = _end_of_ink(rows, bottom, min(below, bottom + reach), 1)
+    for first, last in _rows_of_lines(rows):
         for left, right in _runs(np.any(ink[first:last], axis=0), max(2, round(GAP * (last - first)))):
             part = Box(box.x0 + left, box.y0 + first, box.x0 + right, box.y0 + last)
             if part == box:
                 yield box
             else:
                 yield from _cut(mask, part)
+
+
+def _rows_of_lines(rows: NDArray[Any]) -> Iterator[tuple[int, int]]:
+    """First row and end of each line, from the ink of each row.
+
+    Rows with far less ink than others separate lines, although they are not empty: specks of noise lie between any two
+    lines of a frame, and descenders reach the accents of the line below. There, two lines part at the emptiest row.
+    """
+    if not rows.any():
+        return
+    strong = _without_parts(list(_runs(rows > WEAK * rows.max(initial=0), 1)), rows)
+    borders = [below[0] - 1 - int(np.argmin(rows[above[1] : below[0]][::-1])) for above, below in pairwise(strong)]
+    for (top, bottom), above, below in zip(strong, [0, *borders], [*borders, len(rows)], strict=True):
+        reach = round(REACH * (bottom - top))
+        first = _end_of_ink(rows, top - 1, max(above, top - reach) - 1, -1) + 1
+        yield first, _end_of_ink(rows, bottom, min(below, bottom + reach), 1)
+
+
+def _without_parts(runs: list[tuple[int, int]], rows: NDArray[Any]) -> list[tuple[int, int]]:
+    """Runs of rows, where a low one, such as one of descenders, is joined to a line that its ink is connected with."""
+    runs = list(runs)
+    for i in sorted(range(len(runs)), key=lambda i: runs[i][1] - runs[i][0]):
+        (top, bottom), neighbours = runs[i], []
+        for j in (_next_kept(runs, i, -1), _next_kept(runs, i, 1)):
+            if j is not None:
+                start, end = min(bottom, runs[j][1]), max(top, runs[j][0])
+                if bottom - top < LOW * (runs[j][1] - runs[j][0]) and rows[start:end].all():
+                    neighbours.append((end - start, j))
+        if neighbours:
+            j = min(neighbours)[1]
+            runs[j] = min(top, runs[j][0]), max(bottom, runs[j][1])
+            runs[i] = (0, 0)
+    return [run for run in runs if run[1]]
+
+
+def _next_kept(runs: list[tuple[int, int]], i: int, step: int) -> int | None:
+    """The place of the next run before or after the place `i` that is not joined to another one yet."""
+    i += step
+    while 0 <= i < len(runs) and not runs[i][1]:
+        i += step
+    return i if 0 <= i < len(runs) else None
 
 
 def _end_of_ink(rows: NDArray[Any], start: int, stop: int, step: int) -> int:

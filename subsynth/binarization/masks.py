@@ -11,6 +11,18 @@ Mask = NDArray[np.bool_]
 SAME = 0.6  # similarity from which on two masks show the same text; those of different lines in one place have up to .5
 
 
+class PackedMask:
+    """A mask that is kept as bits: a film has thousands."""
+
+    def __init__(self, mask: Mask):
+        self._shape, self._bits = mask.shape, np.packbits(mask)
+
+    def unpacked(self) -> Mask:
+        """The mask."""
+        count = self._shape[0] * self._shape[1]
+        return np.unpackbits(self._bits, count=count).reshape(self._shape).view(np.bool_)
+
+
 def similarity(one: Mask, other: Mask) -> float:
     """The Dice coefficient of two masks, 0 to 1; 0 if one is empty.
 

@@ -41,11 +41,13 @@ class Result:
     coverage    uint8 (H, W): the probability that a pixel is text (fill), 0 to 255; 0 outside of the lines
     erase_mask  uint8 (H, W): 0 where a subtitle changed the picture (fill, outline, shadow, box), 255 elsewhere
     lines       its lines of text, from top to bottom
+    watermarks  lines that were taken for watermarks: they are in none of the others
     """
 
     coverage: U8
     erase_mask: U8
     lines: tuple[Line, ...]
+    watermarks: tuple[Line, ...] = ()
 
     @property
     def has_text(self) -> bool:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsynth.binarization.films import Subtitle
+from subsynth.binarization.masks import SAME, similarity
 from subsynth.binarization.result import Box
 
 Made = TypeVar("Made")
 
 TIMES = 3  # how often a text returns in its place, at least
 ALIKE = 0.75  # intersection over union of two boxes from which on they are the same place
-MIN_SUBTITLES = 10  # with fewer others, their places say nothing
+MIN_SUBTITLES = 10  # others; with fewer, their places say nothing
 MAX_SHARE = 0.1  # of the others that have the same rows: in the usual place, even a word that returns is a subtitle
 
 
@@ -25,12 +26,22 @@ def split_returning(subtitles: Sequence[Subtitle[Made]]) -> tuple[list[Subtitle[
     returning: list[Subtitle[Made]] = []
     boxes = np.array([subtitle.box for subtitle in subtitles]).reshape(-1, 4)
     for subtitle in subtitles:
-        same = _shares_of_union(subtitle.box, boxes) >= ALIKE
-        others = boxes[~same]
-        near = np.count_nonzero((others[:, 1] < subtitle.box.y1) & (subtitle.box.y0 < others[:, 3]))
-        unusual = len(others) >= MIN_SUBTITLES and near <= MAX_SHARE * len(others)
-        (returning if unusual and np.count_nonzero(same) >= TIMES else kept).append(subtitle)
+        alike = _shares_of_union(subtitle.box, boxes) >= ALIKE
+        same: list[int] = []
+        if _is_unusual(subtitle.box, boxes[~alike], len(boxes)):
+            mask = subtitle.mask.unpacked()
+            places = map(int, np.flatnonzero(alike))
+            same = [i for i in places if similarity(mask, subtitles[i].mask.unpacked()) >= SAME]
+        others = np.delete(boxes, same, axis=0)
+        returns = len(same) >= TIMES and _is_unusual(subtitle.box, others, len(others))
+        (returning if returns else kept).append(subtitle)
     return kept, returning
+
+
+def _is_unusual(box: Box, others: NDArray[np.int64], count: int) -> bool:
+    """Whether few of `others` (n, 4), as a share of `count`, have rows of a box."""
+    near = np.count_nonzero((others[:, 1] < box.y1) & (box.y0 < others[:, 3]))
+    return count >= MIN_SUBTITLES and bool(near <= MAX_SHARE * count)
 
 
 def _shares_of_union(box: Box, boxes: NDArray[np.int64]) -> NDArray[np.float64]:

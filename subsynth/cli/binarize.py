@@ -10,7 +10,7 @@ from subsynth.assets.pictures import suffixes
 from subsynth.binarization.binarizer import Binarizer
 from subsynth.binarization.files import check_writable
 from subsynth.binarization.film_files import binarize_film, check_film_out
-from subsynth.binarization.jobs import plan_folder, plan_picture, run_jobs
+from subsynth.binarization.jobs import LeftOut, plan_folder, plan_picture, run_jobs
 from subsynth.binarization.outputs import BOXES, OUTPUTS
 from subsynth.binarization.reading import TextReader
 from subsynth.cli.progress import ProgressBar
@@ -21,7 +21,7 @@ from subsynth.core.terminal import echo, echo_error, one_line
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path),
-              help="File, or folder for a folder or a film.  [default: <source>-bw]")  # fmt: skip
+              help="File, or folder for a folder or a film.  [default: <source>-bw, beside the source]")  # fmt: skip
 @click.option(
     "--output", type=click.Choice(OUTPUTS), default="binary", show_default=True,
     help="Black and white, grey, text on a flat background, the mask to remove it by, or boxes as JSON lines.",
@@ -49,17 +49,18 @@ def binarize(source: Path, out: Path | None, output: str, reads: bool, model: Pa
         _binarize_film(source, out, output, reads, model)
         return
     if reads:
-        raise OutputError("--read is for films; read the written pictures with a reader of your own")
+        raise OutputError("--read is for films; for pictures, call a reader of your own")
     jobs, others = plan_folder(source, out, output) if source.is_dir() else (plan_picture(source, out, output), 0)
     check_writable(jobs[0].target)
     binarizer = Binarizer(model)
     with ProgressBar("binarizing", " pictures") as progress:
-        broken = run_jobs(jobs, output, binarizer, progress)
+        left_out = run_jobs(jobs, output, binarizer, progress)
+    broken = left_out.broken
     if broken and not source.is_dir():
         raise MaterialError(broken[0])
     for message in broken:
         echo_error(f"subsynth: error: {message}")
-    summary = _summary(len(jobs) - len(broken), len(broken), others, jobs[0].target, output, source.is_dir())
+    summary = _summary(len(jobs) - len(broken), left_out, others, jobs[0].target, output, source.is_dir())
     to_stream = jobs[0].target.exists() and not jobs[0].target.is_file()  # such as /dev/stdout
     (echo_error if to_stream else echo)(summary)
     if broken:
@@ -79,13 +80,23 @@ def _binarize_film(source: Path, out: Path | None, output: str, reads: bool, mod
     echo(f"wrote {_number(counts.subtitles, 'subtitle')} of {one_line(source.name)} to {one_line(str(out))}{note}")
 
 
-def _summary(written: int, broken: int, others: int, target: Path, output: str, is_folder: bool) -> str:
-    if not is_folder:
-        return f"wrote {one_line(str(target))}"
-    place = target if output == BOXES else target.parent
-    notes = [f"{broken:,} could not be read"] if broken else []
+def _summary(written: int, left_out: LeftOut, others: int, target: Path, output: str, is_folder: bool) -> str:
+    place = target if output == BOXES or not is_folder else target.parent
+    done = (
+        f"wrote {_number(written, 'picture')} to {one_line(str(place))}"
+        if is_folder
+        else f"wrote {one_line(str(place))}"
+    )
+    notes = [done if written else "no picture was written"]
+    notes += [f"{len(left_out.broken):,} could not be read"] if left_out.broken else []
     notes += [f"{_number(others, 'other entry', 'other entries')} left out"] if others else []
-    return f"wrote {_number(written, 'picture')} to {one_line(str(place))}" + (f"; {', '.join(notes)}" if notes else "")
+    marks = left_out.watermarks
+    notes += (
+        [f"{_number(marks, 'translucent line')} left out as {'watermarks' if marks > 1 else 'a watermark'}"]
+        if marks
+        else []
+    )
+    return "; ".join(notes)
 
 
 def _number(count: int, noun: str, plural: str = "") -> str:
