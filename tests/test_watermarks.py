@@ -1,11 +1,15 @@
 """Watermarks are told from subtitles by what is seen through them, and by their place."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from subsynth.binarization.result import Box
 from subsynth.binarization.watermarks import is_watermark, transparency
+from subsynth.data import font_catalogue
 from subsynth.data.folders import bundled_folder
 
 PHOTOS = sorted(bundled_folder("backgrounds").glob("photos/*.jpg"))[:40:4]
@@ -50,3 +54,28 @@ def test_where_nothing_can_be_measured():
     assert transparency(picture, coverage, np.zeros_like(erase), 9) == 0
     strip = slice(50, 100)
     assert not is_watermark(picture[strip], coverage[strip], erase[strip], Box(440, 10, 600, 40))
+
+
+def test_the_command_counts_what_it_leaves_out(run, tmp_path):
+    """Translucent sentences in a corner of photographs, and opaque ones in the middle, which are kept."""
+    font = ImageFont.truetype(font_catalogue.bundled("Open Sans")[-1].path, 34)
+    (tmp_path / "frames").mkdir()
+    for i, photo in enumerate(PHOTOS[:6]):
+        with Image.open(photo) as image:
+            picture = image.convert("RGB").resize((960, 540))
+        for place, opacity, text in (((40, 60), 150, "I am over here"), ((480, 460), 255, "And I am here")):
+            layer = Image.new("RGBA", picture.size)
+            outline = {"stroke_width": 3, "stroke_fill": (0, 0, 0, 255)} if opacity == 255 else {}
+            anchor = "ms" if opacity == 255 else "ls"
+            ImageDraw.Draw(layer).text(place, text, (255, 255, 255, opacity), font, anchor=anchor, **outline)
+            picture = Image.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
+        picture.save(tmp_path / f"frames/{i}.png")
+    result = run("binarize", "frames", "--out", "clean")
+    assert result.code == 0, result.err
+    counted = re.search(
+        r"wrote 6 pictures to clean; (\d) translucent lines? left out as (a watermark|watermarks)", result.out
+    )
+    assert counted and int(counted[1]) >= 3
+    for i in range(6):
+        with Image.open(tmp_path / f"clean/{i}.png") as image:
+            assert (np.asarray(image)[430:480, 380:580] == 0).any()
