@@ -13,8 +13,8 @@ from film_material import ENCODERS, Event, burn_in, distractors, fonts_folder, s
 from subsynth import Binarizer
 from subsynth.assets.video_reading import open_video
 from subsynth.binarization.films import Subtitle, find_subtitles
+from subsynth.binarization.other_texts import split_others
 from subsynth.binarization.reading import TextReader
-from subsynth.binarization.returning import split_returning
 from subsynth.core.progress import NoProgress
 
 
@@ -41,10 +41,10 @@ def whole_command(arguments: argparse.Namespace) -> None:
         reader = TextReader(arguments.read_from or None) if arguments.read else None
         started = time.perf_counter()
         found = find_subtitles(out, Binarizer(arguments.model), reader or (lambda _frame, _result: ""), NoProgress())
-        found, returning = split_returning(found)
+        found, others = split_others(found)
         seconds = time.perf_counter() - started
     compare(events, found, reader is not None)
-    print(f"{len(returning)} texts left out that return in one place")
+    print(f"{len(others)} other texts left out")
     faster = arguments.seconds / seconds
     print(f"{arguments.seconds:.0f} s of film in {seconds:.0f} s: {faster:.2f} times as fast as it plays")
 

@@ -18,8 +18,8 @@ from subsynth.assets.video_reading import open_video
 from subsynth.binarization.detection import RATE, Sample
 from subsynth.binarization.films import Subtitle, find_subtitles
 from subsynth.binarization.masks import SAME, PackedMask, show_the_same, similarity
+from subsynth.binarization.other_texts import split_others
 from subsynth.binarization.result import Box, Line
-from subsynth.binarization.returning import split_returning
 from subsynth.binarization.tracking import STATIC_SECONDS, Tracker
 from subsynth.core.progress import NoProgress
 from subsynth.data import font_catalogue
@@ -168,18 +168,18 @@ def test_signs_that_return_are_told_from_subtitles():
     word_again = [placed(10.0 * i + 5, (300, 301, 340, 329)) for i in range(3)]
     signs = [placed(10.0 * i + 2, (50, 40, 120, 60)) for i in range(3)]
     others = [placed(7.0, (400, 100, 450, 120)), placed(70.0, (20, 200, 60, 215))]
-    kept, returning = split_returning([*lines, *word_again, *signs, *others])
+    kept, returning = split_others([*lines, *word_again, *signs, *others])
     assert kept == [*lines, *word_again, *others] and returning == signs
     for too_few in ([*lines, *signs[:2]], [*lines[:5], *signs]):
-        assert split_returning(too_few) == (too_few, [])
-    assert split_returning([]) == ([], [])
+        assert split_others(too_few) == (too_few, [])
+    assert split_others([]) == ([], [])
 
 
 def test_different_texts_in_an_unusual_place_are_subtitles():
     """Such as three lines of a narrator at the top, of the same width."""
     lines = [placed(10.0 * i, (200 - 9 * i, 300, 440 + 9 * i, 330)) for i in range(12)]
     narrator = [placed(10.0 * i + 5, (250, 20, 390, 40), text) for i, text in enumerate((1, 2, 3))]
-    assert split_returning([*lines, *narrator]) == ([*lines, *narrator], [])
+    assert split_others([*lines, *narrator]) == ([*lines, *narrator], [])
 
 
 def test_text_that_grows_within_a_second_is_one_subtitle():

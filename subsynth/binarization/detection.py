@@ -93,4 +93,4 @@ def _reduced_size(video: Video) -> tuple[int, int]:
 
 
 def _text_mask(binarizer: Binarizer, frame: U8) -> Mask:
-    return np.asarray(binarizer.binarize(frame, large_text=False).coverage >= 128)
+    return np.asarray(binarizer.binarize(frame, large_text=False, crop=True).coverage >= 128)

@@ -12,9 +12,9 @@ import pysubs2
 from subsynth.binarization.binarizer import Binarizer
 from subsynth.binarization.files import check_is_not, check_writable, whole_folder, write_file
 from subsynth.binarization.films import Subtitle, find_subtitles
+from subsynth.binarization.other_texts import split_others
 from subsynth.binarization.outputs import BOXES, PICTURES, boxes_line, encode_png
 from subsynth.binarization.result import Result
-from subsynth.binarization.returning import split_returning
 from subsynth.core.errors import OutputError
 from subsynth.core.pixels import U8
 from subsynth.core.progress import Progress
@@ -40,7 +40,7 @@ class Counts(NamedTuple):
 
     subtitles: int
     unread: int
-    returning: int
+    others: int
 
 
 def check_film_out(source: Path, out: Path, reads: bool) -> None:
@@ -77,14 +77,14 @@ def binarize_film(
             return Picture(b"", text)
         return Picture(encode_png(PICTURES[output](frame, result)), text)
 
-    subtitles, returning = split_returning(find_subtitles(source, binarizer, make, progress))
+    subtitles, others = split_others(find_subtitles(source, binarizer, make, progress))
     if is_subtitle_file(out):
         write_file(out, _subtitle_file(subtitles))
     else:
         with whole_folder(out) as folder:
             _write_folder(folder, subtitles, output, reader is not None)
     unread = sum(not s.made.text for s in subtitles) if reader else 0
-    return Counts(len(subtitles), unread, len(returning))
+    return Counts(len(subtitles), unread, len(others))
 
 
 def _write_folder(folder: Path, subtitles: Sequence[Subtitle[Picture]], output: str, reads: bool) -> None:

@@ -18,6 +18,7 @@ from subsynth.binarization.lines import find_lines, ink_of_lines
 from subsynth.binarization.masks import SAME, Mask, PackedMask, bounding_box, similarity
 from subsynth.binarization.result import Box, Line, Result
 from subsynth.binarization.tracking import MIN_INK, STATIC_SECONDS, Track, Tracker
+from subsynth.binarization.watermarks import Frame, is_watermark
 from subsynth.core.errors import MaterialError
 from subsynth.core.files import open_regular_file
 from subsynth.core.pixels import U8
@@ -30,6 +31,7 @@ MIN_CONFIDENCE = 0.95  # of a line: that of clear text is above .98, that of tex
 MAX_WAITING = 8_000_000  # bytes of a frame: of larger ones, one is kept of each subtitle that waits
 TRACKED = 0.3  # share of the ink of a line that was found at the reduced size
 CLEAR = 0.6  # share of the ink of the clearest frame: frames with less, as at the start of a fade, are not used
+MIN_AREA = 1.5e-4  # of a frame: 12 x 12 px of 1280 x 720; smaller text is a speck
 CURE = "name a video, or a picture with the ending of its format"
 Made = TypeVar("Made")
 
@@ -39,6 +41,7 @@ class Subtitle(Generic[Made]):
     """A subtitle: `begin` and `end` in seconds, its lines in px of the film, their mean confidence.
 
     `mask` is its text at the size of the detection; `made` is what was made of its cropped frame and the result for it.
+    `is_watermark` tells that all of its lines look like watermarks.
     """
 
     begin: float
@@ -47,6 +50,7 @@ class Subtitle(Generic[Made]):
     confidence: float
     mask: PackedMask
     made: Made
+    is_watermark: bool = False
 
     @property
     def box(self) -> Box:
@@ -57,13 +61,13 @@ class Subtitle(Generic[Made]):
 
 @dataclass(frozen=True)
 class _Crop:
-    """The frames of a track, cut to the surroundings of its text; `left` and `top` are where they were cut.
+    """The frames of a track, cut to the surroundings of its text; `top` is the first of their rows in the whole frame.
 
     `mask` is the text of the track in the whole frame, reduced by `scale`.
     """
 
     frames: list[U8]
-    left: int
+    whole: Frame
     top: int
     mask: Mask
     scale: float
@@ -75,7 +79,7 @@ class _Crop:
     def _share(self, box: Box, coverage: U8) -> float:
         """The ink of the track inside of a box of the crop, as a share of the ink in a coverage map of the crop."""
         ink = int(np.count_nonzero(coverage[box.y0 : box.y1, box.x0 : box.x1] >= 128))
-        x0, x1 = (int((x + self.left) / self.scale) for x in (box.x0, box.x1))
+        x0, x1 = (int((x + self.whole.left) / self.scale) for x in (box.x0, box.x1))
         y0, y1 = (int((y + self.top) / self.scale) for y in (box.y0, box.y1))
         return np.count_nonzero(self.mask[y0 : y1 + 1, x0 : x1 + 1]) * self.scale**2 / max(1, ink)
 
@@ -143,7 +147,7 @@ def _crop(track: Track, video: Video) -> _Crop:
     top, bottom = max(0, int(box.y0 * scale) - margin), min(video.height, int(box.y1 * scale) + margin)
     size = video.height, video.width  # of a film whose size changes, only frames of the first size can be compared
     frames = [frame[top:bottom, left:right].copy() for frame in track.frames if frame.shape[:2] == size]
-    return _Crop(frames, left, top, mask, scale)
+    return _Crop(frames, Frame(left, video.width, video.height), top, mask, scale)
 
 
 def _subtitle(
@@ -165,10 +169,14 @@ def _subtitle(
         return None
     erased = np.median([results[i].erase_mask for i in clear], axis=0)
     result = Result(ink_of_lines(mean, lines), np.where(erased < 128, np.uint8(0), np.uint8(255)), lines)
-    x, y = crop.left, crop.top
+    if sum(box.width * box.height for box, _ in lines) < MIN_AREA * crop.whole.width * crop.whole.height:
+        return None
+    frame = crop.frames[clear[len(clear) // 2]]
+    marks = [is_watermark(frame, result.coverage, result.erase_mask, box, crop.whole) for box, _ in lines]
+    x, y = crop.whole.left, crop.top
     moved = tuple(Line(Box(b.x0 + x, b.y0 + y, b.x1 + x, b.y1 + y), confidence) for b, confidence in lines)
-    made = make(crop.frames[clear[len(clear) // 2]], result)
-    return Subtitle(begin, end, moved, result.confidence, PackedMask(crop.mask), made)
+    mask = PackedMask(crop.mask)
+    return Subtitle(begin, end, moved, result.confidence, mask, make(frame, result), all(marks))
 
 
 def _restricted(result: Result, lines: tuple[Line, ...]) -> Result:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -17,14 +19,23 @@ SURE_INK, NO_INK = 200, 20  # levels of coverage
 MIN_PIXELS = 80  # inside of strokes; thin strokes have fewer, and what is blurred looks translucent
 
 
-def is_watermark(picture: U8, coverage: U8, erase_mask: U8, box: Box) -> bool:
+class Frame(NamedTuple):
+    """The whole frame of a crop: the first column of the crop in it, and its size in px."""
+
+    left: int
+    width: int
+    height: int
+
+
+def is_watermark(picture: U8, coverage: U8, erase_mask: U8, box: Box, frame: Frame | None = None) -> bool:
     """Whether the line in a box is translucent, as watermarks are, and lies beside the middle of the picture.
 
     The picture is RGB (H, W, 3); coverage (H, W) is 255 where text is certain, and the erase mask (H, W) 0 where the
-    text changed the picture. Subtitles are centred as a rule, and those that are not are rarely translucent.
+    text changed the picture. `frame` tells where a picture that is a crop lies in its whole frame. Subtitles are
+    centred as a rule, and those that are not are rarely translucent.
     """
-    height, width = coverage.shape
-    off_centre = abs((box.x0 + box.x1) / (2 * width) - 0.5)
+    left, width, height = frame or Frame(0, coverage.shape[1], coverage.shape[0])
+    off_centre = abs((left + (box.x0 + box.x1) / 2) / width - 0.5)
     if height < MIN_PICTURE or off_centre < OFF_CENTRE:
         return False
     reach = max(4, round(AROUND * box.height))

@@ -75,8 +75,8 @@ def _binarize_film(source: Path, out: Path | None, output: str, reads: bool, mod
     with ProgressBar("binarizing", " s") as progress:
         counts = binarize_film(source, out, output, binarizer, reader, progress)
     note = f"; no text could be read in {counts.unread:,} of them" if counts.unread else ""
-    if counts.returning:
-        note += f"; {_number(counts.returning, 'other text')} left out, which return in one place as signs do"
+    if counts.others:
+        note += f"; {_number(counts.others, 'other text')} left out, as signs and watermarks"
     echo(f"wrote {_number(counts.subtitles, 'subtitle')} of {one_line(source.name)} to {one_line(str(out))}{note}")
 
 

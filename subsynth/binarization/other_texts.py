@@ -1,4 +1,4 @@
-"""Texts that return in one place of a film while subtitles have other places: signs and logos, which are left out."""
+"""Texts of a film that are no subtitles, and left out: watermarks, and signs, which return in one place."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ Made = TypeVar("Made")
 
 TIMES = 3  # how often a text returns in its place, at least
 ALIKE = 0.75  # intersection over union of two boxes from which on they are the same place
+SAME_BOX, SAME_INK = 0.9, 0.45  # or from which on they, and their ink, are the same although one was found in parts
 MIN_SUBTITLES = 10  # others; with fewer, their places say nothing
 MAX_SHARE = 0.1  # of the others that have the same rows: in the usual place, even a word that returns is a subtitle
 
 
-def split_returning(subtitles: Sequence[Subtitle[Made]]) -> tuple[list[Subtitle[Made]], list[Subtitle[Made]]]:
-    """The subtitles without texts that return in an unusual place, and these."""
+def split_others(subtitles: Sequence[Subtitle[Made]]) -> tuple[list[Subtitle[Made]], list[Subtitle[Made]]]:
+    """The subtitles, and the other texts: watermarks, and texts that return in an unusual place."""
     kept: list[Subtitle[Made]] = []
-    returning: list[Subtitle[Made]] = []
+    left_out: list[Subtitle[Made]] = []
     boxes = np.array([subtitle.box for subtitle in subtitles]).reshape(-1, 4)
     for subtitle in subtitles:
-        alike = _shares_of_union(subtitle.box, boxes) >= ALIKE
+        shares = _shares_of_union(subtitle.box, boxes)
         same: list[int] = []
-        if _is_unusual(subtitle.box, boxes[~alike], len(boxes)):
+        if _is_unusual(subtitle.box, boxes[shares < ALIKE], len(boxes)):
             mask = subtitle.mask.unpacked()
-            places = map(int, np.flatnonzero(alike))
-            same = [i for i in places if similarity(mask, subtitles[i].mask.unpacked()) >= SAME]
+            for i in map(int, np.flatnonzero(shares >= ALIKE)):
+                if similarity(mask, subtitles[i].mask.unpacked()) >= (SAME_INK if shares[i] >= SAME_BOX else SAME):
+                    same.append(i)
         others = np.delete(boxes, same, axis=0)
         returns = len(same) >= TIMES and _is_unusual(subtitle.box, others, len(others))
-        (returning if returns else kept).append(subtitle)
-    return kept, returning
+        (left_out if returns or subtitle.is_watermark else kept).append(subtitle)
+    return kept, left_out
 
 
 def _is_unusual(box: Box, others: NDArray[np.int64], count: int) -> bool:
