@@ -30,7 +30,7 @@ from dbram_baseline.training.step import Learner
 
 LAST = "last.safetensors"
 AVERAGE = "average"  # the network with the moving average of the generator's weights, of models that have one
-MAXMETADATA = 1 << 16  # characters
+MAX_METADATA = 1 << 16  # characters
 METADATA = "dbram_baseline"  # key of the metadata in the file
 MODEL_FILE = "model.safetensors"  # in the folder of an exported model
 EXPORTED = ""  # the name of the only network of an exported file
@@ -60,7 +60,7 @@ class CheckpointInfo:
     def from_json(cls, text: str) -> CheckpointInfo:
         """Read what `to_json` wrote. Raises BaselineError for anything else."""
         try:
-            record: Any = json.loads(text) if len(text) <= MAXMETADATA else None
+            record: Any = json.loads(text) if len(text) <= MAX_METADATA else None
         except (ValueError, RecursionError) as error:
             raise BaselineError(f"its metadata is not JSON: {str(error)[:100]}") from error
         names = [field.name for field in dataclasses.fields(cls)]

@@ -93,4 +93,5 @@ def _reduced_size(video: Video) -> tuple[int, int]:
 
 
 def _text_mask(binarizer: Binarizer, frame: U8) -> Mask:
+    """The mask of the text, with watermarks: that they stay in their place tells them better than one frame does."""
     return np.asarray(binarizer.binarize(frame, large_text=False, crop=True).coverage >= 128)
