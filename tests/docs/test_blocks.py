@@ -30,7 +30,7 @@ SMALLER = (
     (r"(?<=\"train\", 0, )1000", "20"),  # pairs that are rendered in Python
     (r"range\(100\)", "range(2)"),  # epochs
     (r"num_workers=8", "num_workers=2"),
-    # Training without a preset takes minutes; its run keeps the name of the default preset.
+    # Training without a preset takes minutes.
     (r"(dbram_baseline\.train --data sub_en --out runs/first)$", r"\1 --preset ci"),
     (r"--preset ci", "--preset ci --steps 8"),  # of 40
     (r"^pytest$", ""),  # it is what is running

@@ -32,7 +32,7 @@ from subsynth.data import font_catalogue
 
 SCALE = int(os.environ.get("FUZZ", "1"))
 MANY = settings(max_examples=300 * SCALE, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-FEW = settings(max_examples=60 * SCALE, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=40 * SCALE, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ARIMO = font_catalogue.bundled("Arimo")[0].path
 
 

@@ -143,7 +143,7 @@ BOX = st.tuples(*[st.integers(-4096, 4096)] * 4).map(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.lists(BOX | st.just((0, 0, 0, 0)), min_size=1, max_size=6),
     st.lists(st.tuples(st.integers(0, 5), st.integers(-500, 100_000), st.integers(-2000, 2000)), max_size=8),
