@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 from dbram_baseline import export
 from dbram_baseline.errors import BaselineError
+from dbram_baseline.model import Generator
 from dbram_baseline.networks.compact import Compact
 from dbram_baseline.networks.factory import build_generator
 from dbram_baseline.training.checkpoint import CheckpointInfo, load_generator, save_checkpoint
@@ -120,5 +121,7 @@ def test_models_in_the_package_have_names():
     """`bundled:compact` is the file that `from_pretrained` loads; for an unknown name the others are listed."""
     network, info = load_generator(Path("bundled:compact"))
     assert isinstance(network, Compact) and info.config.model == "compact"
-    with pytest.raises(BaselineError, match=r"bundled:nothing: no such model .* bundled:compact"):
+    network, info = load_generator(Path("bundled:dbram"))
+    assert isinstance(network, Generator) and info.config.width == 16 and info.data == "render:sub_en,sub_zh"
+    with pytest.raises(BaselineError, match=r"bundled:nothing: no such model .* bundled:compact, bundled:dbram"):
         load_generator(Path("bundled:nothing"))
