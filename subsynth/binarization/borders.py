@@ -27,8 +27,8 @@ def refine_borders(picture: U8, text: U8) -> U8:
     fill = _local_mean(image, np.where(mask, share * share, 0), FILL_SIGMA)
     ground = _local_mean(image, np.where(mask, 0, (1 - share) ** 2), GROUND_SIGMA)
     direction = fill - ground
-    squared = np.sum(direction * direction, axis=2)
-    mixture = np.sum((image - ground) * direction, axis=2) / np.maximum(squared, 1)
+    squared = np.einsum("ijk,ijk->ij", direction, direction)  # several times as fast as np.sum along so short an axis
+    mixture = np.einsum("ijk,ijk->ij", image - ground, direction) / np.maximum(squared, 1)
     level = mask.astype(np.uint8)
     border = cv2.dilate(level, _AROUND) > cv2.erode(level, _AROUND)
     border &= squared > MIN_DISTANCE**2
