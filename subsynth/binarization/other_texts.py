@@ -16,7 +16,7 @@ Made = TypeVar("Made")
 
 TIMES = 3  # how often a text returns in its place, at least
 ALIKE = 0.75  # intersection over union of two boxes from which on they are the same place
-SAME_BOX, SAME_INK = 0.9, 0.45  # or from which on they, and their ink, are the same although one was found in parts
+SAME_BOX, SAME_INK = 0.9, 0.45  # boxes as equal and ink as alike as this: one text, found in parts
 MIN_SUBTITLES = 10  # others; with fewer, their places say nothing
 MAX_SHARE = 0.1  # of the others that have the same rows: in the usual place, even a word that returns is a subtitle
 

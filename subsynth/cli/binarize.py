@@ -82,20 +82,13 @@ def _binarize_film(source: Path, out: Path | None, output: str, reads: bool, mod
 
 def _summary(written: int, left_out: LeftOut, others: int, target: Path, output: str, is_folder: bool) -> str:
     place = target if output == BOXES or not is_folder else target.parent
-    done = (
-        f"wrote {_number(written, 'picture')} to {one_line(str(place))}"
-        if is_folder
-        else f"wrote {one_line(str(place))}"
-    )
-    notes = [done if written else "no picture was written"]
+    what = f"{_number(written, 'picture')} to " if is_folder else ""
+    notes = [f"wrote {what}{one_line(str(place))}" if written else "no picture was written"]
     notes += [f"{len(left_out.broken):,} could not be read"] if left_out.broken else []
     notes += [f"{_number(others, 'other entry', 'other entries')} left out"] if others else []
-    marks = left_out.watermarks
-    notes += (
-        [f"{_number(marks, 'translucent line')} left out as {'watermarks' if marks > 1 else 'a watermark'}"]
-        if marks
-        else []
-    )
+    if marks := left_out.watermarks:
+        kind = "watermarks" if marks > 1 else "a watermark"
+        notes.append(f"{_number(marks, 'translucent line')} left out as {kind}")
     return "; ".join(notes)
 
 

@@ -142,7 +142,7 @@ def _words(assets: Assets, kind: str, which: float, how_many: float) -> str:
 
 
 def _name(which: float, form: float) -> str:
-    """The name of an account (@filmstar), a site (film.tv, www.filmstar.com) or a channel (Film 7)."""
+    """The name of an account (@filmstar), a site (filmstar.com, www.filmstar.tv) or a channel (Film 7)."""
     first, second = divmod(int(which * len(SITE_WORDS) ** 2), len(SITE_WORDS))
     one, two = SITE_WORDS[first], SITE_WORDS[second]
     variants = 24  # of each form, by the fraction of the draw
