@@ -8,18 +8,21 @@ from torch.nn import functional
 
 from dbram_baseline.model import Norm, norm_layer, pad_to_multiple
 
+DILATION = 2  # of the blocks that see more of a line
+
 
 class PlainUNet(nn.Module):
     """3x3 residual blocks at 1/2 to 1/16 of the size of the image; skip connections are added.
 
     Pixels are unshuffled to half the size before the first convolution, and shuffled back after the last, so that no
-    convolution runs at full size. The single output plane is repeated three times.
+    convolution runs at full size. `context` more blocks at 1/16, with dilated convolutions, see more of a line of text.
+    The single output plane is repeated three times.
     """
 
     multiple = 16
     planes = 1
 
-    def __init__(self, width: int = 32, norm: str = "batch", dropout: float = 0.0):
+    def __init__(self, width: int = 32, norm: str = "batch", dropout: float = 0.0, context: int = 0):
         super().__init__()
         normalize, bias = norm_layer(norm)
         sizes = [width, 2 * width, 4 * width, 4 * width]
@@ -33,6 +36,10 @@ class PlainUNet(nn.Module):
                 self.down.append(nn.Sequential(nn.Conv2d(c, wider, 3, 2, 1, bias=bias), normalize(wider), nn.ReLU()))
                 self.up.append(nn.Sequential(nn.Conv2d(wider, 4 * c, 1), nn.PixelShuffle(2)))
                 self.right.append(_Block(c, normalize, bias, dropout))
+        self.context = nn.Sequential(*(_Block(sizes[-1], normalize, bias, dropout, DILATION) for _ in range(context)))
+        for block in self.context:  # as the identity at first, so that they can be added to a trained network
+            if (scale := block.body[-1].weight) is not None:
+                nn.init.zeros_(scale)
         self.head = nn.Sequential(nn.Conv2d(width, 4 * self.planes, 3, padding=1), nn.PixelShuffle(2))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,6 +57,7 @@ class PlainUNet(nn.Module):
         for down, block in zip(self.down, self.left[1:], strict=True):
             skips.append(y)
             y = block(down(y))
+        y = self.context(y)
         for up, block in zip(reversed(list(self.up)), reversed(list(self.right)), strict=True):
             y = block(up(y) + skips.pop())
         head: Tensor = self.head(y)
@@ -59,12 +67,11 @@ class PlainUNet(nn.Module):
 class _Block(nn.Module):
     """Two 3x3 convolutions and a skip connection."""
 
-    def __init__(self, channels: int, norm: Norm, bias: bool, dropout: float):
+    def __init__(self, channels: int, norm: Norm, bias: bool, dropout: float, dilation: int = 1):
         super().__init__()
-        first = [nn.Conv2d(channels, channels, 3, padding=1, bias=bias), norm(channels), nn.ReLU()]
+        first, second = (nn.Conv2d(channels, channels, 3, 1, dilation, dilation, bias=bias) for _ in range(2))
         middle = [nn.Dropout(dropout)] if dropout else []
-        second = [nn.Conv2d(channels, channels, 3, padding=1, bias=bias), norm(channels)]
-        self.body = nn.Sequential(*first, *middle, *second)
+        self.body = nn.Sequential(first, norm(channels), nn.ReLU(), *middle, second, norm(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """ReLU(x + residual), (B, C, H, W)."""
