@@ -23,8 +23,8 @@ from subsynth.core.terminal import echo, echo_error, one_line
 @click.option("--out", type=click.Path(path_type=Path),
               help="File, or folder for a folder or a film.  [default: <source>-bw, beside the source]")  # fmt: skip
 @click.option(
-    "--output", type=click.Choice(OUTPUTS), default="binary", show_default=True,
-    help="Black and white, grey, text on a flat background, the mask to remove it by, or boxes as JSON lines.",
+    "--output", type=click.Choice(OUTPUTS), default="soft", show_default=True,
+    help="Black and white, the same with grey borders, text on a flat background, the mask to remove it by, or boxes as JSON lines.",
 )  # fmt: skip
 @click.option("--read", "reads", is_flag=True, help="Read the text of a film too, with the reader of the extra ocr.")
 @click.option("--model", type=click.Path(path_type=Path), help="ONNX file of your own.  [default: the bundled one]")
@@ -39,7 +39,7 @@ def binarize(source: Path, out: Path | None, output: str, reads: bool, model: Pa
     \b
     Examples:
       subsynth binarize frame.png
-      subsynth binarize strips --out clean --output soft
+      subsynth binarize strips --out clean --output binary
       subsynth binarize film.mkv --out film
       subsynth binarize film.mkv --out film.srt --read
     """
