@@ -23,7 +23,7 @@ from dbram_baseline.data.sources import Resident
 from dbram_baseline.data.tensors import as_input, as_target
 from dbram_baseline.networks.device import select_device
 from dbram_baseline.networks.factory import build_generator
-from dbram_baseline.networks.folding import fold_batch_norms
+from dbram_baseline.networks.inference import fold_batch_norms
 from dbram_baseline.training.config import build_config
 from dbram_baseline.training.loop import build_networks
 from dbram_baseline.training.step import Learner, paired_step

@@ -18,7 +18,7 @@ from dbram_baseline.command import WIDE, run_command
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.files import check_output, write_file
 from dbram_baseline.networks.compact import Compact
-from dbram_baseline.networks.folding import fold_batch_norms
+from dbram_baseline.networks.inference import for_onnxruntime
 from dbram_baseline.reproduction import provenance
 from dbram_baseline.training.checkpoint import METADATA, CheckpointInfo, load_generator
 from subsynth import __version__
@@ -59,7 +59,7 @@ def to_onnx(network: Compact, info: CheckpointInfo, commit: str) -> bytes:
     axes = {0: "n", 2: "height", 3: "width"}
     with warnings.catch_warnings(action="ignore"):  # the exporter warns about itself
         torch.onnx.export(
-            Exported(fold_batch_norms(network)), (torch.zeros(1, 3, 40, 72),), file, dynamo=False, opset_version=OPSET,
+            Exported(for_onnxruntime(network)), (torch.zeros(1, 3, 40, 72),), file, dynamo=False, opset_version=OPSET,
             input_names=["images"], output_names=["probabilities"],
             dynamic_axes={"images": axes, "probabilities": axes},
         )  # fmt: skip

@@ -16,7 +16,7 @@ from dbram_baseline.evaluation.metrics import METRICS, BinarySample, ColourSampl
 from dbram_baseline.evaluation.pseudo_f_measure import PseudoWeights
 from dbram_baseline.evaluation.values import MetricValues
 from dbram_baseline.networks.device import network_dtype
-from dbram_baseline.networks.folding import fold_batch_norms
+from dbram_baseline.networks.inference import fold_batch_norms
 
 BATCH = 16  # images
 TILE, OVERLAP = 256, 32  # px; the memory of the attention grows with the fourth power of the side

@@ -24,7 +24,8 @@ from subsynth.core.terminal import echo, echo_error, one_line
               help="File, or folder for a folder or a film.  [default: <source>-bw, beside the source]")  # fmt: skip
 @click.option(
     "--output", type=click.Choice(OUTPUTS), default="soft", show_default=True,
-    help="Black and white, the same with grey borders, text on a flat background, the mask to remove it by, or boxes as JSON lines.",
+    help="Black and white, the same with grey borders, text on a flat background, the mask to remove it by, or boxes "
+    "as JSON lines.",
 )  # fmt: skip
 @click.option("--read", "reads", is_flag=True, help="Read the text of a film too, with the reader of the extra ocr.")
 @click.option("--model", type=click.Path(path_type=Path), help="ONNX file of your own.  [default: the bundled one]")

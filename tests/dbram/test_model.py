@@ -8,7 +8,7 @@ from torch.nn import functional
 from dbram_baseline.model import Attention, OutputConv2d, SpatialLSTM
 from dbram_baseline.networks.discriminators import PatchDiscriminator, PixelDiscriminator
 from dbram_baseline.networks.factory import MODELS, build_generator, count_parameters
-from dbram_baseline.networks.folding import fold_batch_norms
+from dbram_baseline.networks.inference import fold_batch_norms
 
 # Of Table 1, and of the models that it is compared with; counted by hand.
 COUNTS = {
