@@ -26,7 +26,7 @@ from subsynth.core.errors import OutputError, SubsynthError
 # "numba" compiles at first use, "numpy" never uses kernels; if unset, compiled code is used if the cache has it.
 SETTING = "SUBSYNTH_KERNELS"
 # The modules with kernels, in two groups that take about as long to compile, each in a process of its own.
-GROUPS = (("compositing", "glyphs"), ("degradation", "png_encoding"))
+GROUPS = (("compositing", "glyphs", "png_encoding"), ("degradation",))
 FOLDER = "kernels"
 
 log = logging.getLogger(__name__)

@@ -6,6 +6,7 @@ import numpy as np
 from numba import int64, types, uint8
 
 from subsynth.kernels.jit import kernel, readonly
+from subsynth.kernels.rows import copy
 
 _COLOR = types.UniTuple(int64, 3)
 
@@ -96,7 +97,8 @@ def _outline(coverage, reach, weights):
     """`styles.outline`: the largest weighted coverage within reach; weights (2 * reach + 1,) * 2 in 1/256."""
     height, width = coverage.shape
     padded = np.zeros((height + 2 * reach, width + 2 * reach), np.uint8)
-    padded[reach : reach + height, reach : reach + width] = coverage
+    for row in range(height):
+        copy(coverage[row], padded[reach + row, reach : reach + width])
     out = np.zeros((height, width), np.uint8)
     for row in range(height):
         if not _any_near(coverage, row, reach):
@@ -124,7 +126,7 @@ def _shadow(silhouette, dx, dy, blur):
     moved = np.zeros((height + 2 * blur, width + 2 * blur), np.uint8)
     first, last = max(dx, 0), width + min(dx, 0)
     for row in range(max(dy, 0), height + min(dy, 0)):
-        moved[row + blur, first + blur : last + blur] = silhouette[row - dy, first - dx : last - dx]
+        copy(silhouette[row - dy, first - dx :], moved[row + blur, first + blur : last + blur])
     if blur == 0:
         return moved
     side = 2 * blur + 1

@@ -1,11 +1,13 @@
-"""Degradation kernels: loss of resolution, blur and noise over planes, equal to the functions in rendering.effects."""
+"""Degradation kernels: loss of resolution, blur, noise and codec, equal to the functions in rendering.effects."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import int64, types, uint8
 
+from subsynth.kernels import jpeg_codec
 from subsynth.kernels.jit import kernel, readonly
+from subsynth.kernels.rows import copy
 
 _COLUMNS = readonly(types.int32, 2)
 
@@ -80,8 +82,8 @@ def _blur(planes, taps):
                     for i in range(width):
                         line[i] += (one[i] + other[i]) * tap
         for i in range(1, reach + 1):
-            mixed[reach - i] = mixed[reach + _mirror(-i, height)]
-            mixed[reach + height - 1 + i] = mixed[reach + _mirror(height - 1 + i, height)]
+            copy(mixed[reach + _mirror(-i, height)], mixed[reach - i])
+            copy(mixed[reach + _mirror(height - 1 + i, height)], mixed[reach + height - 1 + i])
         for row in range(height):
             below = mixed[row + reach]
             for i in range(width):
@@ -119,13 +121,15 @@ def _noise(planes, pool, tints, strength, offset):
 @kernel(
     uint8[:, :, ::1](
         uint8[:, :, ::1], _COLUMNS, _COLUMNS, _COLUMNS, _COLUMNS, readonly(types.int32, 1),
-        readonly(types.int16, 1), readonly(types.int16, 2), int64, int64, int64, int64, types.boolean,
+        readonly(types.int16, 1), readonly(types.int16, 2), int64, int64,
+        readonly(types.int32, 3), int64, int64, types.boolean,
     )
 )  # fmt: skip
-def degrade(planes, across, down, back_across, back_down, taps, pool, tints, strength, offset, dx, dy, swap):
-    """Planes uint8 (3, H, W) -> image uint8 (dy + H, dx + W, 3); the first row and column are repeated dy and dx times.
+def degrade(planes, across, down, back_across, back_down, taps, pool, tints, strength, offset, steps, dx, dy, swap):
+    """Planes uint8 (3, H, W) -> image uint8 (H, W, 3).
 
-    No columns in `across`: no loss of resolution; no taps: no blur; strength 0: no noise. `swap` returns BGR.
+    No columns in `across`: no loss of resolution; no taps: no blur; strength 0: no noise; no steps: no codec. With
+    `swap`, the input of a codec: BGR uint8 (dy + H, dx + W, 3), the first row and column repeated dy and dx times.
     """
     _, height, width = planes.shape
     if across.shape[1]:
@@ -134,6 +138,10 @@ def degrade(planes, across, down, back_across, back_down, taps, pool, tints, str
         _blur(planes, taps)
     if strength:
         _noise(planes, pool, tints, strength, offset)
+    if len(steps):
+        return jpeg_codec.round_trip(planes, steps, dx, dy)
+    if not swap:
+        dx, dy = 0, 0
     out = np.empty((dy + height, dx + width, 3), np.uint8)
     first, last = (2, 0) if swap else (0, 2)
     for row in range(height):
@@ -144,7 +152,8 @@ def degrade(planes, across, down, back_across, back_down, taps, pool, tints, str
             line[i, 1] = green[i]
             line[i, 2] = blue[i]
         for i in range(dx):
-            out[dy + row, i] = line[0]
+            copy(line[0], out[dy + row, i])
     for row in range(dy):
-        out[row] = out[dy]
+        for i in range(dx + width):
+            copy(out[dy, i], out[row, i])
     return out

@@ -6,10 +6,13 @@ import numpy as np
 from numba import int64, types, uint8
 
 from subsynth.kernels.jit import kernel, readonly
+from subsynth.kernels.rows import copy
 
 LONGEST = 15
 END = 256
 SYMBOLS = END + 1
+ONE, TWO, LOW_BYTE = np.uint64(1), np.uint64(2), np.uint64(255)
+U8, U16, U24, U32, U40, U48, U56 = (np.uint64(8 * i) for i in range(1, 8))
 
 
 @kernel(uint8[:, ::1](readonly(types.uint8, 2), int64))
@@ -17,9 +20,9 @@ def filtered(rows, step):
     """`png.paeth_filter`: rows (H, n) of bytes, `step` per pixel -> (H, 1 + n), filter type and Paeth's differences."""
     height, width = rows.shape
     out = np.empty((height, 1 + width), np.uint8)
-    before = np.zeros(width, np.uint8)
+    nothing = np.zeros(width, np.uint8)
     for row in range(height):
-        line, current = out[row, 1:], rows[row]
+        line, current, before = out[row, 1:], rows[row], rows[row - 1] if row else nothing
         out[row, 0] = 4
         for i in range(step):
             line[i] = current[i] - before[i]
@@ -31,8 +34,19 @@ def filtered(rows, step):
             pc = abs(np.int16(np.int16(a + b) - np.int16(c + c)))
             guess = a if pa <= pb and pa <= pc else (b if pb <= pc else c)
             rest[i] = np.uint8(np.int16(now[i]) - guess)
-        before = current.copy()
     return out
+
+
+@kernel(None)
+def _sort(keys, count):
+    """Shell's sort with the gaps of Ciura (2001), in place; numba takes a second to compile NumPy's."""
+    for gap in (301, 132, 57, 23, 10, 4, 1):
+        for i in range(gap, count):
+            key, at = keys[i], i
+            while at >= gap and keys[at - gap] > key:
+                keys[at] = keys[at - gap]
+                at -= gap
+            keys[at] = key
 
 
 @kernel(None)
@@ -43,9 +57,10 @@ def _code_lengths(counts):
         if counts[symbol]:
             keys[leaves] = counts[symbol] * 512 + symbol
             leaves += 1
-    keys = np.sort(keys[:leaves])
+    _sort(keys, leaves)
     weights = np.empty(2 * leaves - 1, np.int64)
-    weights[:leaves] = keys >> 9
+    for leaf in range(leaves):
+        weights[leaf] = keys[leaf] >> 9
     parents, depths = np.zeros(2 * leaves - 1, np.int64), np.zeros(2 * leaves - 1, np.int64)
     leaf, node = 0, leaves
     for parent in range(leaves, 2 * leaves - 1):
@@ -66,6 +81,24 @@ def _code_lengths(counts):
     for leaf in range(leaves):
         lengths[keys[leaf] & 511] = depths[leaf]
     return lengths
+
+
+@kernel(None)
+def _limited_lengths(counts):
+    """`deflate.code_lengths`."""
+    lengths, halved = _code_lengths(counts), counts
+    while True:
+        longest = int64(0)
+        for symbol in range(SYMBOLS):
+            longest = max(longest, lengths[symbol])
+        if longest <= LONGEST:
+            return lengths
+        less = np.zeros(SYMBOLS, np.int64)
+        for symbol in range(SYMBOLS):
+            if halved[symbol]:
+                less[symbol] = (halved[symbol] >> 1) + 1
+        halved = less
+        lengths = _code_lengths(halved)
 
 
 @kernel(None)
@@ -98,21 +131,31 @@ def _flush(words, at, bits, pending):
     """Write a word if it is complete, without a branch that could be mispredicted."""
     words[at] = np.uint32(bits)
     full = pending >> np.uint64(5)
-    return at + int64(full), bits >> (full << np.uint64(5)), pending - (full << np.uint64(5))
+    return at + full, bits >> (full << np.uint64(5)), pending - (full << np.uint64(5))
 
 
 @kernel(None)
 def _count(content):
+    """How often each byte occurs; the content is read in words of eight bytes."""
     counters = np.zeros((4, SYMBOLS), np.int64)  # four, so that equal neighbours do not depend on each other
+    first, second, third, fourth = counters[0], counters[1], counters[2], counters[3]
     size = len(content)
-    for i in range(0, size - 3, 4):
-        counters[0, content[i]] += 1
-        counters[1, content[i + 1]] += 1
-        counters[2, content[i + 2]] += 1
-        counters[3, content[i + 3]] += 1
-    for i in range(size - size % 4, size):
-        counters[0, content[i]] += 1
-    return counters.sum(axis=0)
+    words = content[: size - size % 8].view(np.uint64)
+    for i in range(np.uint64(len(words))):
+        word = words[i]
+        first[word & LOW_BYTE] += 1
+        second[(word >> U8) & LOW_BYTE] += 1
+        third[(word >> U16) & LOW_BYTE] += 1
+        fourth[(word >> U24) & LOW_BYTE] += 1
+        first[(word >> U32) & LOW_BYTE] += 1
+        second[(word >> U40) & LOW_BYTE] += 1
+        third[(word >> U48) & LOW_BYTE] += 1
+        fourth[word >> U56] += 1
+    for i in range(size - size % 8, size):
+        first[content[i]] += 1
+    for symbol in range(SYMBOLS):
+        first[symbol] += second[symbol] + third[symbol] + fourth[symbol]
+    return first
 
 
 @kernel(None)
@@ -137,18 +180,14 @@ def deflate(content):
     size = len(content)
     counts = _count(content)
     counts[END] = 1
-    occurrences = counts.copy()
-    lengths = _code_lengths(counts)
-    while lengths.max() > LONGEST:
-        for symbol in range(SYMBOLS):
-            if counts[symbol]:
-                counts[symbol] = (counts[symbol] >> 1) + 1
-        lengths = _code_lengths(counts)
+    lengths = _limited_lengths(counts)
     codes = _codes(lengths)
     # Written in 32-bit words, little-endian; at most 31 bits are pending in `bits`, and at most 30 are added at once.
-    total = 16 + 17 + 3 * 19 + 4 * (SYMBOLS + 2) + (occurrences * lengths).sum()
+    total = int64(16 + 17 + 3 * 19 + 4 * (SYMBOLS + 2))
+    for symbol in range(SYMBOLS):
+        total += counts[symbol] * lengths[symbol]
     words = np.empty(total // 32 + 4, np.uint32)
-    at = 0
+    at = np.uint64(0)
     bits, pending = np.uint64(0x0178 | 1 << 16 | 2 << 17 | (SYMBOLS - 257) << 19), np.uint64(24)
     bits |= np.uint64(1 | 15 << 5) << pending
     at, bits, pending = _flush(words, at, bits, pending + np.uint64(9))
@@ -158,24 +197,24 @@ def deflate(content):
     for symbol in range(SYMBOLS + 2):
         bits |= _reversed(np.uint64(lengths[symbol] if symbol < SYMBOLS else 1), 4) << pending
         at, bits, pending = _flush(words, at, bits, pending + np.uint64(4))
-    # A code and its length in one word: one look-up per symbol.
-    packed = (codes << np.uint64(8)) | lengths.astype(np.uint64)
-    for i in range(0, size - 1, 2):
-        first, second = packed[content[i]], packed[content[i + 1]]
-        bits |= (first >> np.uint64(8)) << pending
-        pending += first & np.uint64(255)
-        bits |= (second >> np.uint64(8)) << pending
-        at, bits, pending = _flush(words, at, bits, pending + (second & np.uint64(255)))
+    packed = np.empty(SYMBOLS, np.uint64)  # a code and its length in one word: one look-up per symbol
+    for symbol in range(SYMBOLS):
+        packed[symbol] = codes[symbol] << U8 | np.uint64(lengths[symbol])
+    for pair in range(np.uint64(size // 2)):  # both codes are joined before they have to wait for the last pair
+        first, second = packed[content[TWO * pair]], packed[content[TWO * pair + ONE]]
+        width = first & LOW_BYTE
+        bits |= (first >> U8 | (second >> U8) << width) << pending
+        at, bits, pending = _flush(words, at, bits, pending + (width + (second & LOW_BYTE)))
     if size % 2:
         last = packed[content[size - 1]]
-        bits |= (last >> np.uint64(8)) << pending
-        at, bits, pending = _flush(words, at, bits, pending + (last & np.uint64(255)))
+        bits |= (last >> U8) << pending
+        at, bits, pending = _flush(words, at, bits, pending + (last & LOW_BYTE))
     bits |= codes[END] << pending
     at, bits, pending = _flush(words, at, bits, pending + np.uint64(lengths[END]))
     words[at] = np.uint32(bits)
     end = (total + 7) // 8
     out = np.empty(end + 4, np.uint8)
-    out[:end] = words.view(np.uint8)[:end]
+    copy(words.view(np.uint8), out[:end])
     check = _adler(content)
     for k in range(4):
         out[end + k] = np.uint8(check >> (24 - 8 * k))

@@ -55,7 +55,7 @@ class Backend(Protocol):
         ...
 
     def degrade(self, planes: U8, params: RenderParams) -> tuple[U8, bytes]:
-        """Loss of resolution, blur, noise and codec: RGB uint8 (H, W, 3), and the codec's file or b"".
+        """Loss of resolution, blur, noise and codec: RGB uint8 (H, W, 3), and the codec's file if it is kept, or b"".
 
         May overwrite `planes`.
         """

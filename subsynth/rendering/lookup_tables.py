@@ -14,6 +14,20 @@ Columns = NDArray[np.int32]  # (4, n): the two source positions of each of n pix
 
 NO_RESAMPLE: Columns = np.zeros((4, 0), np.int32)
 NO_BLUR = np.zeros(0, np.int32)
+_LUMA_STEPS = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
+_CHROMA_STEPS = np.full((8, 8), 99)
+_CHROMA_STEPS[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 
 
 @lru_cache(maxsize=512)
@@ -62,3 +76,20 @@ def noise_pools() -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     twice = np.concatenate((noise.pool(), noise.pool()))
     third = len(twice) // 3
     return twice, np.stack([np.ascontiguousarray(twice[r : r + 3 * third - 2 : 3]) for r in range(3)])
+
+
+@lru_cache(maxsize=101)
+def jpeg_steps(quality: int) -> NDArray[np.int32]:
+    """How a coefficient's size is rounded to its step, for luma and chroma: int32 (2, 64, 4). Of quality 0: no rows.
+
+    Each row is step, bias, factor and shift; sizes, in 1/8, up to 2^14 become ((size + bias) * factor >> shift) * step.
+    Coefficients are in the order of their columns. The steps are those of ITU-T T.81, annex K, scaled as the
+    Independent JPEG Group does: 50 leaves them, 100 makes them 1.
+    """
+    if not quality:
+        return np.zeros((0, 64, 4), np.int32)
+    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    steps = np.clip((np.stack((_LUMA_STEPS, _CHROMA_STEPS)) * percent + 50) // 100, 1, 255)
+    steps = steps.transpose(0, 2, 1).reshape(2, 64)
+    shifts = 14 + np.ceil(np.log2(8 * steps + 1)).astype(np.int64)
+    return np.stack((steps, 4 * steps, 2**shifts // (8 * steps) + 1, shifts), axis=2).astype(np.int32)

@@ -78,10 +78,10 @@ class NumbaBackend:
     def degrade(self, planes: U8, params: RenderParams) -> tuple[U8, bytes]:  # noqa: D102 - see Backend
         p = params
         height, width = planes.shape[1:]
-        encode = bool(p.jpeg_quality)  # then the kernel returns the codec's input: BGR with its border
+        writes = p.jpeg_quality > 0 and p.keeps_jpeg  # then the kernel returns the codec's input: BGR with its border
         image: U8 = degradation.degrade(
             planes, *lookup_tables.resample(width, height, p.resample), lookup_tables.blur_taps(p.blur_sigma),
             *lookup_tables.noise_pools(), p.noise_gain, p.noise_offset,
-            p.jpeg_dx if encode else 0, p.jpeg_dy if encode else 0, encode,
+            lookup_tables.jpeg_steps(0 if writes else p.jpeg_quality), p.jpeg_dx, p.jpeg_dy, writes,
         )  # fmt: skip
-        return encode_and_decode_frame(image, p.jpeg_quality, p.jpeg_dx, p.jpeg_dy) if encode else (image, b"")
+        return encode_and_decode_frame(image, p.jpeg_quality, p.jpeg_dx, p.jpeg_dy) if writes else (image, b"")

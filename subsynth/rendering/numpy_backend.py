@@ -102,7 +102,7 @@ class NumpyBackend:
         if p.jpeg_quality:
             image, file = encode_and_decode(image, p.jpeg_quality, p.jpeg_dx, p.jpeg_dy)
             self._observe("jpeg", image)
-        return image, file
+        return image, file if p.keeps_jpeg else b""
 
     def _layer(self, name: str, planes: U8) -> U8:
         if self._observe is not ignore:

@@ -50,6 +50,7 @@ class RenderParams:
     jpeg_quality: int
     jpeg_dx: int
     jpeg_dy: int
+    keeps_jpeg: bool  # whether the codec's file is wanted
     line_dx: int
     line_dy: int
     opacity: int
@@ -88,6 +89,7 @@ class RenderParams:
             recipe.jpeg_quality,
             recipe.jpeg_dx,
             recipe.jpeg_dy,
+            recipe.spec.image_format == "jpeg",
             round(recipe.line_dx_em * EM),
             round(recipe.line_dy_em * EM),
             recipe.opacity,

@@ -52,8 +52,8 @@ class Pair:
     recipe: Recipe  #: every decision about the sample
     #: Luminance ratio, 1 to 21, between the fill and its surroundings, before degradation; 1 without text.
     contrast: float
-    #: The JPEG file that the image was decoded from, if the recipe ends with JPEG compression, else empty. The file
-    #: shows jpeg_dx more columns at the left and jpeg_dy more rows at the top.
+    #: The JPEG file that the image was decoded from, if the spec's image_format is jpeg and the recipe ends with JPEG
+    #: compression, else empty. The file shows jpeg_dx more columns at the left and jpeg_dy more rows at the top.
     jpeg: bytes = b""
     erase_mask: U8 | None = None  #: uint8 (H, W): 0 where fill, outline, shadow or box are, 255 elsewhere
     coverage: U8 | None = None  #: uint8 (H, W): how much of each pixel the fill covers, 255 is all of it

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,8 @@ from subsynth.assets.assets import Assets
 from subsynth.kernels import compilation
 from subsynth.planning import layout
 from subsynth.planning.planner import plan_recipes
+from subsynth.rendering import lookup_tables
+from subsynth.rendering.effects.jpeg import jpeg
 from subsynth.rendering.numpy_backend import NumpyBackend
 from subsynth.rendering.params import RenderParams
 from subsynth.rendering.render import Renderer
@@ -187,3 +190,30 @@ def test_compiled_kernels_are_reused_by_the_next_process():
     first, second = (run_python(code, SUBSYNTH_KERNELS="").stdout.split() for _ in range(2))
     assert first[1] == "numba"  # compiled now, unless another test did it
     assert second == ["True", "numba"]
+
+
+PICTURES = {
+    "noise": lambda rng, shape: rng.integers(0, 256, shape, np.uint8),
+    "black and white": lambda rng, shape: rng.integers(0, 2, shape, np.uint8) * np.uint8(255),
+    "smooth": lambda rng, shape: cv2.GaussianBlur(rng.integers(0, 256, shape, np.uint8), (0, 0), 4).reshape(shape),
+}
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_the_codec_kernel_equals_a_codec(kind):
+    """All qualities, pictures of any size and any position within a block of 16 x 16 px, also wider than the buffer."""
+    compiled_backend()
+    from subsynth.kernels import degradation
+
+    rng = np.random.default_rng(7)
+    for quality in (*range(1, 101), 50):
+        height, width = (int(v) for v in rng.integers((1, 5), (60, 400))) if quality != 50 else (9, 3840)
+        dx, dy = (int(v) for v in rng.integers(0, 16, 2))
+        image = PICTURES[kind](rng, (height, width, 3))
+        planes = np.ascontiguousarray(image.transpose(2, 0, 1))
+        found = degradation.degrade(
+            planes, *[lookup_tables.NO_RESAMPLE] * 4, lookup_tables.NO_BLUR, *lookup_tables.noise_pools(), 0, 0,
+            lookup_tables.jpeg_steps(quality), dx, dy, False,
+        )  # fmt: skip
+        expected = jpeg(image, quality, dx, dy)
+        assert np.array_equal(found, expected), (image.shape, quality, dx, dy)
