@@ -57,6 +57,27 @@ def _scale(alpha, opacity):
             line[i] = np.uint8((value + (value >> 8)) >> 8)
 
 
+@kernel(None)
+def _reverse(source, target):
+    last = np.uint64(len(target) - 1)  # unsigned, so that numba does not test for negative positions
+    for i in range(np.uint64(len(target))):
+        target[i] = source[last - i]
+
+
+@kernel(None)
+def _light(red, green, blue, light):
+    for i in range(len(light)):
+        light[i] = np.int32(np.int32(77) * red[i] + np.int32(150) * green[i] + np.int32(29) * blue[i]) >> 8
+
+
+@kernel(None)
+def _grade(source, light, line, saturation, gain, lift):
+    for i in range(len(line)):
+        value = np.int32((np.int32(np.int32(source[i]) - light[i]) * saturation) >> 8) + light[i]
+        value = np.int32(np.int32(np.int32(value) * gain) >> 8) + lift
+        line[i] = np.uint8(min(max(value, np.int32(0)), np.int32(255)))
+
+
 @kernel(
     uint8[:, :, ::1](
         readonly(types.uint8, 1), int64, int64, int64, int64, types.boolean, int64, _COLOR, int64, int64, int64
@@ -65,30 +86,21 @@ def _scale(alpha, opacity):
 def background(pixels, level_width, level_height, x, y, flip, saturation, gains, lift, height, width):
     """The graded crop, planes uint8 (3, H, W): `effects.grade`."""
     planes = np.empty((3, height, width), np.uint8)
-    size = level_width * level_height
-    keep, low = np.int32(saturation), np.int32(lift)
-    light = np.empty(width, np.int32)
-    source = np.empty((3, width), np.uint8)
+    light, source = np.empty(width, np.int32), np.empty((3, width), np.uint8)
     for row in range(height):
         for channel in range(3):
-            at = channel * size + (y + row) * level_width + x
-            part, line = pixels[at : at + width], source[channel]
+            at = (channel * level_height + y + row) * level_width + x
+            part = pixels[at : at + width]
             if flip:
-                for i in range(width):
-                    line[i] = part[width - 1 - i]
+                _reverse(part, source[channel])
             else:
-                for i in range(width):
-                    line[i] = part[i]
-        for i in range(width):
-            red, green, blue = np.int32(source[0, i]), np.int32(source[1, i]), np.int32(source[2, i])
-            light[i] = (red * np.int32(77) + green * np.int32(150) + blue * np.int32(29)) >> 8
+                copy(part, source[channel])
+        _light(source[0], source[1], source[2], light)
         for channel in range(3):
-            gain = np.int32(gains[channel])
-            line, plain = planes[channel, row], source[channel]
-            for i in range(width):
-                value = (((np.int32(plain[i]) - light[i]) * keep) >> 8) + light[i]
-                value = ((value * gain) >> 8) + low
-                line[i] = np.uint8(min(max(value, np.int32(0)), np.int32(255)))
+            _grade(
+                source[channel], light, planes[channel, row],
+                np.int32(saturation), np.int32(gains[channel]), np.int32(lift),
+            )  # fmt: skip
     return planes
 
 
