@@ -39,11 +39,11 @@ def _resize(planes, across, down):
     for channel in range(3):
         for row in range(height):
             upper, lower = mixed[channel, down[0, row]], mixed[channel, down[1, row]]
-            first, second = down[2, row], down[3, row]
+            first, second = np.int32(down[2, row]), np.int32(down[3, row])
             line = out[channel, row]
             for i in range(width):
-                value = ((upper[i] * first) >> 16) + ((lower[i] * second) >> 16)
-                line[i] = np.uint8((value + np.int32(2)) >> 2)
+                value = np.int32(np.int32(upper[i] * first) >> 16) + np.int32(np.int32(lower[i] * second) >> 16)
+                line[i] = np.uint8(np.int32(value + 2) >> 2)
     return out
 
 
@@ -62,37 +62,36 @@ def _blur(planes, taps):
     """A symmetric filter across and down, in place; taps in 1/256, sum 256, rounded once, at the end."""
     _, height, width = planes.shape
     reach = len(taps) // 2
-    padded = np.empty(width + 2 * reach, np.int32)
-    mixed = np.empty((height + 2 * reach, width), np.int32)
+    padded = np.empty(width + 2 * reach, np.uint16)
+    mixed = np.empty((height + 2 * reach, width), np.uint16)  # at most 255 * 256
     total = np.empty(width, np.int32)
     for channel in range(3):
         for row in range(height):
             source, line = planes[channel, row], mixed[row + reach]
-            for i in range(width):
-                padded[reach + i] = source[i]
+            copy(source, padded[reach : reach + width])
             for i in range(1, reach + 1):
                 padded[reach - i] = source[_mirror(-i, width)]
                 padded[reach + width - 1 + i] = source[_mirror(width - 1 + i, width)]
-            centre = padded[reach : reach + width]
+            tap, centre = np.uint16(taps[reach]), padded[reach : reach + width]
             for i in range(width):
-                line[i] = centre[i] * taps[reach]
+                line[i] = np.uint16(centre[i] * tap)
             for step in range(reach):
-                tap, one, other = taps[step], padded[step : step + width], padded[2 * reach - step :]
+                tap, one, other = np.uint16(taps[step]), padded[step : step + width], padded[2 * reach - step :]
                 if tap:
                     for i in range(width):
-                        line[i] += (one[i] + other[i]) * tap
+                        line[i] = np.uint16(line[i] + np.uint16(np.uint16(one[i] + other[i]) * tap))
         for i in range(1, reach + 1):
             copy(mixed[reach + _mirror(-i, height)], mixed[reach - i])
             copy(mixed[reach + _mirror(height - 1 + i, height)], mixed[reach + height - 1 + i])
         for row in range(height):
-            below = mixed[row + reach]
+            factor, below = np.int32(taps[reach]), mixed[row + reach]
             for i in range(width):
-                total[i] = below[i] * taps[reach] + np.int32(32768)
+                total[i] = np.int32(np.int32(below[i]) * factor + np.int32(32768))
             for step in range(reach):
-                tap, upper, lower = taps[step], mixed[row + step], mixed[row + 2 * reach - step]
-                if tap:
+                factor, upper, lower = np.int32(taps[step]), mixed[row + step], mixed[row + 2 * reach - step]
+                if factor:
                     for i in range(width):
-                        total[i] += (upper[i] + lower[i]) * tap
+                        total[i] += np.int32(np.int32(np.int32(upper[i]) + np.int32(lower[i])) * factor)
             line = planes[channel, row]
             for i in range(width):
                 line[i] = np.uint8(total[i] >> 16)
