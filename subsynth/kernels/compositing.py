@@ -37,24 +37,25 @@ def _blend(planes, color, alpha):
         if not _any(opacity):
             continue
         for channel in range(3):
-            shade, line = np.int32(color[channel]), planes[channel, row]
-            for i in range(len(line)):
-                wide = np.int32(opacity[i]) + np.int32(opacity[i] >> 7)
-                line[i] = np.uint8((np.int32(line[i]) * (np.int32(256) - wide) + wide * shade) >> 8)
+            shade, line = np.uint16(color[channel]), planes[channel, row]
+            for i in range(len(line)):  # at most 255 * 256
+                wide = np.uint16(np.uint16(opacity[i]) + np.uint16(opacity[i] >> 7))
+                below, above = np.uint16(line[i] * np.uint16(256 - wide)), np.uint16(wide * shade)
+                line[i] = np.uint8(np.uint16(below + above) >> 8)
 
 
 @kernel(None)
 def _scale(alpha, opacity):
     """`pixels.scale_alpha`, in place."""
-    factor = np.int32(opacity)
+    factor = np.uint16(opacity)
     for row in range(alpha.shape[0]):
         line = alpha[row]
         if not _any(line):
             continue
         for i in range(len(line)):
             # v // 255 for v < 65535, computed by shifts.
-            value = np.int32(line[i]) * factor + np.int32(128)
-            line[i] = np.uint8((value + (value >> 8)) >> 8)
+            value = np.uint16(line[i] * factor + 128)
+            line[i] = np.uint8(np.uint16(value + (value >> 8)) >> 8)
 
 
 @kernel(None)
@@ -118,7 +119,7 @@ def _outline(coverage, reach, weights):
         line = out[row]
         for dy in range(2 * reach + 1):
             for dx in range(2 * reach + 1):
-                weight = np.int32(weights[dy, dx])
+                weight = np.uint16(weights[dy, dx])
                 if weight == 0:
                     continue
                 other = padded[row + dy, dx : dx + width]
@@ -127,7 +128,7 @@ def _outline(coverage, reach, weights):
                         line[i] = max(line[i], other[i])
                 else:
                     for i in range(width):
-                        line[i] = max(line[i], np.uint8((np.int32(other[i]) * weight) >> 8))
+                        line[i] = max(line[i], np.uint8(np.uint16(other[i] * weight) >> 8))
     return out
 
 

@@ -81,8 +81,8 @@ def _accumulated(area, first, last, height, width):
             sum_ += cells[column]
             total[column] = sum_
         for column in range(width):
-            share = min(abs(total[column]), np.int32(FULL))
-            line[column] = np.uint8((share * np.int32(255) + np.int32(FULL // 2)) >> 17)
+            share = min(np.int32(abs(total[column])), np.int32(FULL))
+            line[column] = np.uint8(np.int32(share * 255 + FULL // 2) >> 17)
     return out
 
 
