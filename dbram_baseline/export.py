@@ -64,6 +64,8 @@ def to_onnx(network: Compact, info: CheckpointInfo, commit: str) -> bytes:
             dynamic_axes={"images": axes, "probabilities": axes},
         )  # fmt: skip
     model = onnx.load_from_string(file.getvalue())
+    # The number of planes, which the exporter does not find behind its reshapes.
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = network.planes
     onnx.helper.set_model_props(model, metadata(info, commit))
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())

@@ -31,10 +31,9 @@ def for_onnxruntime(network: PlainUNet) -> PlainUNet:
     network = fold_batch_norms(network)
     unshuffle, conv, *rest = network.stem
     network.stem = nn.Sequential(_strided(conv, unshuffle.downscale_factor), *rest)
-    for parent in network.modules():
-        for name, child in parent.named_children():
-            if isinstance(child, nn.PixelShuffle):
-                setattr(parent, name, TransposedShuffle(child.upscale_factor))
+    for layers in (*network.up, network.head):
+        conv, shuffle = layers
+        layers[1] = TransposedShuffle(conv.out_channels, shuffle.upscale_factor)
     return network
 
 
@@ -49,15 +48,16 @@ def _strided(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
 
 
 class TransposedShuffle(nn.Module):
-    """PixelShuffle as two transpositions of two axes each, which are copied faster than all axes at once."""
+    """PixelShuffle of `channels` as two transpositions of two axes each, which are copied faster than all at once."""
 
-    def __init__(self, factor: int):
+    def __init__(self, channels: int, factor: int):
         super().__init__()
-        self.factor = factor
+        self.channels, self.factor = channels, factor
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C factor^2, H, W) to (B, C, H factor, W factor)."""
-        factor, (batch, channels, height, width) = self.factor, x.shape
-        columns = x.reshape(batch, channels // factor, factor, height * width).transpose(2, 3)
-        rows = columns.reshape(batch, channels // factor**2, factor, height, width * factor).transpose(2, 3)
-        return rows.reshape(batch, channels // factor**2, height * factor, width * factor)
+        """(B, channels, H, W) to (B, channels / factor^2, H factor, W factor)."""
+        batch, _, height, width = x.shape
+        channels, factor = self.channels // self.factor**2, self.factor  # numbers in the graph, not read from x
+        columns = x.reshape(batch, channels * factor, factor, height * width).transpose(2, 3)
+        rows = columns.reshape(batch, channels, factor, height, width * factor).transpose(2, 3)
+        return rows.reshape(batch, channels, height * factor, width * factor)

@@ -19,6 +19,7 @@ from dbram_baseline.networks.factory import build_generator
 from dbram_baseline.training.checkpoint import CheckpointInfo, load_generator, save_checkpoint
 from dbram_baseline.training.config import build_config
 from dbram_baseline.training.step import Learner
+from subsynth import Binarizer
 from subsynth.data.folders import bundled_folder
 
 
@@ -65,6 +66,7 @@ def test_onnx_equals_torch_at_any_size(trained, tmp_path):
             expected = torch.sigmoid(network.logits(torch.from_numpy(images))).numpy()
         found = session.run(None, {session.get_inputs()[0].name: images})[0]
         assert found.shape == expected.shape and np.abs(found - expected).max() < 1e-4
+    assert Binarizer(tmp_path / "net.onnx").binarize(np.zeros((40, 90, 3), np.uint8)).coverage.shape == (40, 90)
 
 
 def test_from_pretrained_reads_exported_weights(trained, tmp_path):
