@@ -1,13 +1,13 @@
-"""The loss of a JPEG round trip, as libjpeg-turbo has it: baseline, 4:2:0, integer DCT, smooth upsampling.
+"""JPEG encoding and decoding without files, bit for bit as libjpeg-turbo: 4:2:0, integer DCT, smooth upsampling.
 
-`effects.jpeg.encode_and_decode` is the oracle: the same pixels from a real codec. Entropy coding loses nothing, so
-that there is none here. Formats: ITU-T T.81 (1992) and JFIF 1.02; the DCT is that of Loeffler, Ligtenberg and
-Moschytz (1989), with 13 fractional bits and 2 more between its two passes.
+Entropy coding loses nothing, so it is left out. The oracle is `effects.jpeg.encode_and_decode`, which calls a real
+codec. Formats: ITU-T T.81 (1992) and JFIF 1.02. The DCT is that of Loeffler, Ligtenberg and Moschytz (1989), with 13
+fractional bits, and 2 more between its two passes.
 
 A plane is stored as 8 strips, uint8 (8, blocks * 8): strip v holds row v of every block, block after block. All blocks
 are transformed side by side: coefficient (u, v) of block n is at `u * STRIP + v * LANES + n` of a buffer, so that each
-step is one loop over contiguous integers. Positions are unsigned where they have a factor or a constant offset: with
-signed ones, numba could not exclude negative positions, and no loop would become vector instructions.
+step is one loop over contiguous integers. Positions that are computed by a factor or an offset are unsigned: for signed
+ones, numba tests for negative positions, and LLVM then generates no vector instructions.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import numpy as np
 from subsynth.kernels.jit import kernel
 from subsynth.kernels.rows import copy
 
-LANES = 160  # blocks at a time: all luma blocks of a subtitle crop; the buffer fits into the cache of a core
+LANES = 160  # blocks at a time: those of the luma of a subtitle crop; their buffer fits into the cache of a core
 STRIP = 8 * LANES
 FRACTION_BITS, PASS_BITS = 13, 2
 ONE, TWO, THREE = np.uint64(1), np.uint64(2), np.uint64(3)
-# cos and sin of multiples of pi / 16, in sums, in 1 / 2^FRACTION_BITS
+# Sums of cosines of multiples of pi / 16, in 1 / 2^FRACTION_BITS; C0298 is 0.298631336
 C0298, C0390, C0541, C0765, C0899, C1175 = (np.int32(c) for c in (2446, 3196, 4433, 6270, 7373, 9633))
 C1501, C1847, C1961, C2053, C2562, C3072 = (np.int32(c) for c in (12299, 15137, 16069, 16819, 20995, 25172))
-# Weights of colours in 1 / 65536 (JFIF 1.02), and half of it, which rounds
+# Weights of the colour transforms in 1 / 65536 (JFIF 1.02), and one half, which is added before rounding down
 HALF = np.int32(32768)
 Y_R, Y_G, Y_B = np.int32(19595), np.int32(38470), np.int32(7471)
 CB_R, CB_G, CR_G, CR_B = np.int32(11059), np.int32(21709), np.int32(27439), np.int32(5329)
@@ -138,7 +138,7 @@ def _zip(even, odd, target, count):
 
 @kernel(None)
 def _load(strip, halves, quarters, buffer, first, count):
-    """A strip of blocks, uint8 (8 * count,), into the buffer: columns are parted into even and odd ones three times."""
+    """Read a strip of blocks, uint8 (8 * count,), into the buffer: its columns are separated by three halvings."""
     half, quarter = 4 * count, 2 * count
     _unzip(strip, halves, halves[half:], half)
     for part in range(2):
@@ -153,7 +153,7 @@ def _load(strip, halves, quarters, buffer, first, count):
 
 @kernel(None)
 def _store(strip, halves, quarters, buffer, first, count):
-    """The buffer into a strip of blocks; the reverse of `_load`."""
+    """Write a strip of blocks from the buffer; the reverse of `_load`."""
     half, quarter = 4 * count, 2 * count
     for part in range(4):
         target, column = quarters[part * quarter :], (part >> 1) | ((part & 1) << 1)
@@ -167,8 +167,8 @@ def _store(strip, halves, quarters, buffer, first, count):
 
 
 @kernel(None)
-def _lose(plane, table):
-    """The loss of a plane, in place."""
+def _quantize_plane(plane, table):
+    """A plane after quantization of its coefficients, in place."""
     buffer = np.empty(64 * LANES, np.int32)
     halves, quarters = np.empty(STRIP, np.uint8), np.empty(STRIP, np.uint8)
     blocks = plane.shape[1] // 8
@@ -226,7 +226,7 @@ def _halve(upper, lower, line):
 
 @kernel(None)
 def _double(near, far, sums, line, count):
-    """A row between two rows of chroma, 128 less: three quarters of each nearer value, one of the other, both ways."""
+    """One row of doubled chroma, minus 128: three quarters of the nearer value and one of the farther, in both axes."""
     for i in range(count):
         sums[i + 1] = np.int32(np.int32(3) * near[i] + np.int32(far[i]))
     sums[0], sums[count + 1] = sums[1], sums[count]
@@ -256,10 +256,10 @@ def _interleave(red, green, blue, line):
 
 @kernel(None)
 def round_trip(planes, steps, dx, dy):
-    """RGB planes uint8 (3, H, W), encoded and decoded: the image uint8 (H, W, 3). W is at least 5 px.
+    """Encode and decode RGB planes uint8 (3, H, W), W at least 5 -> image uint8 (H, W, 3).
 
-    `steps` is `lookup_tables.jpeg_steps` of the quality. What is encoded has dx more columns at the left and dy more
-    rows at the top, which repeat the first ones.
+    `steps` is `lookup_tables.jpeg_steps` of the quality. The encoded picture has dx more columns at the left and dy
+    more rows at the top, which repeat the first ones.
     """
     _, inner_height, inner_width = planes.shape
     height, width = dy + inner_height, dx + inner_width
@@ -286,9 +286,9 @@ def round_trip(planes, steps, dx, dy):
     for row in range(half_height, 8 * ((height + 15) // 16)):
         for k in range(2):
             copy(_row(chroma[k], half_height - 1, chroma_width), _row(chroma[k], row, chroma_width))
-    _lose(luma, steps[0])
-    _lose(chroma[0], steps[1])
-    _lose(chroma[1], steps[1])
+    _quantize_plane(luma, steps[0])
+    _quantize_plane(chroma[0], steps[1])
+    _quantize_plane(chroma[1], steps[1])
     image, rgb = np.empty((inner_height, inner_width, 3), np.uint8), np.empty((3, inner_width), np.uint8)
     sums, doubled = np.empty(half_width + 2, np.int32), np.empty((2, 2 * half_width), np.int32)
     for row in range(dy, height):
