@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,6 +13,8 @@ from dbram_baseline.training.optimizer import descend
 from dbram_baseline.training.step import Learner
 
 DICE, ERASE = 1.0, 0.5  # weights of the terms; that of the cross-entropy of text is 1
+STACKS = (1, 2, 4)  # bands above each other, in turn at random: pictures and frames of films are taller than one band
+STRIP_HEIGHT = 64  # px of enlarged strips, which are not stacked
 DECAY = 0.9995  # of the moving average of the weights, per step
 
 
@@ -20,6 +24,9 @@ def labelled_step(learner: Learner, inputs: Tensor, targets: Tensor) -> dict[str
     The loss is BCE of text + DICE (1 - soft Dice of text) + ERASE (BCE of the erase mask). Soft targets count in both
     cross-entropies; Dice sums over the whole batch, so that frames without text count only by their ink.
     """
+    if inputs.shape[2] > STRIP_HEIGHT:
+        count = math.gcd(STACKS[int(torch.randint(len(STACKS), ()))], len(inputs))
+        inputs, targets = stacked(inputs, count), stacked(targets, count)
     with learner.autocast(inputs.device):
         logits = learner.networks["generator"].logits(inputs)
     logits, shares = logits.float(), (1 - targets) / 2
@@ -30,6 +37,13 @@ def labelled_step(learner: Learner, inputs: Tensor, targets: Tensor) -> dict[str
     descend(loss, [learner.optimizers["generator"]], learner.world)
     update_average(learner.networks[AVERAGE], learner.networks["generator"])
     return {"loss": loss, "bce": bce[0], "dice": dice, "erase": bce[1]}
+
+
+def stacked(images: Tensor, count: int) -> Tensor:
+    """Every `count` images of (B, C, H, W) above each other: (B / count, C, count * H, W)."""
+    batch, channels, height, width = images.shape
+    groups = images.reshape(batch // count, count, channels, height, width).transpose(1, 2)
+    return groups.reshape(batch // count, channels, count * height, width)
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from dbram_baseline.networks.factory import build_generator
 from dbram_baseline.train import command
 from dbram_baseline.training.checkpoint import AVERAGE, load_generator
 from dbram_baseline.training.config import build_config
-from dbram_baseline.training.labelled_step import labelled_step
+from dbram_baseline.training.labelled_step import labelled_step, stacked
 from dbram_baseline.training.loop import train
 from dbram_baseline.training.step import Learner
 from subsynth import film_en, pairs
@@ -86,3 +86,10 @@ def test_stored_sets_are_refused_in_one_line(tmp_path):
     values = {"model": "compact", "steps": 1, "device": "cpu"}
     with pytest.raises(BaselineError, match="no soft ground truth; name presets"):
         train(build_config("compact", values), "film_en", "compact", tmp_path / "run")
+
+
+def test_stacked_images_lie_above_each_other():
+    images = torch.arange(4 * 3 * 2 * 5).reshape(4, 3, 2, 5)
+    pairs = stacked(images, 2)
+    assert pairs.shape == (2, 3, 4, 5) and torch.equal(stacked(images, 1), images)
+    assert torch.equal(pairs[1], torch.cat((images[2], images[3]), dim=1))
