@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from dbram_baseline.data.rendering import render_labels
 from dbram_baseline.data.tensors import as_input, as_target, to_batch
 from dbram_baseline.errors import BaselineError
 from dbram_baseline.networks.factory import build_generator
 from dbram_baseline.train import command
-from dbram_baseline.training.checkpoint import AVERAGE, load_generator
+from dbram_baseline.training.checkpoint import AVERAGE, CheckpointInfo, load_generator, save_checkpoint
 from dbram_baseline.training.config import build_config
 from dbram_baseline.training.labelled_step import labelled_step, stacked
 from dbram_baseline.training.loop import train
@@ -93,3 +94,25 @@ def test_stacked_images_lie_above_each_other():
     pairs = stacked(images, 2)
     assert pairs.shape == (2, 3, 4, 5) and torch.equal(stacked(images, 1), images)
     assert torch.equal(pairs[1], torch.cat((images[2], images[3]), dim=1))
+
+
+def test_checkpoints_without_the_blocks_of_the_context_still_load(tmp_path):
+    torch.manual_seed(0)
+    config = build_config("compact", {"model": "compact", "width": 8})
+    network = build_generator("compact", 8, dropout=0.0)
+    info = CheckpointInfo(config, "render:film_en", "compact", 7)
+    save_checkpoint(tmp_path, info, {"generator": network}, Learner(config, {}, {}), torch.device("cpu"))
+    path = tmp_path / "last.safetensors"
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    weights = load_file(path)
+    older = {name: value for name, value in weights.items() if not name.startswith("generator.context.")}
+    assert len(older) < len(weights)
+    save_file(older, path, metadata)
+    images, loaded = torch.rand(1, 3, 32, 64) * 2 - 1, load_generator(path)[0]
+    network.eval().context = torch.nn.Sequential()
+    with torch.no_grad():
+        assert torch.equal(loaded.logits(images), network.logits(images))
+    save_file({name: value for name, value in older.items() if "stem" not in name}, path, metadata)
+    with pytest.raises(BaselineError, match="stem"):
+        load_generator(path)
