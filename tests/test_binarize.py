@@ -52,6 +52,18 @@ def test_text_is_found(binarizer, samples):
     assert sum(r.has_text == bool(p.recipe.text.strip()) for p, r in zip(samples, results, strict=True)) >= 18
 
 
+@pytest.mark.parametrize("preset", [film_en, film_zh])
+def test_text_is_found_anywhere_in_a_tall_picture(binarizer, preset):
+    """The network is trained on bands; frames of films are taller, and have text at any height."""
+    samples = list(pairs(preset(n=100, n_test=100), "test", 20, 44))
+    found, truth = [], []
+    for i in range(0, len(samples), 4):
+        tall = np.concatenate([pair.image for pair in samples[i : i + 4]])
+        found.append(binarizer.binarize(tall, large_text=False).coverage >= 128)
+        truth.append(np.concatenate([pair.ground_truth == 0 for pair in samples[i : i + 4]]))
+    assert f_measure(np.stack(found), np.stack(truth)) > 0.85
+
+
 def test_a_batch_a_thread_and_a_single_picture_agree(binarizer, samples):
     images = [pair.image for pair in samples[:8]] + [samples[0].image[:25, :133]]
     single = [binarizer.binarize(image) for image in images]
