@@ -27,7 +27,7 @@ from subsynth.core.progress import Progress
 
 MARGIN = 0.5  # heights of a line around the text of a cropped frame
 MAX_GAP = 0.7  # seconds between two parts of a subtitle that are joined
-MIN_CONFIDENCE = 0.95  # of a line: that of clear text is above .98, that of texture mostly below .95
+MIN_CONFIDENCE = 0.97  # of a line: that of clear text is above .98, that of texture mostly below
 MAX_WAITING = 8_000_000  # bytes of a frame: of larger ones, one is kept of each subtitle that waits
 TRACKED = 0.3  # share of the ink of a line that was found at the reduced size
 CLEAR = 0.6  # share of the ink of the clearest frame: frames with less, as at the start of a fade, are not used
