@@ -1,6 +1,7 @@
 """Films: which frames are one subtitle, and a short film that libass burnt in, from its frames to its files."""
 
 import csv
+import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -180,6 +181,16 @@ def test_different_texts_in_an_unusual_place_are_subtitles():
     lines = [placed(10.0 * i, (200 - 9 * i, 300, 440 + 9 * i, 330)) for i in range(12)]
     narrator = [placed(10.0 * i + 5, (250, 20, 390, 40), text) for i, text in enumerate((1, 2, 3))]
     assert split_others([*lines, *narrator]) == ([*lines, *narrator], [])
+
+
+def test_a_part_of_a_watermark_is_left_out_with_it():
+    """It is found alone on pictures on which the rest cannot be seen; the upper of two lines has the same rows."""
+    lines = [placed(10.0 * i, (200 - 9 * i, 270, 440 + 9 * i, 330)) for i in range(12)]
+    mark = dataclasses.replace(placed(3.0, (560, 275, 630, 290)), is_watermark=True)
+    part, beside = placed(44.0, (590, 276, 612, 290)), placed(55.0, (540, 276, 600, 290))
+    assert split_others([*lines, mark, part, beside]) == ([*lines, beside], [mark, part])
+    wide = dataclasses.replace(placed(3.0, (100, 260, 600, 340)), is_watermark=True)  # a subtitle that looks like one
+    assert split_others([*lines, wide]) == (lines, [wide])
 
 
 def test_text_that_grows_within_a_second_is_one_subtitle():
