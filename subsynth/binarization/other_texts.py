@@ -19,7 +19,7 @@ INSIDE = 0.8  # share of a text that lies inside of a watermark's box, from whic
 ALIKE = 0.75  # intersection over union of two boxes from which on they are the same place
 SAME_BOX, SAME_INK = 0.9, 0.45  # boxes as equal and ink as alike as this: one text, found in parts
 MIN_SUBTITLES = 10  # others; with fewer, their places say nothing
-MAX_SHARE = 0.1  # of the others that have its rows, or reach into it: in the usual place, even a word that returns is kept
+MAX_SHARE = 0.1  # of the others that have its rows, or reach into it: in the usual place, a text is a subtitle
 
 
 def split_others(subtitles: Sequence[Subtitle[Made]]) -> tuple[list[Subtitle[Made]], list[Subtitle[Made]]]:
