@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor
@@ -27,7 +24,6 @@ class Compact(
 
     planes = 2
     context_blocks = 2
-    optional = "context."  # what the names of weights begin with that older checkpoints lack
 
     def __init__(self, width: int = 16, norm: str = "batch", dropout: float = 0.0):
         super().__init__(width, norm, dropout, self.context_blocks)
@@ -38,8 +34,3 @@ class Compact(
         Of a logit z the probability of text is sigmoid(z), so the grey is 1 - 2 sigmoid(z) = -tanh(z / 2).
         """
         return -torch.tanh(self.logits(x)[:, :1] / 2).expand(-1, 3, -1, -1)
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Load weights; blocks of the context that they lack stay as they are, in a new network without effect."""
-        lacking = {k: v for k, v in self.state_dict().items() if k.startswith(self.optional) and k not in state_dict}
-        return super().load_state_dict({**state_dict, **lacking}, strict, assign)

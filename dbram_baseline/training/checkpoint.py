@@ -23,6 +23,7 @@ from torch import nn
 
 from dbram_baseline.errors import BaselineError, reason
 from dbram_baseline.files import check_regular, temporary_file
+from dbram_baseline.networks.compact import Compact
 from dbram_baseline.networks.factory import build_generator
 from dbram_baseline.training.config import MAX_COUNT, Config
 from dbram_baseline.training.state import training_state
@@ -130,11 +131,8 @@ def check_shapes(path: Path, build: Callable[[], Mapping[str, nn.Module]]) -> No
     with _open(path) as file:
         present = set(file.keys())
         for name, network in networks.items():
-            optional = getattr(network, "optional", None)
             for key, value in network.state_dict().items():
                 full_name = _prefix(name) + key
-                if optional and key.startswith(optional) and full_name not in present:
-                    continue
                 shape = tuple(file.get_slice(full_name).get_shape()) if full_name in present else None
                 if shape != tuple(value.shape):
                     raise BaselineError(
@@ -169,11 +167,15 @@ def load_generator(path: Path) -> tuple[nn.Module, CheckpointInfo]:
     info = read_info(path)
     config = info.config
     with _open(path) as file:
-        first_parts = {key.split(".")[0] for key in file.keys()}  # noqa: SIM118 - the file is not a mapping
+        keys = list(file.keys())
+    first_parts = {key.split(".")[0] for key in keys}
     name = next((name for name in (AVERAGE, "generator") if name in first_parts), EXPORTED)
+    has_context = any(key.startswith(f"{_prefix(name)}context.") for key in keys)  # older checkpoints have none
 
     def build() -> dict[str, nn.Module]:
         network = build_generator(config.model, config.width, config.attn1, config.norm, config.dropout)
+        if isinstance(network, Compact) and not has_context:
+            network.context = nn.Sequential()
         return {name: network}
 
     check_shapes(path, build)

@@ -19,6 +19,7 @@ from dbram_baseline.data.refs import DataRef, Kind
 from dbram_baseline.data.sources import Source, open_source
 from dbram_baseline.data.tensors import as_input, as_target, crop_width
 from dbram_baseline.errors import BaselineError
+from dbram_baseline.networks.compact import Compact
 from dbram_baseline.networks.device import uses_bf16
 from dbram_baseline.networks.discriminators import PatchDiscriminator
 from dbram_baseline.networks.factory import DISCRIMINATORS, build_generator, count_parameters
@@ -132,10 +133,13 @@ class Trainer:
     def _load_init(self) -> None:
         """Give the generator, and the average of its weights, those of another checkpoint."""
         network, other = load_generator(Path(self.info.init))
+        weights = network.state_dict()
+        if isinstance(network, Compact) and not len(network.context):  # older: new blocks start as the identity
+            weights |= {k: v for k, v in self.networks["generator"].state_dict().items() if k.startswith("context.")}
         for name in ("generator", AVERAGE):
             if name in self.networks:
                 try:
-                    self.networks[name].load_state_dict(network.state_dict())
+                    self.networks[name].load_state_dict(weights)
                 except RuntimeError as error:
                     raise BaselineError(
                         f"--init {self.info.init}: {other.label} is another network than {self.config.model} "
