@@ -3,13 +3,16 @@
     python benchmarks/ablations.py --data DIR --out OUT [--steps 12500] [--parallel 12] [--seconds 400] [--mps]
 
 DIR has sub_en and sub_zh (`benchmarks/gpu.sh` renders them). Each run has the preset `demo`, except for its batch of
-16, and is scored on the test split of its own language. Runs with seed 0 start first; with each further seed, DB-RAM
-and Non-local + Bi-LSTM are trained again. A network of this size does not fill a GPU, so several are trained at the
-same time. Without CUDA's MPS (--mps starts and stops it) their kernels take turns instead of running together.
+16, and is scored on the test split of its own language. Runs with seed 0 start first; with each further seed, the
+models of --repeated are trained again. A network of this size does not fill a GPU, so several are trained at the
+same time, on arrays that all map from the same files. Without CUDA's MPS (--mps starts and stops it) their kernels
+take turns instead of running together.
 
 The reports are written again whenever a run ends. OUT/ablations.json has the hyperparameters of each run, its time, and
 the means of its measures with 95 % intervals, OUT/ablations.md the same as a table with the paired differences to
-DB-RAM, and OUT/ablations-images.json the measures of each image. Runs that --seconds cuts off are listed as missing.
+DB-RAM, and OUT/ablations-images.json the measures of each image. Runs that --seconds cuts off are listed as missing,
+and their logs are kept. A run is only started if it has as much time as the longest so far; choose --parallel so that
+all runs of the first group end in time, since runs side by side are slower.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,8 +35,10 @@ from pathlib import Path
 
 from ablations_report import MODELS, Run, write_report
 
-REPEATED = ("dbram", "nonlocal-bilstm")
+REPEATED = ("dbram", "nonlocal-bilstm")  # with further seeds
+ARRAYS = ("images", "truths")
 SCORED = 2000  # pairs of the test split
+INTERRUPTED = 20.0  # seconds that runs have to end after Ctrl-C
 
 
 @dataclass(frozen=True)
@@ -48,21 +54,32 @@ class Job:
 
 def train_and_score(job: Job, options: argparse.Namespace) -> None:
     """Run a job, in a process of its own."""
-    import torch  # noqa: PLC0415 - the process that starts the others does not need it
+    import numpy as np  # noqa: PLC0415 - the process that starts the others does not need it
+    import torch  # noqa: PLC0415 - as above
 
+    from dbram_baseline.data.sources import Resident  # noqa: PLC0415 - as above
     from dbram_baseline.training.config import Value, build_config  # noqa: PLC0415
     from dbram_baseline.training.loop import train  # noqa: PLC0415
+
+    class Shared(Resident):
+        """Pairs in memory that all runs share; batches are pinned, so that copying them does not wait for the GPU."""
+
+        def batch(self, step: int, size: int, rank: int = 0, world: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+            images, truths = super().batch(step, size, rank, world)
+            return (images.pin_memory(), truths.pin_memory()) if torch.cuda.is_available() else (images, truths)
 
     torch.set_num_threads(1)
     data, folder = str(options.data / f"sub_{job.lang}"), options.out / "runs" / job.name
     overrides: dict[str, Value | None] = {
         "model": job.model, "seed": job.seed, "batch": options.batch, "steps": options.steps,
-        "validate_every": -(-options.steps // 5), "save_every": options.steps, "workers": 2,
+        "validate_every": -(-options.steps // 5), "save_every": -(-options.steps // 5), "workers": 2,
     }  # fmt: skip
     overrides |= {"width": 8, "discriminator_width": 8, "validation": 16} if options.tiny else {}
     config = build_config("demo", overrides)
+    images, truths = (np.load(options.out / "arrays" / f"{job.lang}-{name}.npy", mmap_mode="c") for name in ARRAYS)
     start = time.monotonic()
-    train(config, data, "demo", folder, overrides=overrides)
+    source = Shared(images, truths, config.validation, config.seed, torch.device("cpu"))
+    train(config, data, "demo", folder, overrides=overrides, source=source)
     trained = time.monotonic()
     values = score(folder / "last.safetensors", data)
     keep(folder, options.out / "kept", job.name)
@@ -109,10 +126,14 @@ def keep(run: Path, out: Path, name: str) -> None:
     """Copy what remains useful of a run: its log, and its weights in fp16."""
     from gpu_weights import to_half  # noqa: PLC0415 - as above
 
+    keep_log((run / "log.jsonl").read_bytes(), out, name)
+    to_half(run / "last.safetensors", out / f"{name}.safetensors")
+
+
+def keep_log(lines: bytes, out: Path, name: str) -> None:
     out.mkdir(exist_ok=True)
     with gzip.open(out / f"{name}.log.jsonl.gz", "wb", 4) as file:
-        file.write((run / "log.jsonl").read_bytes())
-    to_half(run / "last.safetensors", out / f"{name}.safetensors")
+        file.write(lines)
 
 
 @contextlib.contextmanager
@@ -152,10 +173,10 @@ def utilization(path: Path) -> Iterator[None]:
             child.wait()
 
 
-def list_jobs(seeds: list[int], langs: list[str]) -> list[Job]:
+def list_jobs(options: argparse.Namespace) -> list[Job]:
     """The most important first."""
-    jobs = [Job(lang, model, 0) for model in MODELS for lang in langs]
-    return jobs + [Job(lang, model, seed) for seed in seeds for model in REPEATED for lang in langs]
+    first = [Job(lang, model, 0) for model in MODELS for lang in options.langs]
+    return first + [Job(lang, m, seed) for seed in options.seeds for m in options.repeated for lang in options.langs]
 
 
 class Scheduler:
@@ -163,7 +184,7 @@ class Scheduler:
 
     def __init__(self, options: argparse.Namespace):
         self.options, self.start = options, time.monotonic()
-        self.waiting = list_jobs(options.seeds, options.langs)
+        self.waiting = list_jobs(options)
         self.running: dict[Job, tuple[subprocess.Popen[bytes], float]] = {}
         self.finished: list[Run] = []
         self.missing: list[str] = []
@@ -180,6 +201,8 @@ class Scheduler:
                 left = self.options.seconds - (time.monotonic() - self.start)
                 while self.waiting and len(self.running) < self.options.parallel and left > self.longest:
                     self._launch(self.waiting.pop(0), os.environ | variables | {"OMP_NUM_THREADS": "1"})
+                if left <= 0:
+                    self._interrupt()
                 for job, (child, _) in list(self.running.items()):
                     if child.poll() is not None or left <= 0:
                         self._collect(job)
@@ -191,12 +214,23 @@ class Scheduler:
         return 1 if self.missing or not self.finished else 0
 
     def _prepare_data(self) -> None:
-        """Open each set once, so that `datasets` does not prepare it in all processes at the same time."""
+        """Decode the sets into arrays on disk, which all runs map into their memory."""
+        folder = self.options.out / "arrays"
+        folder.mkdir(exist_ok=True)
         for lang in self.options.langs:
-            data = str(self.options.data / f"sub_{lang}")
-            code = "from dbram_baseline.data import pairs, refs\n"
-            code += f"pairs.decode_pairs(refs.DataRef.parse({data!r}), 'test', 1)"
+            if all((folder / f"{lang}-{name}.npy").exists() for name in ARRAYS):
+                continue
+            data, target = str(self.options.data / f"sub_{lang}"), str(folder / lang)
+            code = (
+                "import numpy, os; from dbram_baseline.data import pairs, refs\n"
+                f"ref = refs.DataRef.parse({data!r})\n"
+                "pairs.decode_pairs(ref, 'test', 1)  # prepares the other split for `score`\n"
+                f"for name, array in zip({ARRAYS!r}, pairs.decode_pairs(ref, 'train', workers=os.cpu_count())):\n"
+                f"    numpy.save({target!r} + f'-{{name}}.tmp.npy', array)\n"
+                f"    os.rename({target!r} + f'-{{name}}.tmp.npy', {target!r} + f'-{{name}}.npy')\n"
+            )
             subprocess.run([sys.executable, "-c", code], check=True)
+        self._print("the arrays are ready")
 
     def _launch(self, job: Job, environment: dict[str, str]) -> None:
         folder = self.options.out / "runs"
@@ -205,6 +239,14 @@ class Scheduler:
         with (folder / f"{job.name}.txt").open("wb") as log:
             child = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
         self.running[job] = child, time.monotonic()
+
+    def _interrupt(self) -> None:
+        """Stop all jobs as Ctrl-C does: under MPS, killing one breaks the memory of the others."""
+        for child, _ in self.running.values():
+            child.send_signal(signal.SIGINT)
+        for child, _ in self.running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(INTERRUPTED)
 
     def _collect(self, job: Job) -> None:
         """Take the result of a job that has ended, or that has no time left."""
@@ -219,7 +261,10 @@ class Scheduler:
             write_report(self.options.out, self.finished, self.missing)
         else:
             self.missing.append(job.name)
-            print(f"{job.name} has no result: exit code {child.returncode}")
+            log = folder / job.name / "log.jsonl"
+            lines = log.read_bytes() if log.exists() else b""
+            keep_log(lines, self.options.out / "kept", job.name)
+            print(f"{job.name} has no result: exit code {child.returncode}, {lines.count(b'loss'):,} steps logged")
             print((folder / f"{job.name}.txt").read_text()[-400:])
         self._print(f"{job.name} ended")
 
@@ -234,8 +279,9 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=12_500, help="of each run; two epochs of 100,000 pairs")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seeds", type=lambda s: [int(i) for i in s.split(",") if i], default=[1, 2], help="after 0")
+    parser.add_argument("--repeated", type=lambda s: s.split(","), default=REPEATED, help="models with several seeds")
     parser.add_argument("--langs", type=lambda s: s.split(","), default=["zh", "en"])
-    parser.add_argument("--parallel", type=int, default=12, help="runs at a time, 5 GB of the GPU's memory each")
+    parser.add_argument("--parallel", type=int, default=12, help="runs at a time, 2 GB of the GPU's memory each")
     parser.add_argument("--seconds", type=float, default=1e9, help="unfinished runs are stopped after this time")
     parser.add_argument("--mps", action="store_true", help="start CUDA's MPS, and stop it at the end")
     parser.add_argument("--tiny", action="store_true", help="a size for a CPU, to try the script")

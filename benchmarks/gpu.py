@@ -1,6 +1,7 @@
 """The steps of `benchmarks/gpu.sh`; each can be run on its own.
 
 python benchmarks/gpu.py check --out OUT                           # exit code 1 if a tolerance is exceeded
+python benchmarks/gpu.py graphs --out OUT                          # the same for steps as CUDA graphs
 python benchmarks/gpu.py speed --out OUT
 python benchmarks/gpu.py train --out OUT --data DIR --seconds 120  # as long as the rates in OUT/speed.json allow
 python benchmarks/gpu.py half runs/x/last.safetensors --out x.safetensors
@@ -19,7 +20,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gpu_check import check
+from gpu_check import check, check_graphs
 from gpu_speed import speed, speed_compiled
 from gpu_weights import join, to_half
 
@@ -93,7 +94,7 @@ def run_logged(command: list[str], log: Path, timeout: float) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=["check", "speed", "train", "half", "whole"])
+    parser.add_argument("step", choices=["check", "graphs", "speed", "train", "half", "whole"])
     parser.add_argument("paths", nargs="*", type=Path, help="weights to convert or to join")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="folder with sub_en and sub_zh")
@@ -115,6 +116,8 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     if options.step == "check":
         return check(options.out, options.tiny)
+    if options.step == "graphs":
+        return check_graphs(options.out, options.tiny)
     if options.step == "train":
         return train(options.out, options.data, options.seconds, options.tiny)
     if options.compiled:

@@ -4,6 +4,7 @@
 #   benchmarks/gpu.sh OUT [--train-seconds 120] [--data DIR] [--skip "check speed"] [--tiny]
 #
 # check    compares the device with float64 on the CPU, for each generator: OUT/check.json
+# graphs   compares training steps as CUDA graphs with steps without: OUT/graphs.json
 # speed    images per second in training and inference: OUT/speed.md, OUT/speed.json
 # render   renders sub_en and sub_zh, 100,000 training pairs each, into DIR (default: OUT/data)
 # train    trains the full DB-RAM on both sets for about --train-seconds, and scores it on both test splits:
@@ -25,7 +26,7 @@ while [ $# -gt 0 ]; do
         *) out=$1; shift ;;
     esac
 done
-[ -n "$out" ] || { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ -n "$out" ] || { sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 mkdir -p "$out"
 data=${data:-$out/data}
 export PYTHONPATH=$(dirname "$folder")${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
@@ -50,6 +51,7 @@ render() {
 
 mkdir -p "$data"
 step check "$python" "$folder/gpu.py" check --out "$out" $tiny
+step graphs "$python" "$folder/gpu.py" graphs --out "$out" $tiny
 step speed "$python" "$folder/gpu.py" speed --out "$out" $tiny
 step render render
 step train "$python" "$folder/gpu.py" train --out "$out" --data "$data" --seconds "$seconds" $tiny

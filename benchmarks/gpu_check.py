@@ -1,8 +1,11 @@
-"""Compare one training step of each generator on this machine's device with the same step in float64 on the CPU."""
+"""Compare one training step of each generator on this machine's device with the same step in float64 on the CPU, and
+steps as a CUDA graph with the same steps without one.
+"""
 
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,9 @@ from dbram_baseline.data.tensors import as_input, as_target, to_batch
 from dbram_baseline.model import Attention
 from dbram_baseline.networks.device import select_device
 from dbram_baseline.training.config import build_config
+from dbram_baseline.training.graphed_step import GraphedStep
 from dbram_baseline.training.loop import build_networks
+from dbram_baseline.training.optimizer import adam, set_learning_rate
 from dbram_baseline.training.step import Learner, paired_step
 from subsynth import pairs, sub_en
 
@@ -26,6 +31,8 @@ TOLERANCES = {
     "tf32": {"forward": 5e-3, "losses": 1e-3, "gradients": 5e-2},
     "bf16": {"forward": 5e-2, "losses": 1e-2, "gradients": 2e-1},
 }
+STEPS = 20  # with and without a CUDA graph
+GRAPH_TOLERANCE = 1e-2  # of a relative difference after these steps, in which sums of other orders have grown
 
 
 def check(out: Path, tiny: bool) -> int:
@@ -88,3 +95,54 @@ def one_step(
     gradients = torch.cat([p.grad.flatten() for p in networks["generator"].parameters() if p.grad is not None])
     losses = torch.stack([term.detach() for term in terms.values()])
     return {k: v.double().cpu() for k, v in (("forward", output), ("losses", losses), ("gradients", gradients))}
+
+
+def check_graphs(out: Path, tiny: bool) -> int:
+    """Print and write the differences between STEPS steps with and without a graph; 1 if one exceeds its tolerance."""
+    device = select_device("auto")
+    if device.type != "cuda":
+        print("no CUDA GPU: there are no graphs to check")
+        return 0
+    width, batch = (8, 2) if tiny else (16, 16)
+    print(f"{machine()['device']}: {STEPS} steps as a CUDA graph and without; width {width}, batch {batch}, bf16\n")
+    print("| model | losses | weights | ms a step | as a graph |\n|---|---|---|---|---|")
+    rows, exceeded = [], 0
+    for model in MODELS:
+        plain, graphed = (some_steps(model, width, batch, device, graph=graph) for graph in (False, True))
+        errors = {k: float((graphed[k] - plain[k]).norm() / plain[k].norm()) for k in ("losses", "weights")}
+        times = [float(run["ms"]) for run in (plain, graphed)]
+        bad = not all(error <= GRAPH_TOLERANCE for error in errors.values())
+        exceeded += bad
+        cells = [*(f"{e:.1e}" for e in errors.values()), *(f"{t:.2f}" for t in times)]
+        print(f"| {model} | {' | '.join(cells)} |{' EXCEEDED' if bad else ''}", flush=True)
+        rows.append({"model": model, "errors": errors, "ms": times, "exceeded": bad})
+    record = {"machine": machine(), "width": width, "batch": batch, "steps": STEPS, "rows": rows}
+    (out / "graphs.json").write_text(json.dumps(record, indent=1) + "\n")
+    return 1 if exceeded else 0
+
+
+def some_steps(model: str, width: int, batch: int, device: torch.device, *, graph: bool) -> dict[str, Tensor]:
+    """The losses of STEPS steps from the same weights on the same pairs, the weights after them, and ms a step."""
+    torch.manual_seed(0)
+    config = build_config("demo", {"model": model, "width": width, "discriminator_width": width})
+    networks = {k: n.to(device, memory_format=torch.channels_last) for k, n in build_networks(config).items()}
+    optimizers = {k: adam(n.parameters(), config.lr, config.beta1, device) for k, n in networks.items()}
+    learner = Learner(config, networks, optimizers, bf16=True)
+    samples = list(pairs(sub_en(), "test", 0, 4 * batch))
+    images = as_input(to_batch(np.stack([p.image for p in samples])).to(device))
+    truths = as_target(torch.from_numpy(np.stack([p.ground_truth for p in samples])).to(device))
+    step = GraphedStep(paired_step) if graph else paired_step
+
+    def run(number: int) -> Tensor:
+        rows = slice(number % 4 * batch, (number % 4 + 1) * batch)
+        set_learning_rate(optimizers.values(), config.lr * (1 - number / (2 * STEPS)))
+        return torch.stack([term.detach() for term in step(learner, images[rows], truths[rows]).values()])
+
+    losses = torch.stack([run(number) for number in range(STEPS)]).double().cpu()
+    weights = torch.cat([p.detach().flatten() for n in networks.values() for p in n.parameters()]).double().cpu()
+    start = time.perf_counter()
+    for number in range(2 * STEPS):
+        run(number)
+    torch.cuda.synchronize()
+    ms = torch.tensor((time.perf_counter() - start) / (2 * STEPS) * 1000)
+    return {"losses": losses, "weights": weights, "ms": ms}

@@ -25,10 +25,13 @@ from dbram_baseline.networks.device import select_device
 from dbram_baseline.networks.factory import build_generator
 from dbram_baseline.networks.inference import fold_batch_norms
 from dbram_baseline.training.config import build_config
+from dbram_baseline.training.graphed_step import GraphedStep
 from dbram_baseline.training.loop import build_networks
-from dbram_baseline.training.step import Learner, paired_step
+from dbram_baseline.training.optimizer import adam
+from dbram_baseline.training.step import Learner, Step, paired_step
 
 SYNCHRONIZED = "bf16, synchronized at each step"
+GRAPH = "bf16, as a CUDA graph"
 BATCHES = 8  # different batches that are used in turn
 
 
@@ -85,7 +88,7 @@ def measure(compiled: bool, tiny: bool) -> Iterator[Rate]:
     width, batches = (8, (2, 4)) if tiny else (64, (16, 64))
     for task in ("training", "inference"):
         modes = ["bf16, compiled"] if compiled else ["bf16", "fp32"]
-        modes += [SYNCHRONIZED] if cuda and task == "training" and not compiled else []
+        modes += [SYNCHRONIZED, GRAPH] if cuda and task == "training" and not compiled else []
         for batch in batches:
             for mode in modes:
                 torch.compiler.reset()  # a size does not profit from the one before
@@ -107,9 +110,7 @@ def training(width: int, batch: int, device: torch.device, mode: str) -> Callabl
     torch.manual_seed(0)
     config = build_config("paper", {"width": width, "discriminator_width": width})
     networks = {k: n.to(device, memory_format=torch.channels_last) for k, n in build_networks(config).items()}
-    optimizers = {
-        k: torch.optim.Adam(n.parameters(), config.lr, (config.beta1, 0.999), fused=True) for k, n in networks.items()
-    }
+    optimizers = {k: adam(n.parameters(), config.lr, config.beta1, device) for k, n in networks.items()}
     if mode.endswith("compiled"):
         networks = {k: torch.compile(n) for k, n in networks.items()}
     learner = Learner(config, networks, optimizers, bf16=mode.startswith("bf16"))
@@ -117,10 +118,11 @@ def training(width: int, batch: int, device: torch.device, mode: str) -> Callabl
     images = rng.integers(256, size=(BATCHES * batch + 1, 32, 280, 3), dtype=np.uint8)
     truths = np.where(rng.random(images.shape[:3]) < 0.1, 0, 255).astype(np.uint8)
     source = Resident(images, truths, 1, 0, device)
+    train_step: Step = GraphedStep(paired_step) if mode == GRAPH else paired_step
 
     def step(number: int) -> None:
         batch_images, batch_truths = source.batch(number, batch)
-        paired_step(learner, as_input(batch_images), as_target(batch_truths))
+        train_step(learner, as_input(batch_images), as_target(batch_truths))
         if mode == SYNCHRONIZED:
             torch.cuda.synchronize()
 

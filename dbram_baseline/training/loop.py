@@ -35,8 +35,9 @@ from dbram_baseline.training.checkpoint import (
 )
 from dbram_baseline.training.config import Config, Overrides
 from dbram_baseline.training.cyclegan import cyclegan_step
+from dbram_baseline.training.graphed_step import GraphedStep
 from dbram_baseline.training.labelled_step import labelled_step
-from dbram_baseline.training.optimizer import learning_rate_factor, set_learning_rate
+from dbram_baseline.training.optimizer import adam, learning_rate_factor, set_learning_rate
 from dbram_baseline.training.process_group import ProcessGroup, process_group
 from dbram_baseline.training.resume import resumed_config
 from dbram_baseline.training.run_lock import RunLock
@@ -52,12 +53,12 @@ UNLOGGED_STEPS = 50  # steps whose losses may stay on a GPU, so that it is not w
 
 
 def train(config: Config, data: str, preset: str, out: Path, resume: bool = False, overrides: Overrides | None = None,
-          step: Step | None = None, init: str = "") -> None:  # fmt: skip
+          step: Step | None = None, init: str = "", source: Source | None = None) -> None:  # fmt: skip
     """Train on `data` (as --data takes it) into the directory `out`. Raises BaselineError.
 
     The generator starts with the weights of `init` (as --init takes it), or with random ones. With `resume`, the run in
     `out` continues from its last checkpoint; `overrides` are the hyperparameters that the user gave, which must not
-    differ from those of the run. `step` replaces the training step of the model.
+    differ from those of the run. `step` replaces the training step of the model, and `source` what `data` names.
     """
     with process_group() as group, contextlib.closing(RunLock(out)) as lock:
         if group.is_first and out.exists():  # a new folder is locked when the run starts
@@ -67,7 +68,7 @@ def train(config: Config, data: str, preset: str, out: Path, resume: bool = Fals
             before = read_info(out / LAST)
             config, init = resumed_config(before, config, overrides or {}, data, init), before.init
             check_shapes(out / LAST, lambda: build_networks(config))
-        trainer = Trainer(CheckpointInfo(config, data, preset, start, init), out, group, step)
+        trainer = Trainer(CheckpointInfo(config, data, preset, start, init), out, group, step, source)
         if group.is_first:
             lock.acquire()
             if _check_folder(out, resume) != start:
@@ -101,7 +102,8 @@ def build_networks(config: Config) -> dict[str, nn.Module]:
 class Trainer:
     """One run, from `info.step` to its last step. The order of the random draws is part of the result."""
 
-    def __init__(self, info: CheckpointInfo, out: Path, group: ProcessGroup, step: Step | None = None):
+    def __init__(self, info: CheckpointInfo, out: Path, group: ProcessGroup, step: Step | None = None,
+                 source: Source | None = None):  # fmt: skip
         self.info, self.config, self.out, self.group = info, info.config, out, group
         self.quiet = not group.is_first or not sys.stderr.isatty()
         self.device = group.device(self.config.device)
@@ -117,9 +119,8 @@ class Trainer:
         if info.init and not info.step:
             self._load_init()
         self.learner = self._learner()
-        own_steps = {"cyclegan": cyclegan_step, "compact": labelled_step}
-        self.step: Step = step or own_steps.get(self.config.model, paired_step)
-        self.source = self._open_source()
+        self.step: Step = step or self._model_step()
+        self.source = source or self._open_source()
         self.epoch_steps = max(1, self.source.pairs // self.config.batch)
         self.steps = self.config.steps or self.config.epochs * self.epoch_steps
         torch.manual_seed(self.config.seed + group.rank)  # of dropout, different in each process
@@ -149,15 +150,23 @@ class Trainer:
     def _learner(self) -> Learner:
         config = self.config
         optimizers: dict[str, torch.optim.Optimizer] = {
-            name: torch.optim.Adam(
-                network.parameters(), config.lr, (config.beta1, 0.999), fused=self.device.type in ("cpu", "cuda")
-            )
+            name: adam(network.parameters(), config.lr, config.beta1, self.device)
             for name, network in self.networks.items()
             if name != AVERAGE
         }
         networks = {name: torch.compile(n) if config.compile else n for name, n in self.networks.items()}
         bf16 = uses_bf16(config.precision, self.device)
         return Learner(config, networks, optimizers, bf16, self.group.world)
+
+    def _model_step(self) -> Step:
+        """The step of the model; on one GPU as a graph, if it is always the same work on that GPU alone."""
+        config = self.config
+        if config.is_cyclegan:
+            return cyclegan_step
+        if config.model == "compact":
+            return labelled_step
+        fixed = not (config.fm or config.pfm or config.compile) and self.group.world == 1
+        return GraphedStep(paired_step) if fixed and self.device.type == "cuda" else paired_step
 
     def _open_source(self) -> Source:
         config, refs = self.config, DataRef.parse_list(self.info.data)
@@ -229,6 +238,10 @@ class Trainer:
     def _log_steps(self) -> float:
         """Log the steps that are not logged yet; the loss of the last. Raises BaselineError if one is not finite."""
         loss = math.nan
+        if self.device.type == "cuda":  # wait without occupying a core
+            event = torch.cuda.Event(blocking=True)
+            event.record()
+            event.synchronize()
         for step, names, values in self.unlogged:
             terms = dict(zip(names, values.tolist(), strict=True))
             if not all(map(math.isfinite, terms.values())):

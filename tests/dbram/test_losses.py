@@ -13,7 +13,7 @@ from dbram_baseline.networks.discriminators import PixelDiscriminator
 from dbram_baseline.networks.factory import build_generator
 from dbram_baseline.training import losses
 from dbram_baseline.training.config import Config
-from dbram_baseline.training.optimizer import learning_rate_factor
+from dbram_baseline.training.optimizer import learning_rate_factor, set_learning_rate
 from dbram_baseline.training.step import Learner, paired_step
 
 
@@ -118,3 +118,12 @@ def test_the_learning_rate_is_that_of_the_paper():
     factors = [learning_rate_factor(e * 7 + 3, 200 * 7, 7) for e in range(200)]
     assert factors[:100] == [1.0] * 100
     assert factors[100] == pytest.approx(1 - 1 / 101) and factors[199] == pytest.approx(1 - 100 / 101)
+
+
+def test_a_rate_that_is_a_tensor_stays_the_same_tensor():
+    """A CUDA graph reads the rate from its place in memory; for other optimizers it is a number."""
+    parameter, rate = torch.nn.Parameter(torch.zeros(1)), torch.tensor(1.0)
+    graphed, plain = torch.optim.Adam([parameter], rate, capturable=False), torch.optim.Adam([parameter], 1.0)
+    set_learning_rate([graphed, plain], 0.25)
+    assert graphed.param_groups[0]["lr"] is rate and float(rate) == 0.25
+    assert plain.param_groups[0]["lr"] == 0.25
