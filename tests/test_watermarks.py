@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from subsynth.binarization.result import Box
-from subsynth.binarization.watermarks import is_watermark, transparency
+from subsynth.binarization.watermarks import is_watermark, tint, transparency
 from subsynth.data import font_catalogue
 from subsynth.data.folders import bundled_folder
 
@@ -37,6 +37,25 @@ def test_transparency_is_measured(opacity):
     assert abs(np.median(measured) - (1 - opacity)) < 0.12
 
 
+@pytest.mark.parametrize("opacity", [0.4, 0.5, 0.6])
+def test_a_watermark_on_grass_is_tinted(opacity):
+    """A fine pattern of one hue, of which an estimate of the picture behind the strokes shows nothing."""
+    levels = np.random.default_rng(0).normal(0, 14, (120, 640, 1))
+    grass = np.clip(np.array([132, 145, 64]) + levels, 0, 255)
+    _, coverage, erase = drawing(PHOTOS[0], 1.0)
+    share = opacity * coverage[:, :, None] / 255
+    picture = np.round(share * 255 + (1 - share) * grass).astype(np.uint8)
+    assert abs(tint(picture, coverage, erase) - (1 - opacity)) < 0.05
+    assert is_watermark(picture, coverage, erase, BOX)
+
+
+@pytest.mark.parametrize("color", [(255, 255, 255), (200, 200, 200), (250, 227, 5), (40, 120, 40), (250, 145, 186)])
+def test_opaque_text_has_no_tint(color):
+    """Whatever its colour, on photographs, and whatever the codec adds."""
+    found = [tint(*drawing(photo, 1.0, color=color)) for photo in PHOTOS]
+    assert sum(0.3 < value < 0.8 for value in found) == 0, found
+
+
 def test_only_translucent_text_beside_the_middle_is_a_watermark():
     centre = Box(240, 60, 400, 90)
     share = {
@@ -50,6 +69,7 @@ def test_where_nothing_can_be_measured():
     """On a plain picture, without strokes, and in a strip, nothing is a watermark."""
     picture, coverage, erase = drawing(PHOTOS[0], 0.5)
     assert transparency(np.full_like(picture, 90), coverage, erase, 9) == 0
+    assert tint(np.full_like(picture, 90), coverage, erase) == tint(picture, np.zeros_like(coverage), erase) == 0
     assert transparency(picture, np.zeros_like(coverage), erase, 9) == 0
     assert transparency(picture, coverage, np.zeros_like(erase), 9) == 0
     strip = slice(50, 100)
