@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from film_material import STYLE_SETS
 from film_readers import readers_command
 from film_strips import strips_command
 from film_whole import whole_command
@@ -52,6 +53,7 @@ def main() -> None:
         command.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
         if name == "strips":
             command.add_argument("--count", type=int, default=28, help="subtitles for each encoder")
+            command.add_argument("--styles", choices=list(STYLE_SETS), default="usual")
             command.add_argument("--cache", type=Path, metavar="FILE.npz", help="keep the strips, and take them back")
             command.add_argument("--only", action="store_true", help="the network alone")
             command.add_argument(

@@ -69,6 +69,35 @@ STYLES = {
     "translucent": Style("Poppins", "WenQuanYi Micro Hei", primary="&H50FFFFFF", outline_color="&H50000000"),
 }  # fmt: skip
 
+# Styles that were not looked at when the network and its data were made: other colours, outlines and faces.
+OTHER_STYLES = {
+    "grey, thin outline": Style("Rubik", "WenQuanYi Micro Hei", primary="&H00C8C8C8", outline=1.0),
+    "orange": Style("Fira Sans", "Noto Sans SC", primary="&H000090FF", outline=1.8),
+    "light blue, shadow": Style(
+        "Nunito", "WenQuanYi Micro Hei", primary="&H00FFD890", outline=0.0, shadow=2.0, back="&H00000000"
+    ),
+    "white, blue outline": Style("Arimo", "Noto Sans SC", outline_color="&H00A04000", outline=2.5),
+    "white, red outline": Style("Arimo", "Noto Sans SC", outline_color="&H002020B0"),
+    "plain yellow": Style("Open Sans", "WenQuanYi Micro Hei", primary="&H0000E8FF", outline=0.0),
+    "plain black": Style("Open Sans", "WenQuanYi Micro Hei", primary="&H00101010", outline=0.0),
+    "red, white outline": Style("Montserrat", "Noto Sans SC", primary="&H002020D0", outline_color="&H00FFFFFF"),
+    "small, thin outline": Style("Arimo", "WenQuanYi Micro Hei", em=0.04, outline=0.7),
+    "large, bold": Style("Montserrat", "Noto Sans SC", em=0.085, bold=1, outline=3.0),
+    "white on an opaque box": Style(
+        "Arimo", "WenQuanYi Micro Hei", border=3, outline=5.0, outline_color="&H00000000", back="&H00000000"
+    ),
+    "black on a white box": Style(
+        "Arimo", "WenQuanYi Micro Hei", primary="&H00000000", border=3, outline=5.0, outline_color="&H20FFFFFF",
+        back="&H20FFFFFF",
+    ),
+    "magenta, thin outline": Style("Poppins", "Noto Sans SC", primary="&H00FF40FF", outline=0.8),
+    "green, thin outline": Style("Open Sans", "WenQuanYi Micro Hei", primary="&H0040FF40", outline=0.8),
+    "typewriter": Style("Courier Prime", "WenQuanYi Micro Hei", outline=1.2),
+    "handwritten": Style("Caveat", "Long Cang", em=0.07, outline=1.5),
+}  # fmt: skip
+STYLE_SETS = {"usual": STYLES, "other": OTHER_STYLES}
+ALL_STYLES = STYLES | OTHER_STYLES
+
 
 HEADER = """[Script Info]
 ScriptType: v4.00+
@@ -107,7 +136,7 @@ def face_of(name: str) -> Path:
 
 def fonts_folder(folder: Path) -> dict[str, Path]:
     """Copies of all faces of the styles in one folder, as ffmpeg takes them; family and file name -> file."""
-    names = {name for style in STYLES.values() for name in (style.en, style.zh)} | {"Open Sans", "Anton"}
+    names = {name for style in ALL_STYLES.values() for name in (style.en, style.zh)} | {"Open Sans", "Anton"}
     folder.mkdir(exist_ok=True)
     fonts = {}
     for name in sorted(names):
@@ -125,7 +154,7 @@ def texts(lang: str, count: int) -> list[str]:
 
 def script(events: list[Event], width: int, height: int, extra: str = "") -> str:
     styles = []
-    for name, s in STYLES.items():
+    for name, s in ALL_STYLES.items():
         for lang in ("en", "zh"):
             face = getattr(s, lang)
             size = ass_size(face, s.em * height)

@@ -14,10 +14,11 @@ import cv2
 import libass
 import numpy as np
 from film_material import (
+    ALL_STYLES,
     ENCODERS,
     EVENT,
     PAUSE,
-    STYLES,
+    STYLE_SETS,
     Event,
     burn_in,
     distractors,
@@ -54,7 +55,7 @@ class Strip:
     kind: str  # "text", or "blank" for the same place in a pause
 
 
-def make_strips(clips: list[Path], count: int, folder: Path) -> list[Strip]:
+def make_strips(clips: list[Path], count: int, styles: list[str], folder: Path) -> list[Strip]:
     """`count` subtitles for each encoder, and the same places in pauses; the second half has a watermark."""
     fonts, strips, number = fonts_folder(folder / "fonts"), [], 0
     lines = {"en": texts("en", 600), "zh": texts("zh", 600)}
@@ -66,8 +67,8 @@ def make_strips(clips: list[Path], count: int, folder: Path) -> list[Strip]:
         start = 20 + (round_number * 61.0) % max(1.0, duration - seconds - 60)
         events = []
         for i in range(count):
-            name = list(STYLES)[number % len(STYLES)]
-            lang = "en" if (number // len(STYLES)) % 2 == 0 else "zh"
+            name = styles[number % len(styles)]
+            lang = "en" if (number // len(styles)) % 2 == 0 else "zh"
             text = lines[lang][number % 600]
             begin = i * (EVENT + PAUSE) + PAUSE
             events.append(Event(begin, begin + EVENT, name, lang, text))
@@ -105,7 +106,7 @@ def strips_of(image: np.ndarray, fill: np.ndarray, event: Event, shown: bool, co
     rows, columns = np.flatnonzero(fill.max(axis=1) > 60), np.flatnonzero(fill.max(axis=0) > 60)
     if not len(rows):
         return []
-    em = STYLES[event.style].em * image.shape[0]
+    em = ALL_STYLES[event.style].em * image.shape[0]
     middle, tall = (rows[0] + rows[-1]) / 2, 1.35 * em
     top = int(np.clip(round(middle - tall / 2), 0, image.shape[0] - tall))
     bottom = top + round(tall)
@@ -119,7 +120,7 @@ def strips_of(image: np.ndarray, fill: np.ndarray, event: Event, shown: bool, co
     picture = cv2.resize(image[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
     coverage = cv2.resize(fill[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
     # A translucent fill is text where it covers half of a pixel, whatever its opacity.
-    opacity = 255 - int(STYLES[event.style].primary[2:4], 16)
+    opacity = 255 - int(ALL_STYLES[event.style].primary[2:4], 16)
     result = []
     for x in range(0, size[0] - WIDTH + 1, WIDTH):
         mask = coverage[:, x : x + WIDTH] >= 0.5 * opacity
@@ -217,7 +218,7 @@ def strips_command(arguments: argparse.Namespace) -> None:
         strips = [Strip(i, t, *r) for i, t, r in zip(data["images"], data["truths"], records, strict=True)]
     else:
         with tempfile.TemporaryDirectory() as folder:
-            strips = make_strips(arguments.clips, arguments.count, Path(folder))
+            strips = make_strips(arguments.clips, arguments.count, list(STYLE_SETS[arguments.styles]), Path(folder))
         if cached:
             records = json.dumps([[s.style, s.lang, s.codec, s.kind] for s in strips])
             np.savez_compressed(

@@ -24,9 +24,9 @@ MAX_HEIGHT = 58  # px of a line: that of the largest text the network was traine
 LARGE = 0.9  # share of that height from which on a line of the reduced picture is taken
 MAX_SIDE = 1440  # px: larger pictures are read at a reduced size
 MIN_SIDE = 32  # px: smaller pictures are not reduced any further
-# Pictures of less than the first height, px, are strips with one line: they are enlarged to both heights, but at most
-# twice, and the mean is taken.
-STRIP_HEIGHTS, MAX_ENLARGEMENT = (64, 51), 2.0
+MIN_BAND_HEIGHT = 64  # px: lower pictures are strips with one line
+# Strips are enlarged to each of these heights, px, but at most by a factor, and the mean of the readings is taken.
+STRIP_HEIGHTS, MAX_ENLARGEMENT = (77, 70, 64), 2.4
 MIN_SEARCHED = 240  # px: in smaller pictures, no text is looked for that the network cannot see
 AROUND = 4  # px around a line where the colours beside its strokes are taken from
 MAX_PIXELS = 1 << 22  # px of a batch; more are read one after the other
@@ -66,7 +66,7 @@ class Binarizer:
         for i, picture in enumerate(pictures):
             by_shape.setdefault(picture.shape, []).append(i)
         for (height, width, _), indices in by_shape.items():
-            enlargement = MAX_ENLARGEMENT if height < STRIP_HEIGHTS[0] else 1
+            enlargement = MAX_ENLARGEMENT if height < MIN_BAND_HEIGHT else 1
             size = max(1, int(MAX_PIXELS / (height * width * enlargement**2)))
             for start in range(0, len(indices), size):
                 batch = indices[start : start + size]
@@ -81,7 +81,7 @@ class Binarizer:
     def _read(self, pictures: list[U8]) -> list[NDArray[np.float32]]:
         """The probabilities of text and of the erase mask, float32 (2, H, W), of pictures of one size."""
         height = pictures[0].shape[0]
-        if height >= STRIP_HEIGHTS[0]:
+        if height >= MIN_BAND_HEIGHT:
             return self._read_at(pictures, 1.0)
         scales = {min(MAX_ENLARGEMENT, max(1.0, h / height)) for h in STRIP_HEIGHTS}
         readings = [self._read_at(pictures, scale) for scale in sorted(scales)]

@@ -11,7 +11,7 @@ from subsynth.core.pixels import U8
 FILL_SIGMA = 4.0  # px: the fill of a line has one colour
 GROUND_SIGMA = 0.8  # px: what is beside it, an outline or the picture, changes from pixel to pixel
 MIN_DISTANCE = 15.0  # levels between the two colours; less says nothing about a border
-COLOR_WEIGHT = 0.7  # of the estimate by colour; that of the network is somewhat too thick
+COLOR_WEIGHT = 0.6  # of the estimate by colour; that of the network is somewhat too thick
 _AROUND = np.ones((3, 3), np.uint8)
 
 
