@@ -21,8 +21,8 @@ from subsynth.core.terminal import echo, echo_error, one_line
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path),
-              help="File, or folder for a folder or a film.  [default: <source>-bw beside the source; of a picture's boxes, "
-              "<source>-boxes.jsonl]")  # fmt: skip
+              help="File, or folder for a folder or a film.  [default: <source>-bw beside the source; for the boxes of "
+              "a picture <source>-boxes.jsonl]")  # fmt: skip
 @click.option(
     "--output", type=click.Choice(OUTPUTS), default="soft", show_default=True,
     help="Black and white, the same with grey borders, text on a flat background, the mask to remove it by, or boxes "
