@@ -3,10 +3,10 @@
     python benchmarks/ablations.py --data DIR --out OUT [--steps 12500] [--parallel 12] [--seconds 400] [--mps]
 
 DIR has sub_en and sub_zh (`benchmarks/gpu.sh` renders them). Each run has the preset `demo`, except for its batch of
-16, and is scored on the test split of its own language. Runs with seed 0 start first; with each further seed, the
-models of --repeated are trained again. A network of this size does not fill a GPU, so several are trained at the
-same time, on arrays that all map from the same files. Without CUDA's MPS (--mps starts and stops it) their kernels
-take turns instead of running together.
+16, and is scored on the test split of its own language. When all runs with seed 0 have ended, the models of
+--repeated are trained again with each further seed. A network of this size does not fill a GPU, so several are trained
+at the same time, on arrays that all map from the same files. Without CUDA's MPS (--mps starts and stops it) their
+kernels take turns instead of running together.
 
 The reports are written again whenever a run ends. OUT/ablations.json has the hyperparameters of each run, its time, and
 the means of its measures with 95 % intervals, OUT/ablations.md the same as a table with the paired differences to
@@ -199,7 +199,7 @@ class Scheduler:
             self._print(f"{len(self.waiting)} runs, {self.options.parallel} at a time")
             while self.waiting or self.running:
                 left = self.options.seconds - (time.monotonic() - self.start)
-                while self.waiting and len(self.running) < self.options.parallel and left > self.longest:
+                while self.waiting and self._has_room() and left > self.longest:
                     self._launch(self.waiting.pop(0), os.environ | variables | {"OMP_NUM_THREADS": "1"})
                 if left <= 0:
                     self._interrupt()
@@ -213,23 +213,33 @@ class Scheduler:
         print(write_report(out, self.finished, self.missing))
         return 1 if self.missing or not self.finished else 0
 
+    def _has_room(self) -> bool:
+        """Whether the next job may start. Those with further seeds must not delay the ones that come first."""
+        first = self.waiting[0].seed == 0 or all(job.seed for job in self.running)
+        return first and len(self.running) < self.options.parallel
+
     def _prepare_data(self) -> None:
         """Decode the sets into arrays on disk, which all runs map into their memory."""
         folder = self.options.out / "arrays"
         folder.mkdir(exist_ok=True)
+        children = []
         for lang in self.options.langs:
             if all((folder / f"{lang}-{name}.npy").exists() for name in ARRAYS):
                 continue
             data, target = str(self.options.data / f"sub_{lang}"), str(folder / lang)
+            workers = max(1, (os.cpu_count() or 1) // len(self.options.langs))
             code = (
                 "import numpy, os; from dbram_baseline.data import pairs, refs\n"
                 f"ref = refs.DataRef.parse({data!r})\n"
                 "pairs.decode_pairs(ref, 'test', 1)  # prepares the other split for `score`\n"
-                f"for name, array in zip({ARRAYS!r}, pairs.decode_pairs(ref, 'train', workers=os.cpu_count())):\n"
+                f"for name, array in zip({ARRAYS!r}, pairs.decode_pairs(ref, 'train', workers={workers})):\n"
                 f"    numpy.save({target!r} + f'-{{name}}.tmp.npy', array)\n"
                 f"    os.rename({target!r} + f'-{{name}}.tmp.npy', {target!r} + f'-{{name}}.npy')\n"
             )
-            subprocess.run([sys.executable, "-c", code], check=True)
+            children.append(subprocess.Popen([sys.executable, "-c", code]))
+        codes = [child.wait() for child in children]
+        if any(codes):
+            raise SystemExit(f"the sets in {self.options.data} could not be decoded")
         self._print("the arrays are ready")
 
     def _launch(self, job: Job, environment: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from dbram_baseline.training.step import Learner
 
 DICE, ERASE = 1.0, 0.5  # weights of the terms; that of the cross-entropy of text is 1
 STACKS = (1, 2, 4)  # bands above each other, in turn at random: pictures and frames of films are taller than one band
-STRIP_HEIGHT = 64  # px of enlarged strips, which are not stacked
+STRIP_HEIGHT = 77  # px: enlarged strips are not higher, and not stacked
 DECAY = 0.9995  # of the moving average of the weights, per step
 
 

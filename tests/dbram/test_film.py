@@ -192,7 +192,7 @@ def test_rendered_film_trains_and_scores(frames, tmp_path):
 
 
 def test_each_preset_is_rendered():
-    assert set(SPECS) == {"en", "zh", *(f"{name}_{code}" for name in ("sub", "film") for code in LANGUAGES)}
+    assert set(SPECS) == {"en", "zh", *(f"{name}_{code}" for name in ("sub", "film", "strip") for code in LANGUAGES)}
     assert SPECS["en"] == SPECS["sub_en"] and SPECS["zh"] == SPECS["sub_zh"]
     expected = next(iter(pairs(film_en(n=4, seed=5), "train", 0, 1)))
     images, truths = Rendered("film_en", 100, 1, 5, RenderPool(0)).batch(0, 1)
