@@ -91,4 +91,6 @@ def _strips(film: subsynth.Spec) -> subsynth.Spec:
             kinds=Weights({"plain": 0.15, "shadow": 0.25, "outline": 0.35, "outline_shadow": 0.12, "box": 0.13}),
             outline_range=(0.5, 3.0),
         ),
+        # Most of the blur of a strip comes from its reduction; outlines would not survive more.
+        degrade=dataclasses.replace(film.degrade, p_resample=0.15, p_blur=0.25),
     )
