@@ -6,6 +6,9 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
 
 from subsynth import OutputError, sub_en
 from subsynth.assets import licences
@@ -14,7 +17,7 @@ from subsynth.build.build import build_dataset
 from subsynth.format import schema
 from subsynth.format.manifest import Manifest
 from subsynth.rendering.render import Renderer
-from subsynth.report import card, contact_sheet, figures, stats
+from subsynth.report import card, charts, contact_sheet, drawing, figures, stats
 
 SPEC = sub_en(n=30, n_test=10)
 SPEC = dataclasses.replace(
@@ -175,3 +178,34 @@ def test_statistics_read_no_more_row_groups_than_they_need(directory, tmp_path):
     pq.write_table(table, tmp_path / "groups.parquet", row_group_size=10)
     files = [tmp_path / "groups.parquet"] * 2
     assert [stats.compute_stats(files, rows).rows for rows in (1, 10, 11, 30, 31, None)] == [10, 10, 20, 30, 40, 60]
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
+def test_ticks_are_a_few_round_numbers_within_the_axis(low, length):
+    high = low + length
+    values = charts.ticks(low, high)
+    slack = 1e-9 * max(abs(low), abs(high), 1)
+    assert 2 <= len(values) <= 2 * charts.TICKS + 1 and low - slack <= values[0] and values[-1] <= high + slack
+    steps = np.diff(values)
+    step = float(np.median(steps))
+    assert np.allclose(steps, step, atol=slack) and f"{step:.0e}"[0] in "125"
+
+
+def test_bars_are_as_long_as_their_values():
+    page = Image.new("RGB", (400, 200), drawing.PAGE_COLOR)
+    charts.draw_bars(ImageDraw.Draw(page), charts.Box(0, 0, 400, 200), "values", [("a", 40.0), ("b", 20.0), ("c", 0.0)])
+    lengths = (np.asarray(page) == charts.SERIES_COLORS[0]).all(axis=2).sum(axis=1)
+    longest, half = sorted(set(lengths.tolist()), reverse=True)[:2]
+    assert abs(longest - 2 * half) <= 2 and set(lengths.tolist()) <= {longest, half, 1, 0}
+
+
+def test_a_histogram_is_drawn_at_the_height_of_its_shares():
+    page = Image.new("RGB", (400, 300), drawing.PAGE_COLOR)
+    shares = {"all": np.array([10.0, 0.0, 40.0, 20.0])}
+    charts.draw_histograms(ImageDraw.Draw(page), charts.Box(0, 0, 400, 300), "values", np.arange(5.0), shares)
+    ink = (np.asarray(page) == charts.SERIES_COLORS[0]).all(axis=2)
+    bottom = np.flatnonzero(ink.any(axis=1))[-1]
+    left, right = np.flatnonzero(ink.any(axis=0))[[0, -1]]
+    middles = [round(left + (right - left) * (i + 0.5) / 4) for i in range(4)]
+    heights = [bottom - np.flatnonzero(ink[:, x])[0] for x in middles]
+    assert np.allclose(np.array(heights) / heights[2] * 40, shares["all"], atol=1)

@@ -8,7 +8,6 @@ import numpy as np
 
 import subsynth
 from dbram_baseline.arrays import U8
-from subsynth.spec.weights import Weights
 
 STRIP = "strip"
 # What can be rendered: "sub_en", "film_ja", "strip_hi" ...; "en" and "zh" are short for "sub_en" and "sub_zh".
@@ -17,24 +16,28 @@ SPECS = {f"{name}_{code}": (code, name) for name in ("sub", "film", STRIP) for c
     "zh": ("zh", "sub"),
 }
 
-STRIP_SIZE = 77, 672  # height and width of strips, px: 32 x 280 px, enlarged by 2.4
-STRIP_COLORS = {
-    "white": 0.22,
-    "off_white": 0.08,
-    "grey": 0.1,
-    "yellow": 0.09,
-    "pale_yellow": 0.04,
-    "cyan": 0.06,
-    "blue": 0.05,
-    "green": 0.04,
-    "orange": 0.04,
-    "pink": 0.03,
-    "red": 0.03,
-    "black": 0.08,
-    "dark_blue": 0.03,
-    "dark_red": 0.02,
-    "any": 0.09,
-}
+# Strips as subtitle tools cut them from films, 32 x 280 px, at the size to which they are enlarged before they are
+# read. Unlike the preset film, they have one line, which often runs out of the strip, thinner outlines, more greys and
+# pastels, and text that differs from its background by little but its outline or shadow. Most of the blur of a strip
+# comes from its reduction; thin outlines would not survive more.
+STRIP_SPEC = """
+lang: {code}
+preset: film
+height: 77
+width: 672
+text: {{lines: {{none: 0.1, one: 0.9}}, p_short: 0.1, p_prefer_longer: 0.6, max_chars: {max_chars}}}
+fonts: {{size_range: [40, 62]}}
+layout: {{p_clipped: 0.4}}
+fill:
+  colors: {{white: 0.22, off_white: 0.08, grey: 0.1, yellow: 0.09, pale_yellow: 0.04, cyan: 0.06, blue: 0.05,
+    green: 0.04, orange: 0.04, pink: 0.03, red: 0.03, black: 0.08, dark_blue: 0.03, dark_red: 0.02, any: 0.09}}
+  contrast_floor: 1.15
+style:
+  kinds: {{plain: 0.15, shadow: 0.25, outline: 0.35, outline_shadow: 0.12, box: 0.13}}
+  outline_range: [0.5, 3]
+degrade: {{p_resample: 0.15, p_blur: 0.25}}
+"""
+STRIP_CHARS = 0.65  # of the characters of a band's longest line
 
 
 def render_pairs(preset: str, seed: int, split: str, start: int, stop: int, stride: int) -> tuple[U8, U8]:
@@ -61,36 +64,10 @@ def render_labels(preset: str, seed: int, split: str, start: int, stop: int, str
 
 def _spec(preset: str, seed: int) -> subsynth.Spec:
     code, name = SPECS[preset]
-    spec = _strips(subsynth.preset(code, "film")) if name == STRIP else subsynth.preset(code, name)
+    spec = _strips(code) if name == STRIP else subsynth.preset(code, name)
     return dataclasses.replace(spec, n=1_000_000_000, n_test=1_000_000, seed=seed)
 
 
-def _strips(film: subsynth.Spec) -> subsynth.Spec:
-    """Strips as subtitle tools cut them from films, at the size to which they are enlarged before they are read.
-
-    Unlike `film`, they have one line, which often runs out of the strip, thinner outlines, more greys and pastels, and
-    text that differs from its background by little but its outline or shadow.
-    """
-    height, width = STRIP_SIZE
-    return dataclasses.replace(
-        film,
-        height=height,
-        width=width,
-        text=dataclasses.replace(
-            film.text,
-            lines=Weights({"none": 0.1, "one": 0.9}),
-            p_short=0.1,
-            p_prefer_longer=0.6,
-            max_chars=max(2, round(0.65 * film.text.max_chars)),
-        ),
-        fonts=dataclasses.replace(film.fonts, size_range=(40.0, 62.0)),
-        layout=dataclasses.replace(film.layout, p_clipped=0.4),
-        fill=dataclasses.replace(film.fill, colors=Weights(STRIP_COLORS), contrast_floor=1.15),
-        style=dataclasses.replace(
-            film.style,
-            kinds=Weights({"plain": 0.15, "shadow": 0.25, "outline": 0.35, "outline_shadow": 0.12, "box": 0.13}),
-            outline_range=(0.5, 3.0),
-        ),
-        # Most of the blur of a strip comes from its reduction; outlines would not survive more.
-        degrade=dataclasses.replace(film.degrade, p_resample=0.15, p_blur=0.25),
-    )
+def _strips(code: str) -> subsynth.Spec:
+    max_chars = max(2, round(STRIP_CHARS * subsynth.preset(code, "film").text.max_chars))
+    return subsynth.Spec.from_yaml(STRIP_SPEC.format(code=code, max_chars=max_chars))

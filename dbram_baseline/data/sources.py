@@ -102,8 +102,8 @@ class Rendered:
     def __init__(self, preset: str, pairs: int, validation: int, seed: int, pool: RenderPool):
         if preset not in SPECS:
             raise BaselineError(
-                f"--data render:{preset}: no such preset; name render:sub_CODE or render:film_CODE, with a CODE of "
-                f"{', '.join(subsynth.LANGUAGES)}"
+                f"--data render:{preset}: no such preset; name render:sub_CODE, render:film_CODE or "
+                f"render:strip_CODE, with a CODE of {', '.join(subsynth.LANGUAGES)}"
             )
         self.preset, self.pairs, self.validation_pairs = preset, pairs, validation
         self.seed, self.pool = seed, pool

@@ -27,7 +27,6 @@ from subsynth.core import cache
 from subsynth.core.main_guard import StoppedError
 from subsynth.core.terminal import echo, one_line
 from subsynth.kernels import compilation
-from subsynth.report.plotting import check_matplotlib
 from subsynth.spec.outside_paths import FLAG, paths_outside
 from subsynth.spec.spec import IMAGE_FORMATS, Spec
 from subsynth.storage.addresses import open_storage
@@ -98,8 +97,6 @@ def render(
     started = time.monotonic()
     if spec.total * spec.height * spec.width <= PLAIN_UNTIL:
         compilation.leave_out()
-    if part is None:
-        check_matplotlib()  # before the first sample, not after the last
     prepare_assets(spec, spec.total)
     try:
         with ProgressBar(name, " pairs") as progress:

@@ -1,67 +1,63 @@
-"""The statistics of a data set as one page of plots, in PNG."""
+"""The statistics of a data set as one page of charts, in PNG."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
-from subsynth.report.drawing import unwritable
-from subsynth.report.plotting import plot_label, plot_settings
+from subsynth.core.terminal import one_line
+from subsynth.report.charts import Box, draw_bars, draw_histograms, draw_legend, draw_ranks
+from subsynth.report.drawing import PAGE_COLOR, draw_label, save_png
 from subsynth.report.stats import NUMBERS, Stats
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-BARS = ("font", "slant", "style", "colour", "background")  # the categories that have a plot of their own
+BARS = ("font", "slant", "style", "colour", "background")  # the categories that have a chart of their own
 MAX_BARS = 14
-MAX_TICKS = 5  # of an axis of numbers: most of the time of drawing goes into their labels
-MAX_LABEL, MAX_TITLE = 28, 120  # characters; longer names are cut
-MARGINS = {"left": 0.11, "right": 0.99, "bottom": 0.045, "top": 0.96, "wspace": 0.42, "hspace": 0.24}
+MAX_NAME, MAX_TITLE = 24, 120  # characters; longer names are cut
+COLUMNS, CHART_WIDTH, CHART_HEIGHT = 3, 480, 310  # px
+GAP, HEAD = 16, 30  # px between charts, and above them
 
 
 def plot_stats(stats: Mapping[str, Stats], title: str, path: Path) -> None:
     """Draw the distributions of all splits into a PNG file. Raises OutputError if it cannot be written."""
-    with plot_settings():
-        figure = _draw(stats, title)
-        try:
-            figure.savefig(path, format="png")
-        except OSError as error:
-            raise unwritable(path, error) from error
+    save_png(_draw(stats, title), path)
 
 
-def _draw(stats: Mapping[str, Stats], title: str) -> Figure:
-    from matplotlib.figure import Figure  # noqa: PLC0415 - its import takes a quarter of a second
+def _draw(stats: Mapping[str, Stats], title: str) -> Image.Image:
+    count = len(NUMBERS) + len(BARS) + 1
+    width = COLUMNS * (CHART_WIDTH + GAP) + GAP
+    page = Image.new("RGB", (width, HEAD + -(-count // COLUMNS) * (CHART_HEIGHT + GAP)), PAGE_COLOR)
+    draw = ImageDraw.Draw(page)
+    draw_label(draw, (GAP, 8), one_line(title, MAX_TITLE))
+    draw_legend(draw, width - GAP, 8, list(stats))
+    boxes = [_box(i) for i in range(count)]
+    for box, (name, label) in zip(boxes, NUMBERS.items(), strict=False):
+        _draw_histograms(draw, box, name, label, stats)
+    for box, name in zip(boxes[len(NUMBERS) :], BARS, strict=False):
+        _draw_bars(draw, box, name, stats)
+    _draw_hanzi(draw, boxes[-1], stats)
+    return page
 
-    figure = Figure(figsize=(15, 13))
-    if title:
-        figure.suptitle(plot_label(title, MAX_TITLE))
-    axes = list(figure.subplots(4, 3, gridspec_kw=MARGINS).reshape(-1))
-    for ax, (name, label) in zip(axes, NUMBERS.items(), strict=False):
-        _plot_histograms(ax, name, label, stats)
-    axes[0].legend(fontsize=8)
-    remaining = axes[len(NUMBERS) :]
-    for ax, name in zip(remaining, BARS, strict=False):
-        _plot_bars(ax, name, stats)
-    _plot_hanzi(remaining[len(BARS)], stats)
-    return figure
+
+def _box(number: int) -> Box:
+    """The place of a chart on the page, row by row."""
+    left = GAP + number % COLUMNS * (CHART_WIDTH + GAP)
+    top = HEAD + number // COLUMNS * (CHART_HEIGHT + GAP)
+    return Box(left, top, left + CHART_WIDTH, top + CHART_HEIGHT)
 
 
-def _plot_histograms(ax: Axes, name: str, label: str, stats: Mapping[str, Stats]) -> None:
+def _draw_histograms(draw: ImageDraw.ImageDraw, box: Box, name: str, label: str, stats: Mapping[str, Stats]) -> None:
     """One histogram per split; values above the last bin are counted in it."""
     edges = _bin_edges(name, np.concatenate([of_split.numbers[name] for of_split in stats.values()]))
+    shares = {}
     for split, of_split in stats.items():
-        values = of_split.numbers[name]
-        weights = np.full(len(values), 100 / max(1, len(values)))
-        ax.hist(np.minimum(values, edges[-1]), edges.tolist(), weights=weights, histtype="step", label=split)
-    ax.locator_params(nbins=MAX_TICKS)
-    ax.set_xlabel(label)
-    ax.set_ylabel("% of rows")
+        values = np.minimum(of_split.numbers[name], edges[-1])
+        shares[split] = 100 * np.histogram(values, edges)[0] / max(1, len(values))
+    draw_histograms(draw, box, label, edges, shares)
 
 
 def _bin_edges(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -74,16 +70,13 @@ def _bin_edges(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.linspace(low, max(high, low + 1e-6), 33)
 
 
-def _plot_bars(ax: Axes, name: str, stats: Mapping[str, Stats]) -> None:
+def _draw_bars(draw: ImageDraw.ImageDraw, box: Box, name: str, stats: Mapping[str, Stats]) -> None:
     """The most frequent values of a category, of all splits together."""
     counts = sum((of_split.categories[name] for of_split in stats.values()), Counter[str]())
     if name == "font":
         counts = _by_family(counts)
-    bars = counts.most_common(MAX_BARS)[::-1]
-    ax.barh(range(len(bars)), [100 * count / counts.total() for _, count in bars])
-    ax.set_yticks(range(len(bars)), [plot_label(key, MAX_LABEL) for key, _ in bars], fontsize=8)
-    ax.locator_params(axis="x", nbins=MAX_TICKS)
-    ax.set_xlabel(f"{name} (% of all rows)")
+    bars = [(one_line(key, MAX_NAME), 100 * count / counts.total()) for key, count in counts.most_common(MAX_BARS)]
+    draw_bars(draw, box, f"{name} (% of all rows)", bars)
 
 
 def _by_family(faces: Counter[str]) -> Counter[str]:
@@ -95,13 +88,11 @@ def _by_family(faces: Counter[str]) -> Counter[str]:
     return families
 
 
-def _plot_hanzi(ax: Axes, stats: Mapping[str, Stats]) -> None:
+def _draw_hanzi(draw: ImageDraw.ImageDraw, box: Box, stats: Mapping[str, Stats]) -> None:
     """How often hanzi occur, by rank; the sources of the text where there are none."""
     hanzi = sum((of_split.hanzi for of_split in stats.values()), Counter[str]())
     if not hanzi:
-        _plot_bars(ax, "text_source", stats)
+        _draw_bars(draw, box, "text_source", stats)
         return
     counts = np.array(sorted(hanzi.values(), reverse=True))
-    ax.loglog(np.arange(1, len(counts) + 1), counts)
-    ax.set_xlabel(f"rank of {len(counts):,} hanzi")
-    ax.set_ylabel("occurrences")
+    draw_ranks(draw, box, f"occurrences by rank, of {len(counts):,} hanzi", counts)

@@ -307,12 +307,6 @@ main()
     assert_one_error(start(code=code, cwd=tmp_path), "home folder", "SUBSYNTH_CACHE")
 
 
-def test_a_matplotlib_that_cannot_be_used_is_noticed_before_rendering(tmp_path):
-    process = start("render", "--n", 2, "--out", "set", cwd=tmp_path, env={"MPLBACKEND": "no such backend"})
-    assert_one_error(process, "matplotlib", "MPLBACKEND")
-    assert not (tmp_path / "set").exists()
-
-
 def test_the_package_imports_nothing_heavy_before_it_is_used():
     code = "import sys, subsynth, subsynth.cli.main, subsynth.core.main_guard; print(*sys.modules)"
     modules = set(

@@ -24,7 +24,7 @@ from subsynth.build.build import build_dataset, merge_ranks
 from subsynth.core import markdown, terminal
 from subsynth.data import font_catalogue
 from subsynth.rendering.render import Renderer
-from subsynth.report import card, contact_sheet, drawing, figures, plotting, stats, stats_plot
+from subsynth.report import card, contact_sheet, drawing, figures, stats, stats_plot
 from subsynth.spec.outside_paths import paths_outside
 from subsynth.verify import verify
 
@@ -108,12 +108,6 @@ def test_licences_of_any_family(tmp_path):
     text = licences.format_licences(spec)
     row = next(line for line in text.splitlines() if "Evil" in line)
     assert "<b>" not in row and len(re.findall(r"(?<!\\)\|", row)) == 3
-
-
-@given(TEXTS)
-def test_any_text_is_a_label_of_a_plot(text):
-    label = plotting.plot_label(text, 28)
-    assert len(label) <= 28 and "\n" not in label
 
 
 def test_plots_of_any_name_have_no_warnings(tmp_path):
