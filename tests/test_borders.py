@@ -7,8 +7,8 @@ import pytest
 from subsynth.binarization.borders import refine_borders
 
 
-def drawing(seed, fill, ground):
-    """A picture of rings and bars in one colour on another, and the share of each pixel that they cover."""
+def strokes(seed):
+    """Rings and bars, at 16 times the size of a picture."""
     random = np.random.default_rng(seed)
     large = np.zeros((40 * 16, 120 * 16), np.uint8)
     for _ in range(8):
@@ -17,7 +17,12 @@ def drawing(seed, fill, ground):
         start = int(random.integers(0, 1920)), int(random.integers(0, 640))
         end = int(random.integers(0, 1920)), int(random.integers(0, 640))
         cv2.line(large, start, end, 255, int(random.integers(28, 50)))
-    share = cv2.resize(large, (120, 40), interpolation=cv2.INTER_AREA).astype(np.float64) / 255
+    return large
+
+
+def drawing(seed, fill, ground):
+    """A picture of rings and bars in one colour on another, and the share of each pixel that they cover."""
+    share = cv2.resize(strokes(seed), (120, 40), interpolation=cv2.INTER_AREA).astype(np.float64) / 255
     mixed = share[:, :, None] * np.array(fill) + (1 - share[:, :, None]) * np.array(ground)
     return np.round(mixed).astype(np.uint8), share
 
@@ -41,6 +46,26 @@ def test_borders_become_more_exact(fill, ground):
         refined = refine_borders(picture, text)
         assert refined.shape == text.shape and refined.dtype == np.uint8
         assert wrong_share(text, share) > 0.04 and wrong_share(refined, share) < 0.7 * wrong_share(text, share)
+
+
+def outlined(seed, outline_px, fill, outline, ground):
+    """As `drawing`, with an outline around the rings and bars."""
+    size = 2 * round(16 * outline_px) + 1
+    around = cv2.dilate(strokes(seed), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    covered = cv2.resize(around, (120, 40), interpolation=cv2.INTER_AREA).astype(np.float64)[:, :, None] / 255
+    _, share = drawing(seed, fill, ground)
+    fills = share[:, :, None]
+    mixed = fills * np.array(fill) + (covered - fills) * np.array(outline) + (1 - covered) * np.array(ground)
+    return np.round(mixed).astype(np.uint8), share
+
+
+def test_thin_outlines_leave_the_borders_to_the_network():
+    """Where an outline is thinner than a pixel, its colour is nowhere seen, so that colours would make strokes thin."""
+    for seed in range(5):
+        for outline_px, changes in ((0.5, False), (2.5, True)):
+            picture, share = outlined(seed, outline_px, (210, 210, 210), (0, 0, 0), (120, 130, 100))
+            text = np.round(np.clip(share + 0.1 * (share > 0), 0, 1) * 255).astype(np.uint8)
+            assert (refine_borders(picture, text) != text).any() == changes, (seed, outline_px)
 
 
 def test_only_borders_change():
