@@ -17,7 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from film_material import STYLE_SETS
+from film_material import ENCODERS, STYLE_SETS
 from film_readers import readers_command
 from film_strips import strips_command
 from film_whole import whole_command
@@ -54,6 +54,7 @@ def main() -> None:
         if name == "strips":
             command.add_argument("--count", type=int, default=28, help="subtitles for each encoder")
             command.add_argument("--styles", choices=list(STYLE_SETS), default="usual")
+            command.add_argument("--encoders", nargs="+", choices=list(ENCODERS), default=list(ENCODERS))
             command.add_argument("--cache", type=Path, metavar="FILE.npz", help="keep the strips, and take them back")
             command.add_argument("--only", action="store_true", help="the network alone")
             command.add_argument(

@@ -95,8 +95,46 @@ OTHER_STYLES = {
     "typewriter": Style("Courier Prime", "WenQuanYi Micro Hei", outline=1.2),
     "handwritten": Style("Caveat", "Long Cang", em=0.07, outline=1.5),
 }  # fmt: skip
-STYLE_SETS = {"usual": STYLES, "other": OTHER_STYLES}
-ALL_STYLES = STYLES | OTHER_STYLES
+# Styles that no choice was made by: those of `other` were looked at for the sizes of reading, and for `strip_*`.
+HELD_OUT_STYLES = {
+    "silver, soft shadow": Style(
+        "Poppins", "Noto Serif SC", primary="&H00D0D0D0", outline=0.5, shadow=1.5, back="&H40000000"
+    ),
+    "lime": Style("Crimson Text", "WenQuanYi Micro Hei", primary="&H0000FF80", outline=1.4),
+    "peach, brown outline": Style(
+        "Barlow Condensed", "Noto Sans SC", primary="&H00B0D0FF", outline_color="&H00103050", outline=1.6
+    ),
+    "white, grey outline": Style("Poppins", "WenQuanYi Micro Hei", outline_color="&H00606060", outline=1.5),
+    "violet, white outline": Style(
+        "Montserrat", "Noto Sans SC", primary="&H00B03070", outline_color="&H00FFFFFF", outline=1.5
+    ),
+    "plain cyan": Style("Rubik", "WenQuanYi Micro Hei", primary="&H00FFFF40", outline=0.0),
+    "yellow, shadow": Style(
+        "Fira Sans", "WenQuanYi Micro Hei", primary="&H0040E0FF", outline=0.0, shadow=2.0, back="&H00000000"
+    ),
+    "white, hairline outline": Style("Poppins", "WenQuanYi Micro Hei", outline=0.6),
+    "pale green, thin outline": Style("Nunito", "Noto Sans SC", primary="&H00C0F0C0", outline=1.0),
+    "brown, white outline": Style(
+        "Crimson Text", "WenQuanYi Micro Hei", primary="&H00204080", outline_color="&H00F0F0F0"
+    ),
+    "white on a blue box": Style(
+        "Fira Sans", "Noto Sans SC", border=3, outline=4.0, outline_color="&H30803010", back="&H30803010"
+    ),
+    "yellow on a grey box": Style(
+        "Poppins", "WenQuanYi Micro Hei", primary="&H0000E0FF", border=3, outline=4.0, outline_color="&H60404040",
+        back="&H60404040",
+    ),
+    "small serif": Style("Crimson Text", "Noto Serif SC", em=0.042, outline=1.0),
+    "bold italic": Style("Poppins", "Noto Sans SC", em=0.065, bold=1, italic=1),
+    "outline and shadow": Style(
+        "Barlow Condensed", "WenQuanYi Micro Hei", outline=1.2, shadow=1.8, back="&H60000000"
+    ),
+    "half transparent": Style(
+        "Rubik", "WenQuanYi Micro Hei", primary="&H60FFFFFF", outline_color="&H40000000", outline=1.5
+    ),
+}  # fmt: skip
+STYLE_SETS = {"usual": STYLES, "other": OTHER_STYLES, "held-out": HELD_OUT_STYLES}
+ALL_STYLES = STYLES | OTHER_STYLES | HELD_OUT_STYLES
 
 
 HEADER = """[Script Info]

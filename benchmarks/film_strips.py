@@ -55,11 +55,11 @@ class Strip:
     kind: str  # "text", or "blank" for the same place in a pause
 
 
-def make_strips(clips: list[Path], count: int, styles: list[str], folder: Path) -> list[Strip]:
+def make_strips(clips: list[Path], count: int, styles: list[str], encoders: list[str], folder: Path) -> list[Strip]:
     """`count` subtitles for each encoder, and the same places in pauses; the second half has a watermark."""
     fonts, strips, number = fonts_folder(folder / "fonts"), [], 0
     lines = {"en": texts("en", 600), "zh": texts("zh", 600)}
-    for round_number, (codec, encoder) in enumerate(ENCODERS.items()):
+    for round_number, codec in enumerate(encoders):
         clip = clips[round_number % len(clips)]
         with open_video(str(clip)) as video:
             width, height, duration = video.width, video.height, video.duration
@@ -78,7 +78,7 @@ def make_strips(clips: list[Path], count: int, styles: list[str], folder: Path) 
         ass.write_text(script(events, width, height, extra), encoding="utf-8")
         suffix = "webm" if "vp9" in codec else "mkv"
         out = folder / f"{round_number}.{suffix}"
-        burn_in(clip, start, seconds, ass, folder / "fonts", encoder, out)
+        burn_in(clip, start, seconds, ass, folder / "fonts", ENCODERS[codec], out)
         truth = libass.Track(script(events, width, height), fonts, (height, width))
         strips += cut_strips(out, events, truth, codec)
         truth.close()
@@ -218,7 +218,8 @@ def strips_command(arguments: argparse.Namespace) -> None:
         strips = [Strip(i, t, *r) for i, t, r in zip(data["images"], data["truths"], records, strict=True)]
     else:
         with tempfile.TemporaryDirectory() as folder:
-            strips = make_strips(arguments.clips, arguments.count, list(STYLE_SETS[arguments.styles]), Path(folder))
+            styles = list(STYLE_SETS[arguments.styles])
+            strips = make_strips(arguments.clips, arguments.count, styles, arguments.encoders, Path(folder))
         if cached:
             records = json.dumps([[s.style, s.lang, s.codec, s.kind] for s in strips])
             np.savez_compressed(
