@@ -1,4 +1,4 @@
-"""The borders of strokes, placed by the colours on both sides of them."""
+"""The borders of strokes, placed by the colours of the fill, of its outline and of the picture."""
 
 from __future__ import annotations
 
@@ -11,68 +11,101 @@ from numpy.typing import NDArray
 
 from subsynth.core.pixels import U8
 
+PRIOR = 0.2 * 255**2  # weight of the network's estimate against the squared error of the colours
 FILL_SIGMA = 4.0  # px: the fill of a line has one colour
-GROUND_SIGMA = 0.8  # px: what is beside it, an outline or the picture, changes from pixel to pixel
-MIN_DISTANCE = 15.0  # levels between the two colours; less says nothing about a border
-COLOR_WEIGHT = 0.6  # of the estimate by colour; that of the network is somewhat too thick
-# How much of the difference between an outline and the picture beyond it is left two pixels away from the text: in thin
-# outlines up to the first value, and from the second one on in outlines of more than a pixel.
-THIN, THICK = 0.05, 0.2
-MIN_OUTLINE = 0.07  # of the distance from the fill to the outline: where the picture is as far, no outline shows
+BESIDE_SIGMA = 0.8  # px: without an outline, what is beside a border changes from pixel to pixel
+PICTURE_SIGMA = 3.0  # px: beyond an outline, the picture is known at some distance only
+CERTAIN = 0.9  # share of the pixels that the colour of the fill is taken from
 MAX_SHARE = 0.25  # of a pixel beside the text; with more, it is a part of the border
+MIN_OVERSHOOT = 0.07  # of the distance from the fill to what is beside it: less does not show an outline
+FARTHEST = 0.1  # of the pixels beside the text: the outline covers the ones that differ most from the fill
+MIN_PIXELS = 20
 _AROUND = np.ones((3, 3), np.uint8)
+
+Floats = NDArray[np.floating[Any]]
 
 
 def refine_borders(picture: U8, text: U8) -> U8:
     """A map of probabilities (H, W), 255 certain, with more exact borders, from a picture RGB (H, W, 3) of its size.
 
-    A pixel at the border of a stroke is a mixture of the fill and of what is beside it, by the share that the fill
-    covers. Its colour tells this share where both colours are known, and the network another estimate: the result is
-    their mean, weighted by COLOR_WEIGHT. An outline that is thinner than a pixel is nowhere seen in its own colour, so
-    that the estimate by colour is too low; there, the network counts alone.
+    A pixel at the border of a stroke is a mixture of the fill, the outline if there is one, and the picture. The share
+    of the fill is estimated from its colour by least squares, with the network's estimate as the prior. Where an
+    outline is thinner than a pixel, such a mixture can be as bright as the picture; the three colours tell them apart.
     """
     mask = text >= 128
     image, share = picture.astype(np.float32), text.astype(np.float32) / 255
-    fill = _local_mean(image, np.where(mask, share * share, 0), FILL_SIGMA)
-    ground = _local_mean(image, np.where(mask, 0, (1 - share) ** 2), GROUND_SIGMA)
-    direction = fill - ground
-    squared = np.einsum("ijk,ijk->ij", direction, direction)  # several times as fast as np.sum along so short an axis
-    mixture = np.einsum("ijk,ijk->ij", image - ground, direction) / np.maximum(squared, 1)
-    level = mask.astype(np.uint8)
-    border = cv2.dilate(level, _AROUND) > cv2.erode(level, _AROUND)
-    border &= squared > MIN_DISTANCE**2
-    weight = COLOR_WEIGHT * _outline_certainty(image, share, mask)
-    mean = (1 - weight) * share + weight * np.clip(mixture, 0, 1)
-    refined = np.where(border, mean, share)
+    areas = _grown(mask)
+    border = areas[1] > cv2.erode(areas[0], _AROUND)
+    certain = share > CERTAIN
+    certain = certain if np.count_nonzero(certain) > MIN_PIXELS else mask
+    outline = _outline_color(image, share, areas, certain)
+    if outline is None:
+        fill = _local_mean(image, np.where(mask, share * share, 0), FILL_SIGMA)[border]
+        beside = _local_mean(image, np.where(mask, 0, (1 - share) ** 2), BESIDE_SIGMA)[border]
+    else:
+        fill = np.broadcast_to(image[certain].mean(axis=0), image.shape)[border]
+        beside = _local_mean(image, (areas[2] == 0).astype(np.float32), PICTURE_SIGMA)[border]
+    refined = share.copy()
+    refined[border] = _fill_shares(image[border], fill, beside, outline, share[border])
     return np.round(refined * 255).astype(np.uint8)
 
 
-def _outline_certainty(image: NDArray[np.float32], share: NDArray[np.floating[Any]], mask: NDArray[np.bool_]) -> float:
-    """0 if the text has an outline thinner than a pixel, 1 if its outline is thicker or it has none.
-
-    An outline is further from the colour of the fill than the picture around it. What is measured is the mean colour of
-    the pixels at a distance of one, two and three from the text.
-    """
-    areas = [mask.astype(np.uint8)]
+def _grown(mask: NDArray[np.bool_]) -> list[U8]:
+    """The text, and the text grown by one, two and three pixels."""
+    areas: list[U8] = [mask.astype(np.uint8)]
     for _ in range(3):
         areas.append(np.asarray(cv2.dilate(areas[-1], _AROUND), np.uint8))
-    rings = [outer > inner for inner, outer in pairwise(areas)]
-    rings[0] &= share < MAX_SHARE
-    if not mask.any() or not all(ring.any() for ring in rings):
-        return 1.0
-    fill = image[mask].mean(axis=0)
-    beside, further, far = (image[ring].mean(axis=0) - fill for ring in rings)
-    squared = float(beside @ beside)
-    if squared <= MIN_DISTANCE**2:
-        return 1.0
-    overshoot, left = 1 - float(far @ beside) / squared, float((further - far) @ beside) / squared
-    if overshoot <= MIN_OUTLINE:
-        return 1.0
-    return float(np.clip((left / overshoot - THIN) / (THICK - THIN), 0, 1))
+    return areas
 
 
-def _local_mean(image: NDArray[np.float32], weights: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+def _outline_color(image: Floats, share: Floats, areas: list[U8], certain: NDArray[np.bool_]) -> Floats | None:
+    """The colour of the outline (3,), or None if the text has none that shows.
+
+    An outline is further from the colour of the fill than the picture around it. Of the pixels beside the text, those
+    that differ most from the fill are covered by it.
+    """
+    near, _, far = (outer > inner for inner, outer in pairwise(areas))
+    near &= share < MAX_SHARE
+    if not certain.any() or np.count_nonzero(near) < MIN_PIXELS or not far.any():
+        return None
+    fill, colors = image[certain].mean(axis=0), image[near]
+    beside = colors.mean(axis=0) - fill
+    if float((image[far].mean(axis=0) - fill) @ beside) >= (1 - MIN_OVERSHOOT) * float(beside @ beside):
+        return None
+    distances = (colors - fill) @ beside
+    count = max(3, round(FARTHEST * len(distances)))
+    return np.asarray(colors[np.argpartition(distances, -count)[-count:]].mean(axis=0))
+
+
+def _fill_shares(colors: Floats, fill: Floats, picture: Floats, outline: Floats | None, prior: Floats) -> Floats:
+    """The shares (n,) of the fill in pixels of given colours (n, 3).
+
+    `fill` and `picture` (n, 3) are the colours around each of them. The share s of the fill and the share u of the
+    outline minimize |colour - s fill - u outline - (1 - s - u) picture|² + PRIOR (s - prior)², where no share is
+    negative.
+    """
+    toward_fill, rest = fill - picture, colors - picture
+    ff, fc = _dot(toward_fill, toward_fill) + PRIOR, _dot(toward_fill, rest) + PRIOR * prior
+    without_outline = fc / ff
+    if outline is None:
+        return np.clip(without_outline, 0, 1)
+    toward_outline = outline - picture
+    oo, fo, oc = _dot(toward_outline, toward_outline) + 1, _dot(toward_fill, toward_outline), _dot(toward_outline, rest)
+    determinant = ff * oo - fo * fo
+    s, u = (fc * oo - oc * fo) / determinant, (oc * ff - fc * fo) / determinant
+    span = fill - outline
+    without_picture = (_dot(span, colors - outline) + PRIOR * prior) / (_dot(span, span) + PRIOR)
+    s = np.where(u < 0, without_outline, np.where(s + u > 1, without_picture, s))
+    return np.asarray(np.clip(s, 0, 1))
+
+
+def _dot(one: Floats, other: Floats) -> Floats:
+    return np.asarray(np.einsum("ij,ij->i", one, other))
+
+
+def _local_mean(image: Floats, weights: Floats, sigma: float) -> Floats:
     """The mean colour around each pixel, by weights (H, W) and a Gaussian of `sigma` px."""
+    weights = weights.astype(np.float32)
     colors = cv2.GaussianBlur(image * weights[:, :, None], (0, 0), sigma)
     total = cv2.GaussianBlur(weights, (0, 0), sigma)
     return np.asarray(colors / np.maximum(total, 1e-6)[:, :, None], np.float32)
