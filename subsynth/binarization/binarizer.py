@@ -25,8 +25,8 @@ LARGE = 0.9  # share of that height from which on a line of the reduced picture 
 MAX_SIDE = 1440  # px: larger pictures are read at a reduced size
 MIN_SIDE = 32  # px: smaller pictures are not reduced any further
 MIN_BAND_HEIGHT = 64  # px: lower pictures are strips with one line
-# Strips are enlarged to each of these heights, px, but at most by a factor, and the mean of the readings is taken.
-STRIP_HEIGHTS, MAX_ENLARGEMENT = (77, 70, 64), 2.4
+# Strips are enlarged to each of these heights, px, but at most by a factor, and the mean of both readings is taken.
+STRIP_HEIGHTS, MAX_ENLARGEMENT = (77, 70), 2.4
 MIN_SEARCHED = 240  # px: in smaller pictures, no text is looked for that the network cannot see
 AROUND = 4  # px around a line where the colours beside its strokes are taken from
 MAX_PIXELS = 1 << 22  # px of a batch; more are read one after the other
