@@ -70,6 +70,29 @@ def test_borders_within_outlines_become_more_exact(outline_px, left):
             assert before > 0.03 and after < left * before, (seed, bias)
 
 
+def test_each_half_of_a_line_may_have_its_own_colour():
+    """As where one speaker's words are white and the other's are yellow."""
+    for seed in range(5):
+        white, share = outlined(seed, 1, (250, 250, 250), (0, 0, 0), (110, 140, 70))
+        yellow, _ = outlined(seed, 1, (240, 220, 40), (0, 0, 0), (110, 140, 70))
+        picture = np.concatenate([white[:, :60], yellow[:, 60:]], axis=1)
+        text = np.round(np.clip(share + 0.15 * ((share > 0) & (share < 1)), 0, 1) * 255).astype(np.uint8)
+        refined = refine_borders(picture, text)
+        for half in (slice(0, 50), slice(70, 120)):
+            before, after = wrong_share(text[:, half], share[:, half]), wrong_share(refined[:, half], share[:, half])
+            assert after < 0.7 * before, (seed, half)
+
+
+def test_dense_text_without_any_picture_between_its_strokes_stays_as_it_is():
+    bars = np.zeros((80, 200), np.float64)
+    bars[10:70, 10:190] = np.tile([1, 1, 1, 1, 0.5, 0, 0.5, 1, 1], 20)
+    ground = np.array((240, 200, 180))
+    beside = np.where(cv2.dilate(bars, np.ones((3, 3)))[:, :, None] > 0, 0, ground)
+    picture = np.round(bars[:, :, None] * 255 + (1 - bars[:, :, None]) * beside).astype(np.uint8)
+    text = np.round(bars * 255).astype(np.uint8)
+    assert np.abs(refine_borders(picture, text).astype(int) - text).max() < 30
+
+
 def test_only_borders_change():
     picture, share = drawing(1, (255, 255, 255), (0, 0, 0))
     text = np.where(share >= 0.5, np.uint8(230), np.uint8(20))

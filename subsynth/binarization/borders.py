@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from subsynth.core.pixels import U8
 
-PRIOR = 0.2 * 255**2  # weight of the network's estimate against the squared error of the colours
-FILL_SIGMA = 4.0  # px: the fill of a line has one colour
+PRIOR = 0.2 * 255**2  # weight of the network's estimate against the squared error of the colours, summed over RGB
+FILL_SIGMA = 4.0  # px: the fill changes slowly along a line, if at all
+CERTAIN_SIGMA = 8.0  # px: the same within outlines, where only pixels count that show the fill alone
 BESIDE_SIGMA = 0.8  # px: without an outline, what is beside a border changes from pixel to pixel
 PICTURE_SIGMA = 3.0  # px: beyond an outline, the picture is known at some distance only
-CERTAIN = 0.9  # share of the pixels that the colour of the fill is taken from
+CERTAIN = 0.9  # probability from which on a pixel shows the fill alone
 MAX_SHARE = 0.25  # of a pixel beside the text; with more, it is a part of the border
 MIN_OVERSHOOT = 0.07  # of the distance from the fill to what is beside it: less does not show an outline
 FARTHEST = 0.1  # of the pixels beside the text: the outline covers the ones that differ most from the fill
-MIN_PIXELS = 20
+MIN_WEIGHT = 1e-4  # of a local mean
+MIN_PIXELS = 20  # fewer do not give a colour
 _AROUND = np.ones((3, 3), np.uint8)
 
 Floats = NDArray[np.floating[Any]]
@@ -37,14 +39,14 @@ def refine_borders(picture: U8, text: U8) -> U8:
     areas = _grown(mask)
     border = areas[1] > cv2.erode(areas[0], _AROUND)
     certain = share > CERTAIN
-    certain = certain if np.count_nonzero(certain) > MIN_PIXELS else mask
+    certain = certain if np.count_nonzero(certain) >= MIN_PIXELS else mask
     outline = _outline_color(image, share, areas, certain)
     if outline is None:
         fill = _local_mean(image, np.where(mask, share * share, 0), FILL_SIGMA)[border]
         beside = _local_mean(image, np.where(mask, 0, (1 - share) ** 2), BESIDE_SIGMA)[border]
     else:
-        fill = np.broadcast_to(image[certain].mean(axis=0), image.shape)[border]
-        beside = _local_mean(image, (areas[2] == 0).astype(np.float32), PICTURE_SIGMA)[border]
+        fill = _local_mean(image, certain, CERTAIN_SIGMA)[border]
+        beside = _local_mean(image, areas[2] == 0, PICTURE_SIGMA)[border]
     refined = share.copy()
     refined[border] = _fill_shares(image[border], fill, beside, outline, share[border])
     return np.round(refined * 255).astype(np.uint8)
@@ -66,7 +68,7 @@ def _outline_color(image: Floats, share: Floats, areas: list[U8], certain: NDArr
     """
     near, _, far = (outer > inner for inner, outer in pairwise(areas))
     near &= share < MAX_SHARE
-    if not certain.any() or np.count_nonzero(near) < MIN_PIXELS or not far.any():
+    if not certain.any() or min(np.count_nonzero(near), np.count_nonzero(far)) < MIN_PIXELS:
         return None
     fill, colors = image[certain].mean(axis=0), image[near]
     beside = colors.mean(axis=0) - fill
@@ -81,8 +83,8 @@ def _fill_shares(colors: Floats, fill: Floats, picture: Floats, outline: Floats 
     """The shares (n,) of the fill in pixels of given colours (n, 3).
 
     `fill` and `picture` (n, 3) are the colours around each of them. The share s of the fill and the share u of the
-    outline minimize |colour - s fill - u outline - (1 - s - u) picture|² + PRIOR (s - prior)², where no share is
-    negative.
+    outline minimize |colour - s fill - u outline - (1 - s - u) picture|² + PRIOR (s - prior)² + u². Where one of the
+    shares would be negative, the other two alone are mixed.
     """
     toward_fill, rest = fill - picture, colors - picture
     ff, fc = _dot(toward_fill, toward_fill) + PRIOR, _dot(toward_fill, rest) + PRIOR * prior
@@ -103,9 +105,16 @@ def _dot(one: Floats, other: Floats) -> Floats:
     return np.asarray(np.einsum("ij,ij->i", one, other))
 
 
-def _local_mean(image: Floats, weights: Floats, sigma: float) -> Floats:
-    """The mean colour around each pixel, by weights (H, W) and a Gaussian of `sigma` px."""
+def _local_mean(image: Floats, weights: NDArray[Any], sigma: float) -> Floats:
+    """The mean colour around each pixel, by weights (H, W) and a Gaussian of `sigma` px.
+
+    The Gaussian ends at four times its sigma. Where all weights within are 0, it is the mean of the whole image.
+    """
     weights = weights.astype(np.float32)
     colors = cv2.GaussianBlur(image * weights[:, :, None], (0, 0), sigma)
     total = cv2.GaussianBlur(weights, (0, 0), sigma)
-    return np.asarray(colors / np.maximum(total, 1e-6)[:, :, None], np.float32)
+    mean = colors / np.maximum(total, MIN_WEIGHT)[:, :, None]
+    far = total < MIN_WEIGHT
+    if far.any() and weights.any():
+        mean[far] = np.average(image.reshape(-1, 3), axis=0, weights=weights.reshape(-1))
+    return np.asarray(mean, np.float32)

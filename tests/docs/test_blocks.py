@@ -41,7 +41,7 @@ NOT_RUN = {
     ("docs/guides/scale.md", "subsynth render --lang zh --n 100000000", "renders 10^8 pairs into a bucket"),
     ("docs/guides/scale.md", "from datasets import load_dataset", "reads from a bucket"),
     ("docs/guides/film.md", "subsynth render --lang zh --preset film --video", "needs films"),
-    ("docs/model.md", "pip install -c constraints.txt '.[dbram,export]'", "trains for five hours"),
+    ("docs/model.md", "pip install -c constraints.txt '.[dbram,export]'", "trains for six hours"),
     ("README.md", "subsynth binarize film.mkv", "needs a film"),
     ("docs/guides/languages.md", "subsynth render --lang ko --text film.srt", "needs a subtitle file"),
     ("docs/guides/your-own-material.md", "subsynth render --text lines.txt --video", "needs films"),
