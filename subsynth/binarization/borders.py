@@ -13,7 +13,7 @@ from subsynth.core.pixels import U8
 
 PRIOR = 0.2 * 255**2  # weight of the network's estimate against the squared error of the colours, summed over RGB
 FILL_SIGMA = 4.0  # px: the fill changes slowly along a line, if at all
-CERTAIN_SIGMA = 8.0  # px: the same within outlines, where only pixels count that show the fill alone
+CERTAIN_SIGMA = 20.0  # px: the same within outlines, where only pixels count that show the fill alone
 BESIDE_SIGMA = 0.8  # px: without an outline, what is beside a border changes from pixel to pixel
 PICTURE_SIGMA = 3.0  # px: beyond an outline, the picture is known at some distance only
 CERTAIN = 0.9  # probability from which on a pixel shows the fill alone
