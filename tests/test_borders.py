@@ -83,16 +83,6 @@ def test_each_half_of_a_line_may_have_its_own_colour():
             assert after < 0.7 * before, (seed, half)
 
 
-def test_dense_text_without_any_picture_between_its_strokes_stays_as_it_is():
-    bars = np.zeros((80, 200), np.float64)
-    bars[10:70, 10:190] = np.tile([1, 1, 1, 1, 0.5, 0, 0.5, 1, 1], 20)
-    ground = np.array((240, 200, 180))
-    beside = np.where(cv2.dilate(bars, np.ones((3, 3)))[:, :, None] > 0, 0, ground)
-    picture = np.round(bars[:, :, None] * 255 + (1 - bars[:, :, None]) * beside).astype(np.uint8)
-    text = np.round(bars * 255).astype(np.uint8)
-    assert np.abs(refine_borders(picture, text).astype(int) - text).max() < 30
-
-
 def test_only_borders_change():
     picture, share = drawing(1, (255, 255, 255), (0, 0, 0))
     text = np.where(share >= 0.5, np.uint8(230), np.uint8(20))
