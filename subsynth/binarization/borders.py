@@ -108,7 +108,8 @@ def _dot(one: Floats, other: Floats) -> Floats:
 def _local_mean(image: Floats, weights: NDArray[Any], sigma: float) -> Floats:
     """The mean colour around each pixel, by weights (H, W) and a Gaussian of `sigma` px.
 
-    The Gaussian ends at four times its sigma. Where all weights within are 0, it is the weighted mean of the whole image.
+    The Gaussian ends at four times its sigma. Where all weights within are 0, the mean of the whole image is taken, by
+    the same weights.
     """
     weights = weights.astype(np.float32)
     colors = cv2.GaussianBlur(image * weights[:, :, None], (0, 0), sigma)
